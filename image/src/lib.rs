@@ -1,0 +1,14 @@
+//! One read-only tree over everything that can hold a root file system.
+//!
+//! A [`Tree`] answers by node, as file systems do: list a directory, read an inode's metadata, its extended attributes,
+//! its link target, its bytes. Names are bytes. Readers are `Send + Sync` and read by position, so that many threads may
+//! use one. [`Index`] walks a tree once and is what rules look things up in; it alone follows symbolic links, and never
+//! out of the tree.
+
+mod error;
+mod read_at;
+mod tree;
+
+pub use error::{Error, Fault};
+pub use read_at::{ReadAt, read_exact_at, read_to_vec};
+pub use tree::{Anomaly, DirEntry, FileKind, Listing, Metadata, NodeId, Tree, TreeKind, Xattr};

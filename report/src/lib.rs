@@ -1,0 +1,24 @@
+//! What Hardpan says: outcomes, findings, rules' metadata, the gate, and the renderers.
+//!
+//! Mechanism crates return typed facts; rule crates turn facts into [`Verdict`]s; [`sink::judge`] applies the user's
+//! policy once; the renderers in [`render`] are pure views of the resulting [`Report`]. Nothing flows back.
+
+pub mod baseline;
+mod escape;
+mod finding;
+mod model;
+mod outcome;
+mod pillar;
+pub mod render;
+mod rule;
+pub mod sink;
+
+pub use escape::{BytePath, escape, escape_str};
+pub use finding::{Evidence, Finding, Judgement, Location, Tally, Verdict};
+pub use model::{
+    Cell, Column, Coverage, Disposition, Gate, Judged, Language, LanguageShare, Matrix, PillarResult, Problem,
+    Report, Row, RuleResult, Subject, Tool, Totals,
+};
+pub use outcome::{Cause, Outcome, Severity};
+pub use pillar::Pillar;
+pub use rule::{PAGE_SECTIONS, Rule, RuleMeta};

@@ -1,0 +1,1 @@
+//! Views of a [`crate::Report`]; nothing here judges.

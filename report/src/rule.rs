@@ -1,0 +1,107 @@
+//! A rule's metadata and its page.
+
+use std::borrow::Cow;
+
+use crate::{Pillar, Severity, Verdict};
+
+/// The headings that every rule page has, in order.
+pub const PAGE_SECTIONS: [&str; 4] = ["What it checks", "Why it matters", "How it is judged", "How to fix it"];
+
+/// What is known of a rule before it runs.
+///
+/// The page is the only place for prose: rationale and remedy in reports are its sections, so that they can not drift.
+#[derive(Clone, Debug)]
+pub struct RuleMeta {
+    /// `FAMILY-NNN`. Part of the interface: never reused, never renumbered.
+    pub id: Cow<'static, str>,
+    /// A kebab-case name to type and to read, such as `relro`.
+    pub name: Cow<'static, str>,
+    /// The property as a statement that is true when the rule passes.
+    pub title: Cow<'static, str>,
+    /// Where it stands in a report.
+    pub pillar: Pillar,
+    /// How much a failure matters unless the policy says otherwise.
+    pub severity: Severity,
+    /// Markdown with the headings of [`PAGE_SECTIONS`], and optionally `References`.
+    pub page: Cow<'static, str>,
+}
+
+impl RuleMeta {
+    /// Metadata known at compile time, with the page from `include_str!`.
+    pub const fn new(
+        id: &'static str,
+        name: &'static str,
+        title: &'static str,
+        pillar: Pillar,
+        severity: Severity,
+        page: &'static str,
+    ) -> Self {
+        Self {
+            id: Cow::Borrowed(id),
+            name: Cow::Borrowed(name),
+            title: Cow::Borrowed(title),
+            pillar,
+            severity,
+            page: Cow::Borrowed(page),
+        }
+    }
+
+    /// The text below a `## heading`, up to the next one; empty if the page lacks it.
+    pub fn section(&self, heading: &str) -> &str {
+        let page: &str = &self.page;
+        let Some(start) = find_heading(page, heading) else { return "" };
+        let body = &page[start..];
+        body.find("\n## ").map_or(body, |end| &body[..end]).trim()
+    }
+
+    /// Why a failure matters.
+    pub fn rationale(&self) -> &str {
+        self.section("Why it matters")
+    }
+
+    /// What to do about one.
+    pub fn remedy(&self) -> &str {
+        self.section("How to fix it")
+    }
+}
+
+/// A rule over facts of type `F`: a pure function, so that it can be tested without a machine.
+pub trait Rule<F: ?Sized>: Sync {
+    /// What is known of it beforehand.
+    fn meta(&self) -> &RuleMeta;
+
+    /// Judges.
+    fn check(&self, facts: &F) -> Verdict;
+}
+
+/// The offset just past the heading's line.
+fn find_heading(page: &str, heading: &str) -> Option<usize> {
+    let mut at = 0;
+    for line in page.split_inclusive('\n') {
+        at += line.len();
+        if line.strip_prefix("## ").is_some_and(|rest| rest.trim() == heading) {
+            return Some(at);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_are_found_by_heading() {
+        let meta = RuleMeta::new(
+            "X-001",
+            "x",
+            "X",
+            Pillar::ApiOnly,
+            Severity::Low,
+            "# X\n\n## Why it matters\n\nBecause.\n\n## How to fix it\nDo.\n",
+        );
+        assert_eq!(meta.rationale(), "Because.");
+        assert_eq!(meta.remedy(), "Do.");
+        assert_eq!(meta.section("References"), "");
+    }
+}
