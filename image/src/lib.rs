@@ -5,10 +5,16 @@
 //! use one. [`Index`] walks a tree once and is what rules look things up in; it alone follows symbolic links, and never
 //! out of the tree.
 
+mod dir;
 mod error;
+mod index;
 mod read_at;
+mod tar;
 mod tree;
 
+pub use crate::tar::TarTree;
+pub use dir::DirTree;
 pub use error::{Error, Fault};
+pub use index::{Entry, EntryId, Index, MAX_LINKS, NotEntered, ResolveError, Trouble};
 pub use read_at::{ReadAt, read_exact_at, read_to_vec};
-pub use tree::{Anomaly, DirEntry, FileKind, Listing, Metadata, NodeId, Tree, TreeKind, Xattr};
+pub use tree::{MAX_LINK_TARGET, Anomaly, DirEntry, FileKind, Listing, Metadata, NodeId, Tree, TreeKind, Xattr};

@@ -1,0 +1,375 @@
+//! A directory of this machine as a tree.
+//!
+//! Every file is opened relative to the root's descriptor, through no symbolic link at all, and must still be the inode
+//! that was listed. A link that somebody swaps in during the scan therefore gives an error and never another file.
+//! Plain path look-ups were rejected for that reason, and `walkdir` with them: it hands out paths. (It is the oracle of
+//! this module's test instead.)
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::RwLock;
+
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+use crate::read_at::OpenFile;
+use crate::tree::MAX_LINK_TARGET;
+use crate::{Anomaly, DirEntry, Error, FileKind, Listing, Metadata, NodeId, ReadAt, Tree, TreeKind, Xattr};
+
+/// A directory of this machine, read-only, as it is at the moment of each read.
+///
+/// It enters mounted file systems that hold files of their own, `tmpfs` and `overlay` among them. Views of the kernel
+/// (`proc`, `sysfs`, …) and file systems behind a network or a user process are listed as not entered, unless the root
+/// itself lies on one of the latter.
+pub struct DirTree {
+    path: PathBuf,
+    root: OwnedFd,
+    /// Grows as directories are listed. A node's number is its index, so that a `NodeId` stays 8 bytes and a path is
+    /// rebuilt from parents instead of being stored for every file.
+    nodes: RwLock<Vec<Node>>,
+}
+
+struct Node {
+    parent: u32,
+    name: Box<[u8]>,
+    metadata: Metadata,
+}
+
+impl DirTree {
+    /// Opens the directory; a symbolic link is followed here, and here only.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(system("open"))?;
+        let stat = rustix::fs::fstat(&root).map_err(system("stat"))?;
+        let node = Node { parent: 0, name: Box::default(), metadata: metadata_of(&stat) };
+        Ok(Self { path: path.to_owned(), root, nodes: RwLock::new(vec![node]) })
+    }
+
+    /// The path below the root, without a leading `/`; `.` for the root itself.
+    fn relative_path(&self, node: NodeId) -> Result<Vec<u8>, Error> {
+        let nodes = self.nodes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut at = index_of(node, nodes.len())?;
+        let mut names: Vec<&[u8]> = Vec::new();
+        while at != 0 {
+            names.push(&nodes[at].name);
+            at = nodes[at].parent as usize;
+        }
+        names.reverse();
+        Ok(if names.is_empty() { b".".to_vec() } else { names.join(&b'/') })
+    }
+
+    /// The node's metadata and its parent's device.
+    fn recorded(&self, node: NodeId) -> Result<(Metadata, u64), Error> {
+        let nodes = self.nodes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let at = index_of(node, nodes.len())?;
+        Ok((nodes[at].metadata, nodes[nodes[at].parent as usize].metadata.device))
+    }
+
+    /// Opens a node and makes sure that it is the inode that was listed.
+    fn open_node(&self, node: NodeId, flags: OFlags) -> Result<(OwnedFd, Stat), Error> {
+        let (recorded, _) = self.recorded(node)?;
+        let fd = open_beneath(&self.root, &self.relative_path(node)?, flags).map_err(system("open"))?;
+        let stat = rustix::fs::fstat(&fd).map_err(system("stat"))?;
+        let found = metadata_of(&stat);
+        if (found.device, found.inode, found.kind) != (recorded.device, recorded.inode, recorded.kind) {
+            return Err(Error::Changed { what: "another file has its name now".into() });
+        }
+        Ok((fd, stat))
+    }
+
+    /// Why a directory is not to be entered. Asked without opening it for reading, which would set off an automount.
+    fn barrier(&self, directory: NodeId) -> Result<Option<String>, Error> {
+        let (recorded, parent_device) = self.recorded(directory)?;
+        let is_root = directory.0 == 0;
+        if !is_root && recorded.device == parent_device {
+            return Ok(None);
+        }
+        let (fd, _) = self.open_node(directory, OFlags::PATH | OFlags::DIRECTORY)?;
+        let magic = rustix::fs::fstatfs(&fd).map_err(system("statfs"))?.f_type;
+        Ok(match foreign_filesystem(magic) {
+            Some((name, Foreign::Kernel)) => Some(format!("mount of {name}, a view of the kernel")),
+            Some((name, Foreign::Remote)) if !is_root => {
+                Some(format!("mount of {name}, whose content another machine or process decides"))
+            }
+            _ => None,
+        })
+    }
+
+    /// Stats each name and records the nodes in one step, so that the lock is taken once a directory.
+    fn record(&self, parent: NodeId, found: Vec<(Box<[u8]>, Metadata)>) -> Result<Vec<DirEntry>, Error> {
+        let too_many = || Error::Limit { what: "entries in a tree", limit: u64::from(u32::MAX) };
+        let parent = u32::try_from(parent.0).map_err(|_| too_many())?;
+        let mut nodes = self.nodes.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if nodes.len() + found.len() > u32::MAX as usize {
+            return Err(too_many());
+        }
+        let mut entries = Vec::with_capacity(found.len());
+        for (name, metadata) in found {
+            entries.push(DirEntry { name: name.clone(), node: NodeId(nodes.len() as u64) });
+            nodes.push(Node { parent, name, metadata });
+        }
+        Ok(entries)
+    }
+
+    fn full_path(&self, node: NodeId) -> Result<PathBuf, Error> {
+        let relative = self.relative_path(node)?;
+        Ok(if relative == b"." { self.path.clone() } else { self.path.join(OsStr::from_bytes(&relative)) })
+    }
+}
+
+impl Tree for DirTree {
+    fn kind(&self) -> TreeKind {
+        TreeKind::Directory
+    }
+
+    fn root(&self) -> NodeId {
+        NodeId(0)
+    }
+
+    fn metadata(&self, node: NodeId) -> Result<Metadata, Error> {
+        Ok(self.recorded(node)?.0)
+    }
+
+    fn read_dir(&self, directory: NodeId) -> Result<Listing, Error> {
+        if let Some(reason) = self.barrier(directory)? {
+            return Ok(Listing::NotEntered(reason));
+        }
+        let (fd, _) = self.open_node(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
+        let mut found = Vec::new();
+        for entry in Dir::read_from(&fd).map_err(system("readdir"))? {
+            let entry = entry.map_err(system("readdir"))?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            match rustix::fs::statat(&fd, name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => found.push((name.to_bytes().into(), metadata_of(&stat))),
+                // Somebody removed it between the listing and the look; it is as if it had gone before.
+                Err(Errno::NOENT) => {}
+                Err(error) => return Err(system("stat")(error)),
+            }
+        }
+        Ok(Listing::Entries(self.record(directory, found)?))
+    }
+
+    fn read_link(&self, symlink: NodeId) -> Result<Vec<u8>, Error> {
+        if self.recorded(symlink)?.0.kind != FileKind::Symlink {
+            return Err(Error::WrongKind { wanted: "symbolic link" });
+        }
+        let (fd, _) = self.open_node(symlink, OFlags::PATH)?;
+        // An empty name reads the link that the descriptor itself stands for.
+        let target = rustix::fs::readlinkat(&fd, c"", Vec::new()).map_err(system("readlink"))?.into_bytes();
+        if target.len() > MAX_LINK_TARGET {
+            return Err(Error::Limit { what: "a link target's bytes", limit: MAX_LINK_TARGET as u64 });
+        }
+        Ok(target)
+    }
+
+    fn xattrs(&self, node: NodeId) -> Result<Vec<Xattr>, Error> {
+        // There is no call that lists attributes through an `O_PATH` descriptor, and opening a FIFO or a device for
+        // reading is out of the question, so this one look-up goes by path.
+        let path = self.full_path(node)?;
+        let mut list = vec![0; XATTR_LIST_FIRST];
+        let names = loop {
+            match rustix::fs::llistxattr(&path, &mut list[..]) {
+                Ok(length) => break &list[..length],
+                Err(Errno::RANGE) if list.len() < XATTR_LIST_MAX => list.resize(XATTR_LIST_MAX, 0),
+                Err(Errno::NOTSUP) => break &[],
+                Err(error) => return Err(system("listxattr")(error)),
+            }
+        };
+        let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+        let mut xattrs = names.map(|name| xattr(&path, name)).collect::<Result<Vec<_>, _>>()?;
+        xattrs.sort();
+        Ok(xattrs)
+    }
+
+    fn open(&self, file: NodeId) -> Result<Box<dyn ReadAt + '_>, Error> {
+        if self.recorded(file)?.0.kind != FileKind::File {
+            return Err(Error::WrongKind { wanted: "regular file" });
+        }
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let (fd, stat) = self.open_node(file, flags)?;
+        Ok(Box::new(OpenFile { file: File::from(fd), len: u64::try_from(stat.st_size).unwrap_or(0) }))
+    }
+
+    fn anomalies(&self) -> Vec<Anomaly> {
+        Vec::new()
+    }
+}
+
+fn index_of(node: NodeId, count: usize) -> Result<usize, Error> {
+    usize::try_from(node.0)
+        .ok()
+        .filter(|index| *index < count)
+        .ok_or(Error::WrongKind { wanted: "node of this tree" })
+}
+
+fn system(operation: &'static str) -> impl Fn(Errno) -> Error {
+    move |errno| Error::Io { operation, source: io::Error::from(errno) }
+}
+
+/// Opens a path below `root` through no symbolic link.
+fn open_beneath(root: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
+        // Kernels before 5.6 lack the call, and older container sandboxes refuse calls that they do not know.
+        Err(Errno::NOSYS | Errno::PERM) => open_stepwise(root, path, flags),
+        result => result,
+    }
+}
+
+/// The same, one component at a time.
+fn open_stepwise(root: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut components = path.split(|byte| *byte == b'/').peekable();
+    let mut at: Option<OwnedFd> = None;
+    while let Some(component) = components.next() {
+        let from = at.as_ref().map_or_else(|| root.as_fd(), AsFd::as_fd);
+        let how = if components.peek().is_some() { step } else { flags };
+        at = Some(rustix::fs::openat(from, component, how, Mode::empty())?);
+    }
+    at.ok_or(Errno::NOENT)
+}
+
+fn xattr(path: &Path, name: &[u8]) -> Result<Xattr, Error> {
+    let mut value = vec![0; XATTR_SIZE_MAX];
+    let length =
+        rustix::fs::lgetxattr(path, OsStr::from_bytes(name), &mut value[..]).map_err(system("getxattr"))?;
+    value.truncate(length);
+    Ok(Xattr { name: name.into(), value: value.into() })
+}
+
+fn metadata_of(stat: &Stat) -> Metadata {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::Directory => FileKind::Directory,
+        FileType::Symlink => FileKind::Symlink,
+        FileType::CharacterDevice => FileKind::CharDevice,
+        FileType::BlockDevice => FileKind::BlockDevice,
+        FileType::Fifo => FileKind::Fifo,
+        FileType::Socket => FileKind::Socket,
+        // Linux has no other kind; were there one, it would have to be treated as a file that can not be read.
+        FileType::RegularFile | FileType::Unknown => FileKind::File,
+    };
+    let is_device = matches!(kind, FileKind::CharDevice | FileKind::BlockDevice);
+    let rdev = (rustix::fs::major(stat.st_rdev), rustix::fs::minor(stat.st_rdev));
+    Metadata {
+        kind,
+        mode: stat.st_mode & 0o7777,
+        uid: stat.st_uid,
+        gid: stat.st_gid,
+        size: u64::try_from(stat.st_size).unwrap_or(0),
+        #[expect(clippy::useless_conversion, reason = "the field is 32 bits wide on other machines")]
+        links: stat.st_nlink.into(),
+        device: stat.st_dev,
+        inode: stat.st_ino,
+        rdev: is_device.then_some(rdev),
+        mtime: stat.st_mtime,
+    }
+}
+
+enum Foreign {
+    Kernel,
+    Remote,
+}
+
+/// File systems that hold no files of this host, by the magic number that statfs(2) gives.
+fn foreign_filesystem(magic: impl TryInto<i64>) -> Option<(&'static str, Foreign)> {
+    let magic = magic.try_into().ok()? & 0xffff_ffff;
+    let known = |table: &[(i64, &'static str)]| {
+        table.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
+    };
+    known(&KERNEL_FILESYSTEMS)
+        .map(|name| (name, Foreign::Kernel))
+        .or_else(|| known(&REMOTE_FILESYSTEMS).map(|name| (name, Foreign::Remote)))
+}
+
+const KERNEL_FILESYSTEMS: [(i64, &str); 22] = [
+    (0x0187, "autofs"),
+    (0x1cd1, "devpts"),
+    (0x9fa0, "proc"),
+    (0x0027_e0eb, "cgroup"),
+    (0x0765_5821, "resctrl"),
+    (0x1980_0202, "mqueue"),
+    (0x4249_4e4d, "binfmt_misc"),
+    (0x4341_5d53, "smackfs"),
+    (0x5a3c_69f0, "apparmorfs"),
+    (0x6165_676c, "pstore"),
+    (0x6265_6570, "configfs"),
+    (0x6265_6572, "sysfs"),
+    (0x6367_7270, "cgroup2"),
+    (0x6462_6720, "debugfs"),
+    (0x6573_5543, "fusectl"),
+    (0x6759_6969, "rpc_pipefs"),
+    (0x6e73_6673, "nsfs"),
+    (0x7363_6673, "securityfs"),
+    (0x7472_6163, "tracefs"),
+    (0xcafe_4a11, "bpf"),
+    (0xde5e_81e4, "efivarfs"),
+    (0xf97c_ff8c, "selinuxfs"),
+];
+
+const REMOTE_FILESYSTEMS: [(i64, &str); 9] = [
+    (0x517b, "smb"),
+    (0x6969, "nfs"),
+    (0x00c3_6400, "ceph"),
+    (0x0102_1997, "9p"),
+    (0x5346_414f, "afs"),
+    (0x6573_5546, "fuse"),
+    (0x7375_7245, "coda"),
+    (0xfe53_4d42, "smb2"),
+    (0xff53_4d42, "cifs"),
+];
+
+/// Enough for the labels and capabilities that files have in practice.
+const XATTR_LIST_FIRST: usize = 1024;
+/// `XATTR_LIST_MAX` of Linux.
+const XATTR_LIST_MAX: usize = 65536;
+/// `XATTR_SIZE_MAX` of Linux.
+const XATTR_SIZE_MAX: usize = 65536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_swapped_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("file"), "inside").unwrap();
+        std::fs::write(dir.path().join("other"), "other").unwrap();
+        let tree = DirTree::open(dir.path()).unwrap();
+        let Listing::Entries(entries) = tree.read_dir(tree.root()).unwrap() else { panic!("not entered") };
+        let file = entries.iter().find(|entry| &*entry.name == b"file").unwrap().node;
+        std::fs::remove_file(dir.path().join("file")).unwrap();
+        std::os::unix::fs::symlink("other", dir.path().join("file")).unwrap();
+        assert!(tree.open(file).is_err());
+        std::fs::remove_file(dir.path().join("file")).unwrap();
+        std::fs::rename(dir.path().join("other"), dir.path().join("file")).unwrap();
+        assert!(matches!(tree.open(file), Err(Error::Changed { .. })));
+    }
+
+    #[test]
+    fn the_stepwise_way_opens_the_same_and_refuses_links_on_the_way() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        std::fs::write(dir.path().join("a/b/c"), "x").unwrap();
+        std::os::unix::fs::symlink("a", dir.path().join("link")).unwrap();
+        let root = DirTree::open(dir.path()).unwrap().root;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW;
+        assert!(open_stepwise(&root, b"a/b/c", flags).is_ok());
+        assert!(open_stepwise(&root, b"link/b/c", flags).is_err());
+        assert!(open_beneath(&root, b"link/b/c", flags).is_err());
+    }
+
+    #[test]
+    fn the_kernels_views_are_not_entered() {
+        let tree = DirTree::open(Path::new("/proc")).unwrap();
+        let Listing::NotEntered(reason) = tree.read_dir(tree.root()).unwrap() else { panic!("entered") };
+        assert!(reason.contains("proc"), "{reason}");
+    }
+}
