@@ -256,9 +256,7 @@ impl<'t> Index<'t> {
 
     /// The reasons why an entry at or below `path` may exist without being in the index.
     pub fn blind_spots<'a>(&'a self, path: &'a [u8]) -> impl Iterator<Item = &'a Trouble> + 'a {
-        self.troubles
-            .iter()
-            .filter(move |trouble| trouble.hides_entries && may_concern(&trouble.path, path))
+        self.troubles.iter().filter(move |trouble| trouble.hides_entries && may_concern(&trouble.path, path))
     }
 
     fn count(&self) -> u32 {
@@ -295,9 +293,10 @@ impl<'t> Index<'t> {
     fn missing(&self, directory: EntryId) -> ResolveError {
         let path = self.path(directory);
         let unread = self.not_entered.iter().any(|skipped| skipped.path == path)
-            || self.troubles.iter().any(|trouble| {
-                trouble.hides_entries && (trouble.path == path || trouble.path.is_empty())
-            });
+            || self
+                .troubles
+                .iter()
+                .any(|trouble| trouble.hides_entries && (trouble.path == path || trouble.path.is_empty()));
         if unread { ResolveError::NotRead } else { ResolveError::NotFound }
     }
 
@@ -360,7 +359,8 @@ impl<'t> Index<'t> {
             Err(error) => return Err((name, error)),
         };
         let lengths = (u32::try_from(self.names.len()), u32::try_from(name.len()));
-        let (Ok(name_start), Ok(name_len), true) = (lengths.0, lengths.1, self.records.len() < MAX_ENTRIES) else {
+        let (Ok(name_start), Ok(name_len), true) = (lengths.0, lengths.1, self.records.len() < MAX_ENTRIES)
+        else {
             return Err((name, Error::Limit { what: "entries in a tree", limit: MAX_ENTRIES as u64 }));
         };
         self.names.extend_from_slice(&name);

@@ -8,6 +8,7 @@
 mod dir;
 mod error;
 mod index;
+mod memory;
 mod read_at;
 mod tar;
 mod tree;
@@ -16,5 +17,8 @@ pub use crate::tar::TarTree;
 pub use dir::DirTree;
 pub use error::{Error, Fault};
 pub use index::{Entry, EntryId, Index, MAX_LINKS, NotEntered, ResolveError, Trouble};
+pub use memory::MemoryTree;
 pub use read_at::{ReadAt, read_exact_at, read_to_vec};
-pub use tree::{MAX_LINK_TARGET, Anomaly, DirEntry, FileKind, Listing, Metadata, NodeId, Tree, TreeKind, Xattr};
+pub use tree::{
+    Anomaly, DirEntry, FileKind, Listing, MAX_LINK_TARGET, Metadata, NodeId, Tree, TreeKind, Xattr,
+};

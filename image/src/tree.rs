@@ -107,6 +107,8 @@ pub enum TreeKind {
     TarGzip,
     /// A tar archive in Zstandard.
     TarZstd,
+    /// Made in memory.
+    Memory,
 }
 
 impl TreeKind {
@@ -117,6 +119,7 @@ impl TreeKind {
             Self::Tar => "tar",
             Self::TarGzip => "tar.gz",
             Self::TarZstd => "tar.zst",
+            Self::Memory => "memory",
         }
     }
 }

@@ -263,8 +263,8 @@ impl Verdict {
         Self { outcome: Outcome::Pass, summary: summary.into(), evidence, findings: Vec::new(), tally: None }
     }
 
-    /// The facts disprove it in one way.
-    pub fn fail(finding: Finding) -> Self {
+    /// One finding decides, a failure or something unknown.
+    pub fn finding(finding: Finding) -> Self {
         Self::of(finding.message.clone(), vec![finding], Vec::new())
     }
 

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::{Pillar, Severity, Verdict};
+use crate::{Pillar, Severity};
 
 /// The headings that every rule page has, in order.
-pub const PAGE_SECTIONS: [&str; 4] = ["What it checks", "Why it matters", "How it is judged", "How to fix it"];
+pub const PAGE_SECTIONS: [&str; 4] =
+    ["What it checks", "Why it matters", "How it is judged", "How to fix it"];
 
 /// What is known of a rule before it runs.
 ///
@@ -63,15 +64,6 @@ impl RuleMeta {
     pub fn remedy(&self) -> &str {
         self.section("How to fix it")
     }
-}
-
-/// A rule over facts of type `F`: a pure function, so that it can be tested without a machine.
-pub trait Rule<F: ?Sized>: Sync {
-    /// What is known of it beforehand.
-    fn meta(&self) -> &RuleMeta;
-
-    /// Judges.
-    fn check(&self, facts: &F) -> Verdict;
 }
 
 /// The offset just past the heading's line.

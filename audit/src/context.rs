@@ -1,0 +1,203 @@
+//! The facts that rules are judged on.
+
+use std::borrow::Cow;
+
+use hardpan_image::{EntryId, Fault, FileKind, Index, Trouble};
+use hardpan_lockdown::{Host, Mount, Reading};
+use hardpan_report::{Cause, Evidence, Finding, Language, Location, Verdict, escape};
+
+/// Everything that rules may look at.
+pub struct Context<'a> {
+    /// The tree.
+    pub index: &'a Index<'a>,
+    /// The running host, when its state may be used: the subject is `/`, or `--live` was said.
+    pub host: Option<&'a Host>,
+    /// What is mounted on the running host.
+    pub mounts: Option<Reading<Vec<Mount>>>,
+    /// ELF programs and libraries, by path.
+    pub programs: Vec<Program>,
+    /// Executable files that begin with `#!`, by path.
+    pub scripts: Vec<Script>,
+    /// Kernel command lines: the running one, or those that the tree's boot loader configuration would pass.
+    pub command_lines: Vec<CommandLine>,
+    /// What kept a boot loader configuration from being read.
+    pub command_line_troubles: Vec<Finding>,
+    /// The extended attributes that rules care about.
+    pub attributes: Attributes,
+    /// What the policy allows.
+    pub parameters: Parameters,
+}
+
+/// A kernel command line and where it comes from.
+#[derive(Clone, Debug)]
+pub struct CommandLine {
+    /// The text, as the kernel gets it.
+    pub text: String,
+    /// Where it was read: `/proc/cmdline`, or a line of a boot loader's configuration.
+    pub origin: Location,
+    /// Whether the running kernel was booted with it.
+    pub live: bool,
+}
+
+/// Extended attributes of the whole tree.
+#[derive(Clone, Debug, Default)]
+pub struct Attributes {
+    /// Files with `security.capability`, and its value, by path.
+    pub capabilities: Vec<(EntryId, Vec<u8>)>,
+    /// How many entries have `security.selinux`.
+    pub labelled: u64,
+    /// How many have not.
+    pub unlabelled: u64,
+    /// The first few that have not, by path.
+    pub unlabelled_examples: Vec<EntryId>,
+    /// Entries whose attributes could not be read.
+    pub unread: Vec<Finding>,
+}
+
+/// An ELF program or shared object.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its entry.
+    pub id: EntryId,
+    /// Whether it can be executed by itself: it has an entry for the kernel, and is no shared object.
+    pub is_program: bool,
+    /// `DT_NEEDED`, in order.
+    pub needed: Vec<Vec<u8>>,
+    /// Its language.
+    pub language: Language,
+    /// How the language was told.
+    pub told_by: Cow<'static, str>,
+}
+
+/// A file that the kernel runs through an interpreter.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Its entry.
+    pub id: EntryId,
+    /// The interpreter as written after `#!`.
+    pub interpreter: Vec<u8>,
+    /// What follows it on the line, trimmed.
+    pub argument: Vec<u8>,
+}
+
+/// What the policy allows; the defaults are those of a minimal container host.
+#[derive(Clone, Debug)]
+pub struct Parameters {
+    /// Set-id files and files with capabilities that are expected, by path.
+    pub privileged_files: Vec<Vec<u8>>,
+    /// How many services may be enabled.
+    pub max_services: usize,
+    /// The least share of programs in memory-safe languages, in percent.
+    pub min_memory_safe_percent: u32,
+    /// The day that expiry dates are held against, `YYYY-MM-DD`.
+    pub today: String,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            privileged_files: Vec::new(),
+            max_services: 40,
+            min_memory_safe_percent: 50,
+            today: "1970-01-01".into(),
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    /// A context without programs, scripts or a host; `gather` fills them in.
+    pub fn new(index: &'a Index<'a>) -> Self {
+        Self {
+            index,
+            host: None,
+            mounts: None,
+            programs: Vec::new(),
+            scripts: Vec::new(),
+            command_lines: Vec::new(),
+            command_line_troubles: Vec::new(),
+            attributes: Attributes::default(),
+            parameters: Parameters::default(),
+        }
+    }
+
+    /// A verdict for "there is no such thing anywhere in the tree": the findings if there are any; a pass with its proof
+    /// if the whole tree was read; otherwise unknown, naming what was not read.
+    pub fn absence(&self, summary: impl Into<String>, findings: Vec<Finding>) -> Verdict {
+        self.absence_below(b"/", summary, findings)
+    }
+
+    /// [`Context::absence`] for a part of the tree.
+    pub fn absence_below(
+        &self,
+        path: &[u8],
+        summary: impl Into<String>,
+        mut findings: Vec<Finding>,
+    ) -> Verdict {
+        findings.extend(self.blindness(path));
+        Verdict::of(summary, findings, vec![self.absence_proof()])
+    }
+
+    /// One unknown finding if entries at or below `path` may have been missed. The single places are in the report's
+    /// coverage; repeating them in each rule would bury the rest.
+    pub fn blindness(&self, path: &[u8]) -> Option<Finding> {
+        let mut blind = self.index.blind_spots(path);
+        let first = blind.next()?;
+        let more = blind.count();
+        let place = if first.path.is_empty() { "the tree".into() } else { escape(&first.path) };
+        let reason = match more {
+            0 => format!(
+                "{place} was not read in full ({}), so nothing can be said to be absent",
+                first.reason
+            ),
+            _ => format!(
+                "{place} and {more} more places were not read in full, so nothing can be said to be absent"
+            ),
+        };
+        Some(Finding::unknown(cause_of(first), None, "not-read", reason))
+    }
+
+    /// What was enumerated.
+    pub fn absence_proof(&self) -> Evidence {
+        let entries = self.index.len();
+        let skipped = self.index.not_entered().len();
+        let seen = match skipped {
+            0 => format!("{entries} entries, every directory read"),
+            _ => {
+                format!("{entries} entries, every directory read but {skipped} mounts of other file systems")
+            }
+        };
+        Evidence::new("tree enumerated", seen, "")
+    }
+
+    /// Where an entry is, for findings.
+    pub fn location(&self, id: EntryId) -> Location {
+        Location::file(self.index.path(id))
+    }
+
+    /// Regular files with an execute bit.
+    pub fn executables(&self) -> impl Iterator<Item = hardpan_image::Entry<'_>> {
+        self.index
+            .entries()
+            .filter(|entry| entry.metadata.kind == FileKind::File && entry.metadata.is_executable())
+    }
+
+    /// The program at an entry, if it is one.
+    pub fn program(&self, id: EntryId) -> Option<&Program> {
+        self.programs.iter().find(|program| program.id == id)
+    }
+}
+
+/// Why something is unknown, for a place that could not be read.
+pub(crate) fn cause_of(trouble: &Trouble) -> Cause {
+    cause_of_fault(trouble.fault)
+}
+
+/// Why something is unknown, by who is at fault.
+pub(crate) fn cause_of_fault(fault: Fault) -> Cause {
+    match fault {
+        Fault::Environment => Cause::Unreadable,
+        Fault::Input => Cause::Malformed,
+        Fault::Changed => Cause::Changed,
+        Fault::Limit => Cause::Limit,
+    }
+}

@@ -1,0 +1,3 @@
+//! Pillar 9: configuration through an API only.
+
+pub(super) mod one_root;

@@ -1,0 +1,20 @@
+//! The catalogue: one rule is one file, and one page beside it.
+
+mod api;
+
+use hardpan_report::{RuleMeta, Verdict};
+
+use crate::Context;
+
+/// A rule over the facts of a whole tree.
+///
+/// A struct with a function pointer does what a trait with two methods would, and spares each rule the boilerplate.
+pub struct AuditRule {
+    /// What is known of it beforehand.
+    pub meta: RuleMeta,
+    /// Judges.
+    pub check: fn(&Context<'_>) -> Verdict,
+}
+
+/// Every rule, ordered by pillar and id.
+pub static RULES: &[&AuditRule] = &[&api::one_root::RULE];
