@@ -164,7 +164,7 @@ impl Tree for MemoryTree {
 
     fn read_dir(&self, directory: NodeId) -> Result<Listing, Error> {
         let children = &self.readable(directory)?.children;
-        let entry = |(name, at): (_, &usize)| DirEntry { name: Box::clone(name), node: NodeId(at as u64) };
+        let entry = |(name, at): (_, &usize)| DirEntry { name: Box::clone(name), node: NodeId(*at as u64) };
         Ok(Listing::Entries(children.iter().map(entry).collect()))
     }
 
