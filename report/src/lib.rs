@@ -11,6 +11,7 @@ mod outcome;
 mod pillar;
 pub mod render;
 mod rule;
+mod run_rules;
 pub mod sink;
 
 pub use escape::{BytePath, escape, escape_str};
@@ -22,3 +23,4 @@ pub use model::{
 pub use outcome::{Cause, Outcome, Severity};
 pub use pillar::Pillar;
 pub use rule::{PAGE_SECTIONS, RuleMeta};
+pub use run_rules::{EVERYTHING_READ, RUN_RULES, WAIVER_EXPIRED, WAIVER_UNUSED};

@@ -19,8 +19,8 @@ pub struct RuleMeta {
     pub name: Cow<'static, str>,
     /// The property as a statement that is true when the rule passes.
     pub title: Cow<'static, str>,
-    /// Where it stands in a report.
-    pub pillar: Pillar,
+    /// Where it stands in a report; `None` for rules about the run itself.
+    pub pillar: Option<Pillar>,
     /// How much a failure matters unless the policy says otherwise.
     pub severity: Severity,
     /// Markdown with the headings of [`PAGE_SECTIONS`], and optionally `References`.
@@ -41,10 +41,23 @@ impl RuleMeta {
             id: Cow::Borrowed(id),
             name: Cow::Borrowed(name),
             title: Cow::Borrowed(title),
-            pillar,
+            pillar: Some(pillar),
             severity,
             page: Cow::Borrowed(page),
         }
+    }
+
+    /// Metadata of a rule about the run itself, which stands below the pillars.
+    pub const fn about_the_run(
+        id: &'static str,
+        name: &'static str,
+        title: &'static str,
+        severity: Severity,
+        page: &'static str,
+    ) -> Self {
+        let mut meta = Self::new(id, name, title, Pillar::VerifiedRoot, severity, page);
+        meta.pillar = None;
+        meta
     }
 
     /// The text below a `## heading`, up to the next one; empty if the page lacks it.
