@@ -9,11 +9,12 @@ mod dir;
 mod error;
 mod index;
 mod memory;
+mod namespace;
 mod read_at;
 mod tar;
 mod tree;
 
-pub use crate::tar::TarTree;
+pub use crate::tar::{TarError, TarTree};
 pub use dir::DirTree;
 pub use error::{Error, Fault};
 pub use index::{Entry, EntryId, Index, MAX_LINKS, NotEntered, ResolveError, Trouble};

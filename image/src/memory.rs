@@ -1,23 +1,19 @@
 //! A tree that is held in memory: what rules are tested on, without root, disk or clean-up.
 
-use std::collections::BTreeMap;
-
-use crate::{Anomaly, DirEntry, Error, FileKind, Listing, Metadata, NodeId, ReadAt, Tree, TreeKind, Xattr};
+use crate::namespace::{Namespace, Node};
+use crate::{Anomaly, Error, FileKind, Listing, Metadata, NodeId, ReadAt, Tree, TreeKind, Xattr};
 
 /// A tree in memory. Parents are made on the way, with mode 0755 and owner root.
 #[derive(Debug)]
 pub struct MemoryTree {
-    nodes: Vec<Node>,
+    names: Namespace<Content>,
     anomalies: Vec<Anomaly>,
 }
 
-#[derive(Debug)]
-struct Node {
-    metadata: Metadata,
-    children: BTreeMap<Box<[u8]>, usize>,
+#[derive(Debug, Default)]
+struct Content {
     /// A file's bytes or a link's target.
-    content: Vec<u8>,
-    xattrs: Vec<Xattr>,
+    bytes: Vec<u8>,
     /// Reading it fails, as it would on a damaged disk.
     unreadable: bool,
 }
@@ -25,7 +21,7 @@ struct Node {
 impl MemoryTree {
     /// A tree with an empty root.
     pub fn new() -> Self {
-        Self { nodes: vec![Node::new(FileKind::Directory, 0o755, Vec::new(), 0)], anomalies: Vec::new() }
+        Self { names: Namespace::new(), anomalies: Vec::new() }
     }
 
     /// Adds a regular file of root's.
@@ -48,40 +44,34 @@ impl MemoryTree {
 
     /// Adds a node of any kind, with a name of any bytes.
     #[must_use]
-    pub fn node(mut self, path: &[u8], kind: FileKind, mode: u32, content: Vec<u8>) -> Self {
-        let at = self.make(path, kind);
-        let node = &mut self.nodes[at];
-        node.metadata.kind = kind;
-        node.metadata.mode = mode;
-        node.metadata.size = content.len() as u64;
-        node.content = content;
-        self
+    pub fn node(self, path: &[u8], kind: FileKind, mode: u32, content: Vec<u8>) -> Self {
+        self.change(path, |node| {
+            node.metadata.kind = kind;
+            node.metadata.mode = mode;
+            node.metadata.size = content.len() as u64;
+            node.content.bytes = content;
+        })
     }
 
     /// Gives a node to a user and a group.
     #[must_use]
-    pub fn owned(mut self, path: &str, uid: u32, gid: u32) -> Self {
-        let at = self.make(path.as_bytes(), FileKind::File);
-        self.nodes[at].metadata.uid = uid;
-        self.nodes[at].metadata.gid = gid;
-        self
+    pub fn owned(self, path: &str, uid: u32, gid: u32) -> Self {
+        self.change(path.as_bytes(), |node| (node.metadata.uid, node.metadata.gid) = (uid, gid))
     }
 
     /// Adds an extended attribute.
     #[must_use]
-    pub fn xattr(mut self, path: &str, name: &str, value: &[u8]) -> Self {
-        let at = self.make(path.as_bytes(), FileKind::File);
-        self.nodes[at].xattrs.push(Xattr { name: name.as_bytes().into(), value: value.into() });
-        self.nodes[at].xattrs.sort();
-        self
+    pub fn xattr(self, path: &str, name: &str, value: &[u8]) -> Self {
+        self.change(path.as_bytes(), |node| {
+            node.xattrs.push(Xattr { name: name.as_bytes().into(), value: value.into() });
+            node.xattrs.sort();
+        })
     }
 
     /// Makes every read of a file, a link or a directory's names fail.
     #[must_use]
-    pub fn unreadable(mut self, path: &str) -> Self {
-        let at = self.make(path.as_bytes(), FileKind::File);
-        self.nodes[at].unreadable = true;
-        self
+    pub fn unreadable(self, path: &str) -> Self {
+        self.change(path.as_bytes(), |node| node.content.unreadable = true)
     }
 
     /// Records an anomaly.
@@ -91,61 +81,26 @@ impl MemoryTree {
         self
     }
 
-    fn make(&mut self, path: &[u8], kind: FileKind) -> usize {
-        let names: Vec<&[u8]> = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect();
-        let mut at = 0;
-        for (depth, name) in names.iter().enumerate() {
-            if let Some(next) = self.nodes[at].children.get(*name) {
-                at = *next;
-                continue;
-            }
-            let last = depth + 1 == names.len();
-            let new = self.nodes.len();
-            let (kind, mode) = if last { (kind, 0o644) } else { (FileKind::Directory, 0o755) };
-            self.nodes.push(Node::new(kind, mode, Vec::new(), new as u64));
-            self.nodes[at].children.insert((*name).into(), new);
-            at = new;
+    /// A path through something that is no directory leaves the tree as it is.
+    fn change(mut self, path: &[u8], change: impl FnOnce(&mut Node<Content>)) -> Self {
+        if let Ok(at) = self.names.make(path) {
+            change(self.names.at_mut(at));
         }
-        at
+        self
     }
 
-    fn get(&self, node: NodeId) -> Result<&Node, Error> {
-        usize::try_from(node.0)
-            .ok()
-            .and_then(|at| self.nodes.get(at))
-            .ok_or(Error::WrongKind { wanted: "node of this tree" })
-    }
-
-    fn readable(&self, node: NodeId) -> Result<&Node, Error> {
-        let node = self.get(node)?;
-        if node.unreadable {
+    fn readable(&self, node: NodeId) -> Result<&Content, Error> {
+        let content = &self.names.get(node)?.content;
+        if content.unreadable {
             return Err(Error::Io { operation: "read", source: std::io::ErrorKind::PermissionDenied.into() });
         }
-        Ok(node)
+        Ok(content)
     }
 }
 
 impl Default for MemoryTree {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl Node {
-    fn new(kind: FileKind, mode: u32, content: Vec<u8>, inode: u64) -> Self {
-        let metadata = Metadata {
-            kind,
-            mode,
-            uid: 0,
-            gid: 0,
-            size: content.len() as u64,
-            links: 1,
-            device: 1,
-            inode,
-            rdev: None,
-            mtime: 0,
-        };
-        Self { metadata, children: BTreeMap::new(), content, xattrs: Vec::new(), unreadable: false }
     }
 }
 
@@ -159,25 +114,24 @@ impl Tree for MemoryTree {
     }
 
     fn metadata(&self, node: NodeId) -> Result<Metadata, Error> {
-        Ok(self.get(node)?.metadata)
+        Ok(self.names.get(node)?.metadata)
     }
 
     fn read_dir(&self, directory: NodeId) -> Result<Listing, Error> {
-        let children = &self.readable(directory)?.children;
-        let entry = |(name, at): (_, &usize)| DirEntry { name: Box::clone(name), node: NodeId(*at as u64) };
-        Ok(Listing::Entries(children.iter().map(entry).collect()))
+        self.readable(directory)?;
+        self.names.listing(directory)
     }
 
     fn read_link(&self, symlink: NodeId) -> Result<Vec<u8>, Error> {
-        Ok(self.readable(symlink)?.content.clone())
+        Ok(self.readable(symlink)?.bytes.clone())
     }
 
     fn xattrs(&self, node: NodeId) -> Result<Vec<Xattr>, Error> {
-        Ok(self.get(node)?.xattrs.clone())
+        Ok(self.names.get(node)?.xattrs.clone())
     }
 
     fn open(&self, file: NodeId) -> Result<Box<dyn ReadAt + '_>, Error> {
-        Ok(Box::new(Bytes(&self.readable(file)?.content)))
+        Ok(Box::new(Bytes(&self.readable(file)?.bytes)))
     }
 
     fn anomalies(&self) -> Vec<Anomaly> {

@@ -1,0 +1,311 @@
+//! `TarTree` against GNU tar, against the `tar` crate, against the directory that was archived, and against damage.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use hardpan_image::{DirTree, FileKind, Index, TarError, TarTree, Tree, TreeKind};
+
+/// Everything that a rule could see of a tree, by path.
+fn contents(tree: &dyn Tree) -> BTreeMap<Vec<u8>, String> {
+    let index = Index::build(tree, &|_| true).unwrap().unwrap();
+    let mut all = BTreeMap::new();
+    for entry in index.entries() {
+        let metadata = entry.metadata;
+        let content = match metadata.kind {
+            FileKind::File => format!("{:?}", digest(&index.read(entry.id, 1 << 30).unwrap())),
+            FileKind::Symlink => index.read_link(entry.id).unwrap().escape_ascii().to_string(),
+            _ => String::new(),
+        };
+        // Directories count their subdirectories, and that count is the file system's own affair.
+        let links = if metadata.kind == FileKind::Directory { 0 } else { metadata.links };
+        let facts = format!(
+            "{:?} {:o} {}:{} {links} {:?} {} {content} {:?}",
+            metadata.kind,
+            metadata.mode,
+            metadata.uid,
+            metadata.gid,
+            metadata.rdev,
+            if metadata.kind == FileKind::File { metadata.size } else { 0 },
+            index.xattrs(entry.id).unwrap(),
+        );
+        all.insert(index.path(entry.id), facts);
+    }
+    all
+}
+
+fn digest(bytes: &[u8]) -> (usize, u64) {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    (bytes.len(), hasher.finish())
+}
+
+/// A tree with everything that archives write in a special way.
+fn sample(root: &Path) {
+    let at = |path: &str| root.join(path);
+    std::fs::create_dir_all(at("usr/bin")).unwrap();
+    std::fs::write(at("usr/bin/tool"), "#!/bin/sh\n").unwrap();
+    std::fs::set_permissions(at("usr/bin/tool"), std::fs::Permissions::from_mode(0o4755)).unwrap();
+    std::fs::hard_link(at("usr/bin/tool"), at("usr/bin/tool-too")).unwrap();
+    std::os::unix::fs::symlink("usr/bin", at("bin")).unwrap();
+    std::os::unix::fs::symlink("t".repeat(300), at("long-target")).unwrap();
+    let deep = format!("{}/{}", "d".repeat(200), "e".repeat(200));
+    std::fs::create_dir_all(at(&deep)).unwrap();
+    std::fs::write(at(&deep).join("f".repeat(255)), "deep").unwrap();
+    std::fs::write(root.join(std::ffi::OsStr::from_bytes(b"odd\xff\n\x1b")), "odd").unwrap();
+    std::fs::write(at("empty"), "").unwrap();
+    let mut sparse = std::fs::File::create(at("sparse")).unwrap();
+    sparse.set_len(40 << 20).unwrap();
+    for megabyte in (1..40).step_by(3) {
+        std::os::unix::fs::FileExt::write_all_at(&sparse, b"island", megabyte << 20).unwrap();
+    }
+    sparse.flush().unwrap();
+    let fifo = rustix::fs::FileType::Fifo;
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, at("fifo"), fifo, mode, 0).unwrap();
+    let flags = rustix::fs::XattrFlags::empty();
+    rustix::fs::setxattr(at("usr/bin/tool"), "user.hardpan", b"a\0b\n", flags).unwrap();
+    let _ = rustix::fs::setxattr(at("empty"), "security.capability", &CAPABILITY, flags);
+    let _ = std::os::unix::fs::chown(at("empty"), Some(3_000_000), Some(4_000_000_000));
+}
+
+/// `cap_net_raw+ep` in version 2. Only root may set it; without, that one attribute is not tried.
+const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+fn gnu_tar(root: &Path, archive: &Path, options: &[&str]) {
+    let status = Command::new("tar")
+        .args(["-C", root.to_str().unwrap(), "-cf", archive.to_str().unwrap()])
+        .args(options)
+        .arg(".")
+        .status()
+        .unwrap();
+    assert!(status.success(), "tar {options:?}");
+}
+
+#[test]
+fn every_format_of_gnu_tar_reads_back_as_the_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    sample(&root);
+    let wanted = contents(&DirTree::open(&root).unwrap());
+    let without_xattrs: BTreeMap<_, _> = wanted
+        .iter()
+        .map(|(path, facts)| (path.clone(), facts.split(" [").next().unwrap().to_owned()))
+        .collect();
+    for options in [
+        &["--format=pax", "--xattrs", "--xattrs-include=*"][..],
+        &["--format=pax", "--xattrs", "--xattrs-include=*", "-S"],
+        &["--format=pax", "--xattrs", "--xattrs-include=*", "-S", "--sparse-version=0.1"],
+        &["--format=gnu"],
+        &["--format=gnu", "-S"],
+    ] {
+        let archive = dir.path().join("archive.tar");
+        gnu_tar(&root, &archive, options);
+        let tree = TarTree::open(&archive).unwrap();
+        assert_eq!(tree.anomalies(), [], "{options:?}");
+        let got = contents(&tree);
+        if options[0] == "--format=pax" {
+            assert_eq!(got, wanted, "{options:?}");
+        } else {
+            let got: BTreeMap<_, _> = got
+                .into_iter()
+                .map(|(path, facts)| (path, facts.split(" [").next().unwrap().to_owned()))
+                .collect();
+            assert_eq!(got, without_xattrs, "{options:?}");
+        }
+    }
+}
+
+#[test]
+fn gzip_and_zstandard_and_streams_read_as_the_plain_archive() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    std::fs::create_dir(&root).unwrap();
+    sample(&root);
+    let plain = dir.path().join("archive.tar");
+    gnu_tar(&root, &plain, &["--format=pax"]);
+    let wanted = contents(&TarTree::open(&plain).unwrap());
+    for (tool, kind) in [("gzip", TreeKind::TarGzip), ("zstd", TreeKind::TarZstd)] {
+        let packed = Command::new(tool).arg("-c").arg(&plain).output().expect(tool).stdout;
+        let path = dir.path().join("packed");
+        // Two members in a row are one stream in both formats.
+        std::fs::write(&path, &packed).unwrap();
+        let tree = TarTree::open(&path).unwrap();
+        assert_eq!(tree.kind(), kind);
+        assert_eq!(contents(&tree), wanted);
+        assert_eq!(contents(&TarTree::from_stream(&packed[..]).unwrap()), wanted);
+        for cut in [packed.len() / 2, packed.len() - 1] {
+            std::fs::write(&path, &packed[..cut]).unwrap();
+            let Ok(tree) = TarTree::open(&path) else { continue };
+            assert!(tree.anomalies().iter().any(|anomaly| anomaly.hides_entries), "{tool} cut at {cut}");
+        }
+    }
+    assert!(matches!(TarTree::from_stream(&b"\xfd7zXZ\0rest"[..]), Err(TarError::Compression("xz"))));
+}
+
+/// A small archive by another writer.
+fn small() -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut add = |name: &str, kind: tar::EntryType, link: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(0o755);
+        header.set_size(bytes.len() as u64);
+        if link.is_empty() {
+            builder.append_data(&mut header, name, bytes).unwrap();
+        } else {
+            builder.append_link(&mut header, name, link).unwrap();
+        }
+    };
+    add("usr/", tar::EntryType::Directory, "", b"");
+    add("usr/a", tar::EntryType::Regular, "", &[7; 1300]);
+    add(&format!("usr/{}", "n".repeat(180)), tar::EntryType::Regular, "", b"long");
+    add("usr/b", tar::EntryType::Link, "usr/a", b"");
+    add("c", tar::EntryType::Symlink, "usr/b", b"");
+    builder.into_inner().unwrap()
+}
+
+#[test]
+fn the_tar_crate_reads_the_same_members() {
+    let bytes = small();
+    let mut theirs = BTreeMap::new();
+    for entry in tar::Archive::new(&bytes[..]).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = [b"/", entry.path_bytes().trim_suffix_slash()].concat();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        if entry.header().entry_type() == tar::EntryType::Regular {
+            theirs.insert(path, content);
+        }
+    }
+    let tree = TarTree::from_stream(&bytes[..]).unwrap();
+    let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+    for (path, content) in &theirs {
+        assert_eq!(&index.read(index.lookup(path).unwrap(), 1 << 20).unwrap(), content);
+    }
+    assert_eq!(index.lookup(b"/usr/b"), index.lookup(b"/usr/b"));
+    assert_eq!(index.entry(index.resolve(b"/c").unwrap()).metadata.links, 2);
+    assert_eq!(theirs.len(), 2);
+}
+
+trait TrimSlash {
+    fn trim_suffix_slash(&self) -> &[u8];
+}
+
+impl TrimSlash for std::borrow::Cow<'_, [u8]> {
+    fn trim_suffix_slash(&self) -> &[u8] {
+        self.strip_suffix(b"/").unwrap_or(self)
+    }
+}
+
+#[test]
+fn every_cut_is_noticed() {
+    let whole = small();
+    // The writer pads with two zero blocks; the archive is whole with the first of them.
+    let enough = whole.len() - 512;
+    for cut in 0..enough {
+        match TarTree::from_stream(&whole[..cut]) {
+            Err(_) => {}
+            Ok(tree) => assert!(tree.anomalies().iter().any(|anomaly| anomaly.hides_entries), "cut at {cut}"),
+        }
+    }
+    assert_eq!(TarTree::from_stream(&whole[..]).unwrap().anomalies(), []);
+}
+
+#[test]
+fn damage_never_panics_and_what_survives_can_be_read() {
+    let whole = small();
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = || {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random
+    };
+    for _ in 0..10_000 {
+        let mut bytes = whole.clone();
+        for _ in 0..=next() % 4 {
+            let at = usize::try_from(next()).unwrap() % bytes.len();
+            bytes[at] = next().to_le_bytes()[0];
+            // Half of the damage gets a good checksum, or none of it would pass the header.
+            if next() % 2 == 0 {
+                fix_checksum(&mut bytes, at / 512 * 512);
+            }
+        }
+        let Ok(tree) = TarTree::from_stream(&bytes[..]) else { continue };
+        let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+        for entry in index.entries() {
+            let _ = index.read(entry.id, 1 << 16);
+            let _ = index.read_link(entry.id);
+            let _ = index.resolve(&index.path(entry.id));
+        }
+    }
+}
+
+fn fix_checksum(archive: &mut [u8], header: usize) {
+    let block = &mut archive[header..header + 512];
+    block[148..156].fill(b' ');
+    let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+}
+
+#[test]
+fn hostile_members_are_refused_one_by_one() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut add = |name: &[u8], kind: u8, link: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name);
+        header.as_gnu_mut().unwrap().linkname[..link.len()].copy_from_slice(link);
+        header.set_entry_type(tar::EntryType::new(kind));
+        header.set_mode(0o644);
+        header.set_size(0);
+        header.set_cksum();
+        builder.append(&header, &b""[..]).unwrap();
+    };
+    add(b"good", b'0', b"");
+    add(b"../../etc/passwd", b'0', b"");
+    add(b"link", b'2', b"/etc");
+    add(b"link/passwd", b'0', b"");
+    add(b"late", b'1', b"nothing");
+    add(b"multi-volume", b'M', b"");
+    add(b"also-good", b'0', b"");
+    let bytes = builder.into_inner().unwrap();
+    let tree = TarTree::from_stream(&bytes[..]).unwrap();
+    let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+    let names: Vec<_> = index.children(index.root()).map(|entry| entry.name.to_vec()).collect();
+    assert_eq!(names, [&b"also-good"[..], b"good", b"link"]);
+    assert_eq!(tree.anomalies().len(), 4, "{:#?}", tree.anomalies());
+    assert!(tree.anomalies().iter().all(|anomaly| anomaly.hides_entries));
+}
+
+#[test]
+fn bytes_behind_the_end_marker_are_noticed() {
+    let mut bytes = small();
+    bytes.extend_from_slice(&small());
+    let tree = TarTree::from_stream(&bytes[..]).unwrap();
+    assert!(tree.anomalies()[0].what.contains("after the end marker"), "{:?}", tree.anomalies());
+}
+
+#[test]
+fn layers_of_an_image_are_no_root_file_system() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(2);
+    builder.append_data(&mut header, "manifest.json", &b"[]"[..]).unwrap();
+    let bytes = builder.into_inner().unwrap();
+    assert!(matches!(TarTree::from_stream(&bytes[..]), Err(TarError::ImageLayers)));
+}
+
+#[test]
+fn something_else_is_no_archive() {
+    for bytes in [&b""[..], b"hello", &[0x7f; 2000]] {
+        assert!(matches!(TarTree::from_stream(bytes), Err(TarError::NotTar(_))));
+    }
+}
