@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn pax_records_are_counted_in_bytes() {
-        let text = b"12 path=a/b\n26 SCHILY.xattr.user.x=\n\0y\n";
+        let text = b"12 path=a/b\n27 SCHILY.xattr.user.x=\n\0y\n";
         let got = records(text, 0).unwrap();
         assert_eq!(got[0], (b"path".to_vec(), b"a/b".to_vec()));
         assert_eq!(got[1].1, b"\n\0y");
