@@ -1,3 +1,15 @@
 //! Kernel hardening: rules as data, and the facts they are judged on.
+//!
+//! A rule is an entry of `rules/*.toml`: what is wanted, why, and what to do. [`KernelFacts`] are the running kernel's
+//! state or, for an image, what its files would configure; [`KernelRule::check`] holds one against the other.
 
+pub mod cmdline;
+mod facts;
+mod judge;
+pub mod kconfig;
+mod rule;
+pub mod sysctl;
+
+pub use facts::{CommandLine, KernelFacts};
 pub use hardpan_sys::{Host, Mount, Reading};
+pub use rule::{KernelRule, Test, rules};

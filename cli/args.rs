@@ -1,0 +1,199 @@
+//! The command line, and nothing but: what it means is decided in `cmd`.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use hardpan_report::Severity;
+
+use crate::output::Target;
+
+/// Hardens minimal, image-based Linux hosts, and proves that they are hardened.
+#[derive(Parser)]
+#[command(name = "hardpan", version, max_term_width = 100)]
+#[command(after_help = "\
+Exit codes: 0 clean, 1 findings at or over the threshold, 2 something could not be read or done (2 wins over 1).
+Start with `hardpan audit /`. `hardpan explain RULE` tells what a rule checks, why, and what to do about it.")]
+pub(crate) struct Args {
+    /// Show no progress
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Judge a whole root file system by the ten promises of a minimal, image-based host
+    Audit(AuditArgs),
+    /// Check every ELF file for RELRO, PIE, NX, stack protection, FORTIFY and more
+    Checksec(ChecksecArgs),
+    /// List the rules
+    Rules(RulesArgs),
+    /// Tell what a rule checks, why it matters, how it is judged and how to fix a failure
+    Explain(ExplainArgs),
+    /// Write a commented hardpan.toml
+    Init(InitArgs),
+    /// Print the JSON Schema of `--format json`
+    Schema,
+}
+
+#[derive(ClapArgs)]
+#[command(after_help = "\
+Examples:
+  hardpan audit /                              this host, with what its kernel says of itself
+  hardpan audit ./rootfs -o report.html        a directory that holds a root file system
+  docker export CONTAINER | hardpan audit -    a container's file system
+  hardpan audit image.tar.zst -o r.json -o r.sarif --baseline old.json")]
+pub(crate) struct AuditArgs {
+    /// A directory, or a tar of a root file system (plain, gzip or Zstandard); `-` reads a tar from standard input
+    pub(crate) path: PathBuf,
+
+    /// Use facts of the running kernel for a PATH other than `/`
+    #[arg(long, conflicts_with = "no_live")]
+    pub(crate) live: bool,
+
+    /// Judge `/` by its files only, as an image would be
+    #[arg(long)]
+    pub(crate) no_live: bool,
+
+    #[command(flatten)]
+    pub(crate) gate: GateArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(ClapArgs)]
+#[command(after_help = "\
+Examples:
+  hardpan checksec /usr/bin/ssh                one file
+  hardpan checksec ./rootfs -o checksec.sarif  every ELF file below a directory
+  hardpan checksec target/release --fail-on medium --format json")]
+pub(crate) struct ChecksecArgs {
+    /// Files, directories, or tars of a root file system
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) gate: GateArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+#[derive(ClapArgs)]
+#[command(next_help_heading = "Gate")]
+pub(crate) struct GateArgs {
+    /// Exit with 1 if there is a finding of this severity or more [default: high, or hardpan.toml's]
+    #[arg(long, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<FailOn>,
+
+    /// Fail only on findings that this earlier JSON report lacks
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    /// The policy [default: hardpan.toml in the current directory, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FailOn {
+    Info,
+    Low,
+    Medium,
+    High,
+    Critical,
+    /// Never, except with 2 when something could not be read
+    None,
+}
+
+impl FailOn {
+    pub(crate) fn threshold(self) -> Option<Severity> {
+        match self {
+            Self::Info => Some(Severity::Info),
+            Self::Low => Some(Severity::Low),
+            Self::Medium => Some(Severity::Medium),
+            Self::High => Some(Severity::High),
+            Self::Critical => Some(Severity::Critical),
+            Self::None => None,
+        }
+    }
+}
+
+#[derive(ClapArgs)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// Write a report to a file; the ending decides the format (.html, .json, .sarif, .txt), or write FORMAT=FILE.
+    /// May be repeated
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Vec<Target>,
+
+    /// What to print on standard output
+    #[arg(long, value_enum, default_value_t = Printed::Text)]
+    pub(crate) format: Printed,
+
+    /// Print every finding, not the first few of each rule
+    #[arg(long)]
+    pub(crate) all: bool,
+
+    /// Colour the text
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Printed {
+    Text,
+    Json,
+    Sarif,
+    Html,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct RulesArgs {
+    /// Print them as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct ExplainArgs {
+    /// A rule's id or name: `ELF-001`, `relro`
+    pub(crate) rule: String,
+
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct InitArgs {
+    /// Where to write it
+    #[arg(default_value = "hardpan.toml")]
+    pub(crate) path: PathBuf,
+
+    /// Replace a file that is there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,65 @@
+//! What every command needs of its surroundings: whether to go on, and how to say how far it is.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The surroundings of a command.
+pub(crate) struct Context {
+    /// Set by the first SIGINT or SIGTERM; the second ends the process at once.
+    pub(crate) cancelled: Arc<AtomicBool>,
+    /// Whether to draw progress on standard error.
+    pub(crate) progress: bool,
+}
+
+/// The user stopped the run. Nothing was written.
+#[derive(Debug)]
+pub(crate) struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+impl Context {
+    pub(crate) fn new(quiet: bool) -> anyhow::Result<Self> {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            // Registered first, so that a second signal finds the flag set and ends the process.
+            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&cancelled))
+                .context("cannot handle signals")?;
+            signal_hook::flag::register(signal, Arc::clone(&cancelled)).context("cannot handle signals")?;
+        }
+        Ok(Self { cancelled, progress: !quiet && std::io::stderr().is_terminal() })
+    }
+
+    /// Whether to go on.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Ends the run if the user stopped it.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        if self.goes_on() { Ok(()) } else { Err(Interrupted.into()) }
+    }
+
+    /// A line on standard error that counts things. Draws nothing where standard error is no terminal.
+    pub(crate) fn counter(&self, doing: &'static str) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let bar = ProgressBar::new_spinner().with_message(doing);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}: {human_pos}  {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        bar
+    }
+}

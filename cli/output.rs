@@ -1,0 +1,108 @@
+//! Where reports go: standard output, and files that are either the old or the new.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::Context as _;
+use hardpan_report::Report;
+use hardpan_report::render::{Format, TerminalStyle, render, terminal};
+
+use crate::args::{ColorChoice, OutputArgs, Printed};
+use crate::context::Context;
+
+/// A file to write and the format to write.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    format: Format,
+    path: PathBuf,
+}
+
+impl FromStr for Target {
+    type Err = String;
+
+    /// `report.html`, or `html=report` where the ending does not tell.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some((format, path)) = text.split_once('=')
+            && let Ok(format) = format.parse::<Format>()
+        {
+            return Ok(Self { format, path: path.into() });
+        }
+        let path = PathBuf::from(text);
+        let format = Format::from_path(&path).ok_or(
+            "its ending tells no format; use .html, .json, .sarif or .txt, or write FORMAT=FILE, as in html=report",
+        )?;
+        Ok(Self { format, path })
+    }
+}
+
+/// Writes all reports, files first, so that a closed pipe on standard output costs none of them.
+pub(crate) fn write(report: &Report, args: &OutputArgs, context: &Context) -> anyhow::Result<()> {
+    for target in &args.output {
+        context.check()?;
+        let mut bytes = Vec::new();
+        render(target.format, report, &mut bytes)
+            .with_context(|| format!("cannot make the report for {}", target.path.display()))?;
+        replace(&target.path, &bytes)?;
+    }
+    context.check()?;
+    print(report, args)
+}
+
+/// Replaces a file in one step: a temporary file beside it, synced, then renamed over it.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let failed = || format!("cannot write {}", path.display());
+    // A device or a pipe takes bytes and can not be replaced.
+    if path.exists() && !path.is_file() {
+        return std::fs::write(path, bytes).with_context(failed);
+    }
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+    let mut file = tempfile::Builder::new()
+        .prefix(".hardpan-")
+        .suffix(".tmp")
+        .permissions(permissions)
+        .tempfile_in(directory)
+        .with_context(failed)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).with_context(failed)?;
+    file.persist(path).map_err(|error| error.error).with_context(failed)?;
+    Ok(())
+}
+
+fn print(report: &Report, args: &OutputArgs) -> anyhow::Result<()> {
+    let stdout = io::stdout();
+    let mut out = io::BufWriter::new(stdout.lock());
+    let format = match args.format {
+        Printed::None => return Ok(()),
+        Printed::Text => {
+            let style = TerminalStyle { color: color(args.color), width: width(), all: args.all };
+            terminal(report, &style, &mut out)?;
+            return Ok(out.flush()?);
+        }
+        Printed::Json => Format::Json,
+        Printed::Sarif => Format::Sarif,
+        Printed::Html => Format::Html,
+    };
+    render(format, report, &mut out)?;
+    Ok(out.flush()?)
+}
+
+fn color(choice: ColorChoice) -> bool {
+    match choice {
+        ColorChoice::Always => true,
+        ColorChoice::Never => false,
+        ColorChoice::Auto => {
+            let asked_not_to = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+            !asked_not_to && !dumb && io::stdout().is_terminal()
+        }
+    }
+}
+
+/// The terminal's width; 100 columns where there is none.
+fn width() -> usize {
+    terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
+}
