@@ -3,7 +3,7 @@
 use hardpan_report::{Cause, Evidence, Finding, Location, Outcome, Verdict, escape_str};
 
 use crate::cmdline::{has, last};
-use crate::{Host, KernelFacts, KernelRule, Reading, Test};
+use crate::{CommandLine, Host, KernelFacts, KernelRule, Reading, Test};
 
 /// What one test says.
 struct Answer {
@@ -118,7 +118,7 @@ impl Test {
     }
 
     fn judge_sysctl(&self, key: &str, value: &str, place: Location) -> Answer {
-        let Self::Sysctl { min, one_of, .. } = self else {
+        let Self::Sysctl { min, one_of, not, .. } = self else {
             return Answer::unknown(Cause::Undecided, "no sysctl is tested");
         };
         let value = value.trim();
@@ -126,12 +126,16 @@ impl Test {
             let text = format!("sysctl {key} reads `{}`, which is no number", escape_str(value));
             return Answer::unknown(Cause::Undecided, text);
         };
-        let wanted = match (min, one_of) {
-            (Some(min), _) => format!("at least {min}"),
-            (None, values) => values.iter().flatten().map(i64::to_string).collect::<Vec<_>>().join(" or "),
+        let wanted = match (min, not, one_of) {
+            (Some(min), ..) => format!("at least {min}"),
+            (_, Some(not), _) => format!("anything but {not}"),
+            (None, None, values) => {
+                values.iter().flatten().map(i64::to_string).collect::<Vec<_>>().join(" or ")
+            }
         };
-        let holds =
-            min.is_some_and(|min| number >= min) || one_of.iter().flatten().any(|value| *value == number);
+        let holds = min.is_some_and(|min| number >= min)
+            || not.is_some_and(|not| number != not)
+            || one_of.iter().flatten().any(|value| *value == number);
         let text =
             if holds { format!("{key} is {number}") } else { format!("{key} is {number}, wanted {wanted}") };
         Answer::decide(holds, text, Evidence::new(key.to_owned(), number.to_string(), wanted).at(place))
@@ -140,17 +144,7 @@ impl Test {
 
 /// The level that the running kernel is at, or that an image's command line or build would raise it to.
 fn lockdown(wanted: &str, facts: &KernelFacts<'_>) -> Answer {
-    let Some(host) = facts.host else {
-        let from_cmdline = cmdline("lockdown", &at_least(wanted), facts);
-        if from_cmdline.outcome != Outcome::Fail && from_cmdline.outcome != Outcome::Unknown {
-            return from_cmdline;
-        }
-        let forced = at_least(wanted).into_iter().map(|level| {
-            let option = format!("LOCK_DOWN_KERNEL_FORCE_{}", level.to_uppercase());
-            kconfig(&option, &["y".to_owned()], facts)
-        });
-        return forced.into_iter().find(|answer| answer.outcome == Outcome::Pass).unwrap_or(from_cmdline);
-    };
+    let Some(host) = facts.host else { return configured_lockdown(wanted, facts) };
     match host.read(LOCKDOWN) {
         Reading::Present(text) => {
             let current = text.split_whitespace().find_map(|word| word.strip_prefix('[')?.strip_suffix(']'));
@@ -163,6 +157,29 @@ fn lockdown(wanted: &str, facts: &KernelFacts<'_>) -> Answer {
         Reading::Absent => without_securityfs(host, "kernel lockdown", "the lockdown level"),
         Reading::Unreadable(reason) => Answer::unknown(Cause::Unreadable, reason),
     }
+}
+
+/// Of several `lockdown=` the highest counts, since the level only ever rises and `none` is no level to the kernel.
+fn configured_lockdown(wanted: &str, facts: &KernelFacts<'_>) -> Answer {
+    let levels = at_least(wanted);
+    let raised =
+        |line: &CommandLine| levels.iter().any(|level| has(&line.parameters, "lockdown", Some(level)));
+    if let Some(first) = facts.command_lines.first()
+        && facts.command_lines.iter().all(raised)
+    {
+        let evidence =
+            Evidence::new("kernel command line", escape_str(&first.text), format!("lockdown={wanted}"));
+        return Answer::pass(
+            format!("booted with lockdown at {wanted} or above"),
+            evidence.at(first.origin.clone()),
+        );
+    }
+    let mut built = levels.iter().map(|level| {
+        let option = format!("LOCK_DOWN_KERNEL_FORCE_{}", level.to_uppercase());
+        kconfig(&option, &["y".to_owned()], facts)
+    });
+    let from_build = built.find(|answer| answer.outcome == Outcome::Pass);
+    from_build.unwrap_or_else(|| cmdline("lockdown", &levels, facts))
 }
 
 fn at_least(level: &str) -> Vec<String> {
@@ -200,10 +217,8 @@ fn lsm(name: &str, facts: &KernelFacts<'_>) -> Answer {
     let wanted = format!("`{name}` among them");
     let judge = |list: &str, place: Location| {
         let holds = list.trim().split(',').any(|have| have == name);
-        let text = match holds {
-            true => format!("the security module `{name}` is active"),
-            false => format!("the security module `{name}` is not active"),
-        };
+        let not = if holds { "" } else { "not " };
+        let text = format!("the security module `{name}` is {not}active");
         let evidence = Evidence::new("security modules", escape_str(list.trim()), wanted.clone());
         Answer::decide(holds, text, evidence.at(place))
     };

@@ -18,9 +18,9 @@ fn host(dir: &Path, good: bool) -> Host {
     for rule in rules() {
         for test in &rule.any {
             match test {
-                Test::Sysctl { key, min, one_of } => {
-                    let wanted = min.or(one_of.as_ref().map(|values| values[0])).unwrap();
-                    let bad = if *key == "kernel.panic" { 0 } else { 7777 * i64::from(min.is_none()) };
+                Test::Sysctl { key, min, one_of, not } => {
+                    let wanted = min.or(one_of.as_ref().map(|values| values[0])).unwrap_or(10);
+                    let bad = not.unwrap_or(if min.is_some() { 0 } else { 7777 });
                     let value = if good { wanted } else { bad };
                     write(&format!("/proc/sys/{}", key.replace('.', "/")), &format!("{value}\n"));
                 }
