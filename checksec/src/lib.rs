@@ -1,1 +1,22 @@
-//! x
+//! ELF hardening: facts of each file, parsed once, and rules that judge them.
+//!
+//! [`scan`] reads every ELF file of an index and applies [`rules::RULES`]; [`verdicts`], [`matrix`] and [`languages`] are
+//! views of what it found. A rule is a pure function of [`ElfFacts`].
+
+mod environment;
+mod error;
+pub mod facts;
+mod matrix;
+mod reader;
+pub mod rules;
+mod scan;
+mod verdict;
+
+pub use environment::IndexEnvironment;
+pub use error::ElfError;
+pub use facts::{ElfFacts, Kind};
+pub use matrix::{languages, matrix};
+pub use reader::{ByteOrder, Class};
+pub use rules::ElfRule;
+pub use scan::{Elf, Scan, ScanOptions, Sniff, Unreadable, scan};
+pub use verdict::verdicts;

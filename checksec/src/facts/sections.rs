@@ -1,0 +1,188 @@
+//! The section headers: evidence only, since neither kernel nor loader looks at them, except for object files, which
+//! have nothing else.
+
+use object::elf::{
+    SHF_ALLOC, SHF_EXECINSTR, SHN_XINDEX, SHT_DYNSYM, SHT_NOBITS, SHT_REL, SHT_RELA, SHT_SYMTAB,
+};
+
+use crate::ElfError;
+use crate::facts::Header;
+use crate::facts::strings::Strings;
+use crate::reader::{Class, Reader, Table};
+
+/// A section header of interest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Section {
+    pub(crate) kind: u32,
+    pub(crate) flags: u64,
+    pub(crate) offset: u64,
+    pub(crate) size: u64,
+    pub(crate) link: u32,
+    /// Words of one record in a relocation section.
+    pub(crate) words: u64,
+    /// File offset of the header itself.
+    pub(crate) header: u64,
+    name: u32,
+}
+
+/// What rules and language detection want of the section headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sections {
+    /// How many there are.
+    pub(crate) count: u64,
+    /// `.comment`, the compilers' names.
+    pub(crate) comment: Option<Section>,
+    /// `.go.buildinfo`.
+    pub(crate) go_buildinfo: Option<Section>,
+    /// `.rodata`.
+    pub(crate) rodata: Option<Section>,
+    /// `.note.GNU-stack`.
+    pub(crate) stack_note: Option<Section>,
+    /// `.modinfo`, which only kernel modules have.
+    pub(crate) has_modinfo: bool,
+    /// Whether a section with machine code has no bytes in the file.
+    pub(crate) code_is_elsewhere: bool,
+    /// Whether any section holds machine code.
+    pub(crate) has_code: bool,
+    /// The symbol table of an object file, with its string table.
+    pub(crate) symbols: Option<(Section, Section)>,
+    /// How many symbols the dynamic symbol table has.
+    pub(crate) dynamic_symbols: Option<u64>,
+    relocations: Vec<Section>,
+}
+
+impl Sections {
+    /// Relocation sections that are mapped.
+    pub(crate) fn relocations(&self) -> &[Section] {
+        &self.relocations
+    }
+}
+
+/// Reads the section headers; an empty set if the file declares none.
+pub(crate) fn read(reader: &Reader<'_>, header: &Header) -> Result<Sections, ElfError> {
+    if header.section_headers == 0 {
+        return Ok(Sections::default());
+    }
+    let size: u64 = if reader.class == Class::Elf32 { 40 } else { 64 };
+    let at = header.section_headers;
+    if u64::from(header.section_header_size) != size {
+        let reason = format!("e_shentsize is {}, not {size}", header.section_header_size);
+        return Err(ElfError::malformed(STRUCTURE, at, reason));
+    }
+    let first = reader.bytes(STRUCTURE, at, size)?;
+    // With more sections than the header's 16 bits can count, the first section header holds the numbers.
+    let count = match header.section_count {
+        0 => first.native(20, 32),
+        count => u64::from(count),
+    };
+    let names = match header.section_names {
+        index if index == SHN_XINDEX.0 => first.u32(if reader.class == Class::Elf32 { 24 } else { 40 }),
+        index => u32::from(index),
+    };
+    if count > MAX_SECTIONS {
+        return Err(too_many(reader, at, count, size));
+    }
+    let mut all = Vec::new();
+    reader.records(Table { structure: STRUCTURE, offset: at, count, size }, |fields, at| {
+        all.push(section(fields, at));
+        true
+    })?;
+    let shape = Shape { count, at };
+    let Some(strings) = all.get(names as usize).filter(|_| names != 0) else {
+        return if names == 0 { Ok(classify(&all, |_| Ok(&[]), shape)?) } else { Err(no_names(at, names)) };
+    };
+    let strings = Strings::read(reader, "section names", strings.offset, strings.size)?;
+    classify(&all, |section| strings.string(u64::from(section.name)), shape)
+}
+
+struct Shape {
+    count: u64,
+    at: u64,
+}
+
+fn classify<'s>(
+    all: &[Section],
+    name: impl Fn(&Section) -> Result<&'s [u8], ElfError>,
+    shape: Shape,
+) -> Result<Sections, ElfError> {
+    let mut sections = Sections { count: shape.count, ..Sections::default() };
+    // The first is no section.
+    for section in all.iter().skip(1) {
+        match name(section)? {
+            b".comment" => sections.comment = Some(*section),
+            b".go.buildinfo" => sections.go_buildinfo = Some(*section),
+            b".rodata" => sections.rodata = Some(*section),
+            b".note.GNU-stack" => sections.stack_note = Some(*section),
+            b".modinfo" => sections.has_modinfo = true,
+            _ => {}
+        }
+        sections.take(section, all, shape.at)?;
+    }
+    Ok(sections)
+}
+
+impl Sections {
+    fn take(&mut self, section: &Section, all: &[Section], table: u64) -> Result<(), ElfError> {
+        if section.flags & SHF_EXECINSTR.0 != 0 && section.size > 0 {
+            self.has_code = true;
+            self.code_is_elsewhere |= section.kind == SHT_NOBITS.0;
+        }
+        if section.flags & SHF_ALLOC.0 != 0 && (section.kind == SHT_RELA.0 || section.kind == SHT_REL.0) {
+            self.relocations.push(*section);
+        }
+        if section.kind == SHT_DYNSYM.0 && section.words > 0 {
+            self.dynamic_symbols = Some(section.size / section.words);
+        }
+        if section.kind == SHT_SYMTAB.0 {
+            let strings = all.get(section.link as usize);
+            let strings = strings.ok_or_else(|| {
+                let reason = format!("sh_link {} of the symbol table is no section", section.link);
+                ElfError::malformed(STRUCTURE, table, reason)
+            })?;
+            self.symbols = Some((*section, *strings));
+        }
+        Ok(())
+    }
+}
+
+fn section(fields: &crate::reader::Fields<'_>, at: usize) -> Section {
+    let kind = fields.u32(at + 4);
+    Section {
+        kind,
+        flags: fields.native(at + 8, at + 8),
+        offset: fields.native(at + 16, at + 24),
+        size: fields.native(at + 20, at + 32),
+        link: fields.u32(at + if fields.is_wide() { 40 } else { 24 }),
+        words: match kind {
+            kind if kind == SHT_RELA.0 => 3,
+            kind if kind == SHT_REL.0 => 2,
+            // The size of a symbol.
+            kind if kind == SHT_DYNSYM.0 => {
+                if fields.is_wide() {
+                    24
+                } else {
+                    16
+                }
+            }
+            _ => 0,
+        },
+        header: fields.offset.saturating_add(at as u64),
+        name: fields.u32(at),
+    }
+}
+
+fn too_many(reader: &Reader<'_>, at: u64, count: u64, size: u64) -> ElfError {
+    if count.checked_mul(size).and_then(|bytes| bytes.checked_add(at)).is_none_or(|end| end > reader.len()) {
+        let reason = format!("{count} of them end past the file's {} bytes", reader.len());
+        return ElfError::malformed(STRUCTURE, at, reason);
+    }
+    ElfError::Limit { structure: STRUCTURE, offset: at, limit: MAX_SECTIONS }
+}
+
+fn no_names(at: u64, index: u32) -> ElfError {
+    ElfError::malformed(STRUCTURE, at, format!("e_shstrndx {index} is no section"))
+}
+
+const STRUCTURE: &str = "section headers";
+/// Above the 65,280 that need no extension; object files with one section for each function have had twice as many.
+const MAX_SECTIONS: u64 = 1 << 18;

@@ -1,0 +1,93 @@
+//! Executables by property and by language.
+
+use std::borrow::Cow;
+
+use hardpan_report::{BytePath, Cell, Column, Language, LanguageShare, Matrix, Outcome, Row};
+
+use crate::rules::RULES;
+use crate::scan::{Elf, Scan};
+
+/// One row for each ELF file, one column for each rule.
+pub fn matrix(scan: &Scan) -> Matrix {
+    let column = |rule: &&dyn crate::ElfRule| Column { rule: rule.meta().id.clone(), title: rule.column() };
+    Matrix { columns: RULES.iter().map(column).collect(), rows: scan.elves.iter().map(row).collect() }
+}
+
+/// How much of the programs and shared objects is written in which language, the most bytes first.
+pub fn languages(scan: &Scan) -> Vec<LanguageShare> {
+    let mut shares: Vec<LanguageShare> =
+        [Language::Rust, Language::Go, Language::CFamily, Language::Unknown].into_iter().map(empty).collect();
+    for elf in &scan.elves {
+        // A program that is too damaged to be told from data still is one.
+        let language = match &elf.facts {
+            Ok(facts) if facts.kind.is_loaded() => facts.origin.language,
+            Ok(_) => continue,
+            Err(_) => Language::Unknown,
+        };
+        if let Some(share) = shares.iter_mut().find(|share| share.language == language) {
+            share.files += 1;
+            share.bytes = share.bytes.saturating_add(elf.size);
+        }
+    }
+    shares.retain(|share| share.files > 0);
+    let files = shares.iter().map(|share| share.files).sum();
+    let bytes = shares.iter().map(|share| share.bytes).fold(0, u64::saturating_add);
+    for share in &mut shares {
+        share.files_percent = percent(share.files, files);
+        share.bytes_percent = percent(share.bytes, bytes);
+    }
+    shares.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.language.cmp(&b.language)));
+    shares
+}
+
+fn row(elf: &Elf) -> Row {
+    let cells = RULES.iter().enumerate().map(|(index, _)| match elf.judgements.get(index) {
+        Some(judgement) => Cell { outcome: judgement.outcome, label: judgement.label.clone() },
+        None => Cell { outcome: Outcome::Unknown, label: Cow::Borrowed("damaged") },
+    });
+    let facts = elf.facts.as_ref().ok();
+    Row {
+        path: BytePath::from(elf.path.as_slice()),
+        kind: facts.map_or("damaged", |facts| facts.kind.as_str()),
+        machine: facts.map_or(Cow::Borrowed("unknown"), |facts| facts.header.machine_name()),
+        language: facts.map_or(Language::Unknown, |facts| facts.origin.language),
+        language_evidence: facts.map_or("", |facts| facts.origin.evidence).into(),
+        size: elf.size,
+        cells: cells.collect(),
+    }
+}
+
+fn empty(language: Language) -> LanguageShare {
+    LanguageShare {
+        language,
+        memory_safe: language.is_memory_safe(),
+        files: 0,
+        bytes: 0,
+        files_percent: 0.0,
+        bytes_percent: 0.0,
+    }
+}
+
+/// Rounded to one decimal.
+fn percent(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        return 0.0;
+    }
+    // Tenths of a percent as a whole number: below 2^53 at any size, so that the division by 10 is the only rounding.
+    let tenths = (u128::from(part) * 2000 + u128::from(whole)) / (u128::from(whole) * 2);
+    f64::from(u32::try_from(tenths).unwrap_or(1000)) / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "the values are exact multiples of a tenth")]
+    fn percentages_round_to_a_tenth() {
+        assert_eq!(percent(1, 3), 33.3);
+        assert_eq!(percent(2, 3), 66.7);
+        assert_eq!(percent(u64::MAX, u64::MAX), 100.0);
+        assert_eq!(percent(0, 0), 0.0);
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether the loader resolves every symbol at start.
+
+use hardpan_report::{Evidence, Judgement, Pillar, RuleMeta, Severity};
+
+use crate::ElfFacts;
+use crate::facts::{Kind, SlotSource};
+use crate::rules::{ElfRule, at, damaged, not_loaded};
+
+/// ELF-002.
+#[doc = include_str!("bind_now.md")]
+pub(super) struct BindNow;
+
+static META: RuleMeta = RuleMeta::new(
+    "ELF-002",
+    "bind-now",
+    "All symbols are bound before the program runs",
+    Pillar::HardenedExecutables,
+    Severity::Medium,
+    include_str!("bind_now.md"),
+);
+
+impl ElfRule for BindNow {
+    fn meta(&self) -> &'static RuleMeta {
+        &META
+    }
+
+    fn column(&self) -> &'static str {
+        "BIND NOW"
+    }
+
+    fn judge(&self, facts: &ElfFacts) -> Judgement {
+        if let Some(judgement) = not_loaded(facts.kind) {
+            return judgement;
+        }
+        let dynamic = match &facts.dynamic {
+            Err(error) => return damaged(error),
+            Ok(Some(dynamic)) if !relocates_itself(facts.kind) => dynamic,
+            Ok(_) => {
+                return Judgement::not_applicable("static", "it relocates itself before its own code runs");
+            }
+        };
+        if let Some((flag, entry)) = dynamic.bind_now() {
+            return Judgement::pass(
+                "now",
+                Evidence::new(flag, format!("{:#x}", entry.value), "").at(at(entry.offset)),
+            );
+        }
+        let slots = match &facts.slots {
+            Err(error) => return damaged(error),
+            Ok(slots) => slots.as_ref().filter(|slots| slots.source == SlotSource::Plt),
+        };
+        let Some(slots) = slots.filter(|slots| slots.count > 0) else {
+            let evidence = Evidence::new("DT_JMPREL", "no slots", "").at(at(dynamic.offset()));
+            return Judgement::pass("no PLT", evidence);
+        };
+        if let Some(loader) = musl(facts) {
+            return Judgement::pass("now", loader);
+        }
+        let flags = Evidence::new("bind-now flags", "none", "DF_BIND_NOW, DF_1_NOW or DT_BIND_NOW");
+        let message = format!("lazy binding: {} PLT slots are filled in when first called", slots.count);
+        Judgement::fail("lazy", message, vec![flags.at(at(dynamic.offset()))])
+    }
+}
+
+fn relocates_itself(kind: Kind) -> bool {
+    kind.is_static() || kind == Kind::Loader
+}
+
+/// musl's loader binds all that a program starts with, whatever the flags say.
+fn musl(facts: &ElfFacts) -> Option<Evidence> {
+    let interpreter = facts.interpreter.as_ref().ok().and_then(Option::as_ref)?;
+    let name = interpreter.path.rsplit(|byte| *byte == b'/').next()?;
+    let loader = || Evidence::new("PT_INTERP", "musl's loader, which binds everything at start", "");
+    name.starts_with(b"ld-musl-").then(|| loader().at(at(interpreter.offset)))
+}

@@ -1,0 +1,169 @@
+//! Reading every ELF file of an index.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hardpan_image::{Entry, EntryId, Error, Fault, FileKind, Index, ReadAt};
+use hardpan_report::{Cause, Judgement};
+use rayon::prelude::*;
+
+use crate::facts::EHDR32;
+use crate::rules::RULES;
+use crate::{ElfError, ElfFacts, IndexEnvironment};
+
+/// Looks at the first bytes, at most 4 KiB, of a file that is no ELF file. Called from many threads at once.
+pub type Sniff<'s> = &'s (dyn Fn(Entry<'_>, &[u8]) + Sync);
+
+/// How to scan.
+#[derive(Clone, Copy, Default)]
+pub struct ScanOptions<'s> {
+    /// Is shown the files that are no ELF files. Files of 2 to 51 bytes, which are too short to be any, are opened for
+    /// it alone.
+    pub sniff: Option<Sniff<'s>>,
+}
+
+/// What a scan found.
+#[derive(Debug)]
+pub struct Scan {
+    /// The ELF files, ordered by path.
+    pub elves: Vec<Elf>,
+    /// The files that could not be read, ordered by path: whether they are ELF files is not known.
+    pub unreadable: Vec<Unreadable>,
+    /// How many files were opened.
+    pub files_opened: u64,
+}
+
+/// One ELF file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Elf {
+    /// Its entry.
+    pub id: EntryId,
+    /// Absolute path in the image.
+    pub path: Vec<u8>,
+    /// Bytes.
+    pub size: u64,
+    /// The facts, or why nothing can be told.
+    pub facts: Result<ElfFacts, ElfError>,
+    /// What each of [`RULES`] says, in their order; empty if there are no facts.
+    pub judgements: Vec<Judgement>,
+}
+
+/// A file that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Absolute path in the image.
+    pub path: Vec<u8>,
+    /// What kind of trouble.
+    pub cause: Cause,
+    /// The reason.
+    pub reason: String,
+}
+
+/// Reads every regular file's start, and the facts of those that are ELF files, whether they have an execute bit or
+/// not: a library needs none, and whoever can call the loader can run a program without.
+///
+/// `progress` is told of entries as they are looked at and stops the scan by returning false; the result is `None` then.
+pub fn scan(
+    index: &Index<'_>,
+    options: &ScanOptions<'_>,
+    progress: &(dyn Fn(u64) -> bool + Sync),
+) -> Option<Scan> {
+    let stopped = AtomicBool::new(false);
+    let environment = IndexEnvironment(index);
+    let visits: Vec<Visit> = index
+        .par_entries()
+        .filter_map(|entry| {
+            if stopped.load(Ordering::Relaxed) || !progress(1) {
+                stopped.store(true, Ordering::Relaxed);
+                return None;
+            }
+            visit(index, entry, options, &environment)
+        })
+        .collect();
+    (!stopped.into_inner()).then(|| gather(visits))
+}
+
+enum Visit {
+    Elf(Box<Elf>),
+    Other,
+    Unreadable(Unreadable),
+}
+
+fn gather(visits: Vec<Visit>) -> Scan {
+    let mut scan = Scan { elves: Vec::new(), unreadable: Vec::new(), files_opened: 0 };
+    for visit in visits {
+        scan.files_opened += 1;
+        match visit {
+            Visit::Elf(elf) => scan.elves.push(*elf),
+            Visit::Other => {}
+            Visit::Unreadable(file) => scan.unreadable.push(file),
+        }
+    }
+    scan.elves.sort_by(|a, b| a.path.cmp(&b.path));
+    scan.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
+    scan
+}
+
+fn visit(
+    index: &Index<'_>,
+    entry: Entry<'_>,
+    options: &ScanOptions<'_>,
+    environment: &IndexEnvironment<'_, '_>,
+) -> Option<Visit> {
+    let least = if options.sniff.is_some() { SHORTEST_SCRIPT } else { EHDR32 };
+    if entry.metadata.kind != FileKind::File || entry.metadata.size < least {
+        return None;
+    }
+    let unreadable =
+        |cause, reason| Some(Visit::Unreadable(Unreadable { path: index.path(entry.id), cause, reason }));
+    let source = match index.open(entry.id) {
+        Ok(source) => source,
+        Err(error) => return unreadable(cause(&error), error.to_string()),
+    };
+    let mut head = [0; HEAD];
+    let head = match read_head(&*source, &mut head) {
+        Ok(length) => &head[..length],
+        Err(error) => return unreadable(Cause::Unreadable, format!("read: {error}")),
+    };
+    if (head.len() as u64) < least.min(source.len()) || source.len() < entry.metadata.size {
+        return unreadable(Cause::Changed, "the file was cut while it was read".into());
+    }
+    if !head.starts_with(MAGIC) || source.len() < EHDR32 {
+        if let Some(sniff) = options.sniff {
+            sniff(entry, head);
+        }
+        return Some(Visit::Other);
+    }
+    let path = index.path(entry.id);
+    let facts = ElfFacts::read(&*source, head, &path, environment);
+    let judgements = facts.as_ref().map(judge).unwrap_or_default();
+    Some(Visit::Elf(Box::new(Elf { id: entry.id, path, size: entry.metadata.size, facts, judgements })))
+}
+
+fn judge(facts: &ElfFacts) -> Vec<Judgement> {
+    RULES.iter().map(|rule| rule.judge(facts)).collect()
+}
+
+/// One read is enough for a local file: a short one means that the file ends, and that is told by its length.
+fn read_head(source: &dyn ReadAt, head: &mut [u8]) -> std::io::Result<usize> {
+    loop {
+        match source.read_at(head, 0) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+fn cause(error: &Error) -> Cause {
+    match error.fault() {
+        Fault::Environment => Cause::Unreadable,
+        Fault::Input => Cause::Malformed,
+        Fault::Changed => Cause::Changed,
+        Fault::Limit => Cause::Limit,
+    }
+}
+
+const MAGIC: &[u8] = b"\x7fELF";
+/// A page: it holds the program headers of all but the strangest files and costs one system call.
+const HEAD: usize = 4096;
+/// `#!`.
+const SHORTEST_SCRIPT: u64 = 2;
