@@ -7,14 +7,18 @@ use std::str::FromStr;
 
 use crate::Report;
 
+mod html;
 mod json;
 mod layout;
 mod markdown;
 mod matrix;
+mod sarif;
 mod terminal;
 mod words;
 
+pub use html::html;
 pub use json::{SCHEMA, json};
+pub use sarif::{RESULT_LIMIT, sarif};
 pub use terminal::{TerminalStyle, terminal};
 
 /// The forms that a report can take.
@@ -24,12 +28,18 @@ pub enum Format {
     Terminal,
     /// The whole report for programs, as `docs/report.schema.json` says.
     Json,
+    /// SARIF 2.1.0, for code-scanning services.
+    Sarif,
+    /// One self-contained page.
+    Html,
 }
 
 impl Format {
     /// Every format, with its name first and then its file extensions, longest first.
-    const NAMES: [(Self, &'static str, &'static [&'static str]); 2] = [
+    const NAMES: [(Self, &'static str, &'static [&'static str]); 4] = [
+        (Self::Sarif, "sarif", &[".sarif.json", ".sarif"]),
         (Self::Json, "json", &[".json"]),
+        (Self::Html, "html", &[".html", ".htm"]),
         (Self::Terminal, "terminal", &[".txt"]),
     ];
 
@@ -45,6 +55,8 @@ impl Format {
         match self {
             Self::Terminal => "terminal",
             Self::Json => "json",
+            Self::Sarif => "sarif",
+            Self::Html => "html",
         }
     }
 }
@@ -63,7 +75,7 @@ impl FromStr for Format {
 
 /// A word that names no format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no report format; use terminal or json")]
+#[error("`{0}` is no report format; use terminal, json, sarif or html")]
 pub struct UnknownFormat(String);
 
 /// Why a report could not be written.
@@ -73,6 +85,9 @@ pub enum RenderError {
     /// The destination refused the bytes.
     #[error("the report could not be written: {0}")]
     Io(#[from] io::Error),
+    /// The page's template does not fit the report; a defect of ours.
+    #[error("the page could not be made from its template: {0}")]
+    Template(#[from] minijinja::Error),
 }
 
 /// Writes `report` in `format`, for a file: text has no colour, is 120 columns wide and lists every finding.
@@ -80,6 +95,8 @@ pub fn render(format: Format, report: &Report, out: &mut dyn Write) -> Result<()
     match format {
         Format::Terminal => terminal(report, &TerminalStyle::FILE, out)?,
         Format::Json => json(report, out)?,
+        Format::Sarif => sarif(report, out)?,
+        Format::Html => html(report, out)?,
     }
     Ok(())
 }
@@ -92,6 +109,10 @@ mod tests {
     fn extensions_choose_the_format_and_the_longest_wins() {
         let of = |name: &str| Format::of_path(Path::new(name));
         assert_eq!(of("out/report.json"), Some(Format::Json));
+        assert_eq!(of("report.sarif"), Some(Format::Sarif));
+        assert_eq!(of("report.SARIF.json"), Some(Format::Sarif));
+        assert_eq!(of("a.htm"), Some(Format::Html));
+        assert_eq!(of("a.html"), Some(Format::Html));
         assert_eq!(of("a.txt"), Some(Format::Terminal));
         assert_eq!(of("report.json/evidence"), None);
         assert_eq!(of("report"), None);
@@ -104,6 +125,6 @@ mod tests {
             assert_eq!(format.as_str(), name);
         }
         let refusal = "xml".parse::<Format>().unwrap_err().to_string();
-        assert_eq!(refusal, "`xml` is no report format; use terminal or json");
+        assert_eq!(refusal, "`xml` is no report format; use terminal, json, sarif or html");
     }
 }

@@ -6,13 +6,12 @@ use hardpan_report::Report;
 use hardpan_report::render::{Format, SCHEMA, json, render};
 use serde_json::{Value, json};
 
-use crate::peers::{objections, python_with_jsonschema, require};
+use crate::peers::{VALIDATOR, objections, python_with_jsonschema, require};
 use crate::support::{checksec_report, clean_report, large_report, sample_report};
 
 #[test]
 fn reports_satisfy_the_published_schema() {
-    let Some(python) =
-        require("reports_satisfy_the_published_schema", "python3-jsonschema", python_with_jsonschema())
+    let Some(python) = require("reports_satisfy_the_published_schema", VALIDATOR, python_with_jsonschema())
     else {
         return;
     };
@@ -23,8 +22,7 @@ fn reports_satisfy_the_published_schema() {
 
 #[test]
 fn what_the_schema_forbids_is_refused() {
-    let Some(python) =
-        require("what_the_schema_forbids_is_refused", "python3-jsonschema", python_with_jsonschema())
+    let Some(python) = require("what_the_schema_forbids_is_refused", VALIDATOR, python_with_jsonschema())
     else {
         return;
     };

@@ -2,5 +2,6 @@
 
 mod json;
 mod peers;
+mod sarif;
 mod support;
 mod terminal;
