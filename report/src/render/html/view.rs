@@ -28,7 +28,7 @@ pub(super) struct Page<'a> {
     cards: Vec<Card<'a>>,
     sections: Vec<Section<'a>>,
     chunks: Vec<Chunk<'a>>,
-    columns: &'a [Column],
+    columns: Vec<ColumnView<'a>>,
     executables: usize,
     severities: Vec<Share>,
 }
@@ -130,6 +130,13 @@ struct CellView<'a> {
 }
 
 #[derive(Serialize)]
+struct ColumnView<'a> {
+    title: &'static str,
+    /// The rule to link to, if it is on the page.
+    rule: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct LanguageView<'a> {
     language_name: &'static str,
     #[serde(flatten)]
@@ -165,7 +172,12 @@ pub(super) fn page(report: &Report) -> Page<'_> {
         cards: report.pillars.iter().map(card).collect(),
         sections: sections(report),
         chunks: rows.chunks(CHUNK).enumerate().map(|(at, rows)| chunk(at * CHUNK, rows)).collect(),
-        columns: report.matrix.as_ref().map_or(&[][..], |matrix| &matrix.columns),
+        columns: report
+            .matrix
+            .iter()
+            .flat_map(|matrix| &matrix.columns)
+            .map(|it| column(report, it))
+            .collect(),
         executables: rows.len(),
         severities: severities(report),
     }
@@ -267,6 +279,11 @@ fn row(row: &Row) -> RowView<'_> {
             .map(|cell| CellView { mark: mark(cell.outcome), label: &cell.label })
             .collect(),
     }
+}
+
+fn column<'a>(report: &'a Report, column: &Column) -> ColumnView<'a> {
+    let rule = report.rules.iter().find(|rule| rule.id == column.rule);
+    ColumnView { title: column.title, rule: rule.map(|rule| rule.id.as_ref()) }
 }
 
 fn language(share: &LanguageShare) -> LanguageView<'_> {
