@@ -1,0 +1,162 @@
+//! Words and numbers that the views for people share, so that a report reads the same in each of them.
+
+use crate::{Disposition, Evidence, Finding, Gate, Location, Outcome, Report, Tally};
+
+/// The word for an outcome where it stands alone.
+pub(super) fn outcome_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Pass => "PASS",
+        Outcome::Fail => "FAIL",
+        Outcome::NotApplicable => "N/A",
+        Outcome::Unknown => "UNKNOWN",
+    }
+}
+
+/// The word for the whole run.
+///
+/// The exit code decides, and not the number of findings, since it is what the caller acts on.
+pub(super) fn gate_word(gate: &Gate) -> &'static str {
+    match gate.exit_code {
+        0 => "PASSED",
+        1 => "FAILED",
+        _ => "INCOMPLETE",
+    }
+}
+
+/// What the policy made of a finding, in a few words; `None` where it fails the run as findings do.
+pub(super) fn disposition_words(disposition: &Disposition) -> Option<String> {
+    Some(match disposition {
+        Disposition::Gating => return None,
+        Disposition::Incomplete => "makes the run incomplete".into(),
+        Disposition::BelowThreshold => "below the threshold".into(),
+        Disposition::Off => "its rule is switched off".into(),
+        Disposition::Known => "known from the baseline".into(),
+        Disposition::Waived { reason, owner, expires } => {
+            format!("waived by {owner} until {expires}: {reason}")
+        }
+    })
+}
+
+/// The place of a finding: its own, else that of its first fact that has one.
+pub(super) fn place(finding: &Finding) -> Option<&Location> {
+    let of_evidence = || finding.evidence.iter().find_map(|evidence| evidence.location.as_ref());
+    finding.location.as_ref().or_else(of_evidence)
+}
+
+/// `/etc/fstab:3`, `/bin/x at byte 64`, or the bare path.
+pub(super) fn location_words(location: &Location) -> String {
+    format!("{}{}", location.path, spot_words(location))
+}
+
+/// A fact's place beside its finding's: only what the reader does not know yet; empty if nothing.
+pub(super) fn evidence_place(finding: Option<&Location>, evidence: &Evidence) -> String {
+    match (&evidence.location, finding) {
+        (None, _) => String::new(),
+        (Some(here), Some(known)) if here == known => String::new(),
+        (Some(here), Some(known)) if here.path == known.path => match (here.line, here.offset) {
+            (Some(line), _) => format!("line {line}"),
+            (None, Some(offset)) => format!("byte {offset}"),
+            (None, None) => String::new(),
+        },
+        (Some(here), _) => location_words(here),
+    }
+}
+
+/// `1,234 executables: 1,200 pass, 30 fail, 4 unknown`, leaving out what is zero.
+pub(super) fn tally_words(tally: &Tally, unit: &str) -> String {
+    let total = count(tally.total());
+    let parts = tally_parts(tally);
+    if parts.is_empty() { format!("{total} {unit}") } else { format!("{total} {unit}: {}", parts.join(", ")) }
+}
+
+/// What a tally counted, each with its word, worst first, leaving out what is zero.
+pub(super) fn tally_parts(tally: &Tally) -> Vec<String> {
+    let counts = [
+        (tally.fail, "fail"),
+        (tally.unknown, "unknown"),
+        (tally.pass, "pass"),
+        (tally.not_applicable, "not applicable"),
+    ];
+    counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", count(*n))).collect()
+}
+
+/// What was read, in one sentence.
+pub(super) fn coverage_words(report: &Report) -> String {
+    let coverage = &report.coverage;
+    format!(
+        "{} entries: {} files ({} of them ELF), {} directories",
+        count(coverage.entries),
+        count(coverage.files),
+        count(coverage.elf_files),
+        count(coverage.directories)
+    )
+}
+
+/// A count with a comma at each thousand.
+pub(super) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A number of bytes in binary units with three or more significant digits: `512 B`, `1.50 KiB`, `12.3 MiB`.
+pub(super) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if number < 1024 {
+        return format!("{number} B");
+    }
+    // Integer arithmetic in hundredths keeps the text the same on every machine.
+    let mut hundredths = u128::from(number) * 100 / 1024;
+    let mut unit = 0;
+    while hundredths >= 102_400 && unit + 1 < UNITS.len() {
+        hundredths /= 1024;
+        unit += 1;
+    }
+    let (whole, part) = (hundredths / 100, hundredths % 100);
+    match whole {
+        0..10 => format!("{whole}.{part:02} {}", UNITS[unit]),
+        10..100 => format!("{whole}.{} {}", part / 10, UNITS[unit]),
+        _ => format!("{whole} {}", UNITS[unit]),
+    }
+}
+
+fn spot_words(location: &Location) -> String {
+    match (location.line, location.offset) {
+        (Some(line), _) => format!(":{line}"),
+        (None, Some(offset)) => format!(" at byte {offset}"),
+        (None, None) => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_000), "1,000");
+        assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+        assert_eq!(bytes(1023), "1023 B");
+        assert_eq!(bytes(1536), "1.50 KiB");
+        assert_eq!(bytes(12_900_000), "12.3 MiB");
+        assert_eq!(bytes(u64::MAX), "15.9 EiB");
+    }
+
+    #[test]
+    fn a_fact_says_only_what_its_finding_does_not() {
+        let finding = Location::file("/bin/x");
+        let fact = |location| Evidence::new("a", "b", "c").at(location);
+        assert_eq!(evidence_place(Some(&finding), &fact(Location::file("/bin/x"))), "");
+        assert_eq!(evidence_place(Some(&finding), &fact(Location::offset("/bin/x", 64))), "byte 64");
+        assert_eq!(evidence_place(Some(&finding), &fact(Location::line("/etc/y", 3))), "/etc/y:3");
+        assert_eq!(evidence_place(None, &fact(Location::offset("/bin/x", 64))), "/bin/x at byte 64");
+    }
+}
