@@ -181,7 +181,11 @@ impl Reader<'_> {
         let rule = self.rule(&raw.rule);
         for (field, name) in [(&raw.reason, "reason"), (&raw.owner, "owner")] {
             if field.get_ref().trim().is_empty() {
-                self.complain(field.span(), "a waiver needs somebody who answers for it", &format!("the {name} is empty"));
+                self.complain(
+                    field.span(),
+                    "a waiver needs somebody who answers for it",
+                    &format!("the {name} is empty"),
+                );
             }
         }
         let path = match &raw.path {
@@ -214,11 +218,16 @@ impl Reader<'_> {
     fn date(&mut self, value: &Spanned<toml::Value>) -> Option<Date> {
         let text = match value.get_ref() {
             toml::Value::String(text) => text.clone(),
-            other => other.to_string(),
+            toml::Value::Datetime(date) => date.to_string(),
+            _ => String::new(),
         };
         let date = text.parse::<Date>().ok().filter(|_| text.len() == "2027-01-31".len());
         if date.is_none() {
-            self.complain(value.span(), "a waiver needs the day on which it ends", "write a date, such as 2027-01-31");
+            self.complain(
+                value.span(),
+                "a waiver needs the day on which it ends",
+                "write a date, such as 2027-01-31",
+            );
         }
         date
     }
@@ -260,7 +269,8 @@ fn show(complaints: &[Complaint], text: &str, path: &Path) -> String {
             let span = start..complaint.span.end.clamp(start, text.len());
             let annotation = AnnotationKind::Primary.span(span).label(complaint.label.as_str());
             let snippet = Snippet::source(text).path(path.as_str()).annotation(annotation);
-            let group = Group::with_title(Level::ERROR.primary_title(complaint.title.as_str())).element(snippet);
+            let group =
+                Group::with_title(Level::ERROR.primary_title(complaint.title.as_str())).element(snippet);
             renderer.render(&[group])
         })
         .collect();
@@ -269,7 +279,8 @@ fn show(complaints: &[Complaint], text: &str, path: &Path) -> String {
 }
 
 fn read_baseline(path: &Path) -> anyhow::Result<Baseline> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read the baseline {}", path.display()))?;
+    let bytes =
+        std::fs::read(path).with_context(|| format!("cannot read the baseline {}", path.display()))?;
     Baseline::parse(&bytes).map_err(|error| {
         anyhow!("{} is no baseline: {error}; write one with `-o {}`", path.display(), "baseline.json")
     })
@@ -300,10 +311,10 @@ mod tests {
     #[test]
     fn the_template_is_a_policy_and_so_is_it_with_all_examples_switched_on() {
         parse(TEMPLATE, Path::new("hardpan.toml")).unwrap();
-        let all: String = TEMPLATE.lines().map(|line| line.strip_prefix("#~ ").unwrap_or(line)).fold(
-            String::new(),
-            |all, line| all + line + "\n",
-        );
+        let all: String = TEMPLATE
+            .lines()
+            .map(|line| line.strip_prefix("#~ ").unwrap_or(line))
+            .fold(String::new(), |all, line| all + line + "\n");
         let parsed = parse(&all, Path::new("hardpan.toml"))
             .map_err(|complaints| show(&complaints, &all, Path::new("hardpan.toml")));
         let parsed = parsed.unwrap();
@@ -334,10 +345,11 @@ mod tests {
     #[test]
     fn a_waiver_must_name_owner_reason_and_day() {
         for missing in ["reason", "owner", "expires"] {
-            let text: String = ["rule = \"ELF-001\"", "reason = \"r\"", "owner = \"o\"", "expires = 2027-01-31"]
-                .iter()
-                .filter(|line| !line.starts_with(missing))
-                .fold("[[waiver]]\n".to_owned(), |text, line| text + line + "\n");
+            let text: String =
+                ["rule = \"ELF-001\"", "reason = \"r\"", "owner = \"o\"", "expires = 2027-01-31"]
+                    .iter()
+                    .filter(|line| !line.starts_with(missing))
+                    .fold("[[waiver]]\n".to_owned(), |text, line| text + line + "\n");
             assert!(complaint(&text).contains(missing), "{missing}");
         }
     }

@@ -29,7 +29,7 @@ impl FromStr for Target {
             return Ok(Self { format, path: path.into() });
         }
         let path = PathBuf::from(text);
-        let format = Format::from_path(&path).ok_or(
+        let format = Format::of_path(&path).ok_or(
             "its ending tells no format; use .html, .json, .sarif or .txt, or write FORMAT=FILE, as in html=report",
         )?;
         Ok(Self { format, path })

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use hardpan_image::{EntryId, Fault, FileKind, Index, Trouble};
-use hardpan_lockdown::{Host, Mount, Reading};
+use hardpan_lockdown::{Host, KernelFacts, Mount, Reading};
 use hardpan_report::{Cause, Evidence, Finding, Language, Location, Verdict, escape};
 
 /// Everything that rules may look at.
@@ -18,25 +18,12 @@ pub struct Context<'a> {
     pub programs: Vec<Program>,
     /// Executable files that begin with `#!`, by path.
     pub scripts: Vec<Script>,
-    /// Kernel command lines: the running one, or those that the tree's boot loader configuration would pass.
-    pub command_lines: Vec<CommandLine>,
-    /// What kept a boot loader configuration from being read.
-    pub command_line_troubles: Vec<Finding>,
+    /// The kernel's state, or what the tree's files would make it: command lines, sysctls, build configuration.
+    pub kernel: KernelFacts<'a>,
     /// The extended attributes that rules care about.
     pub attributes: Attributes,
     /// What the policy allows.
     pub parameters: Parameters,
-}
-
-/// A kernel command line and where it comes from.
-#[derive(Clone, Debug)]
-pub struct CommandLine {
-    /// The text, as the kernel gets it.
-    pub text: String,
-    /// Where it was read: `/proc/cmdline`, or a line of a boot loader's configuration.
-    pub origin: Location,
-    /// Whether the running kernel was booted with it.
-    pub live: bool,
 }
 
 /// Extended attributes of the whole tree.
@@ -113,8 +100,7 @@ impl<'a> Context<'a> {
             mounts: None,
             programs: Vec::new(),
             scripts: Vec::new(),
-            command_lines: Vec::new(),
-            command_line_troubles: Vec::new(),
+            kernel: KernelFacts::default(),
             attributes: Attributes::default(),
             parameters: Parameters::default(),
         }

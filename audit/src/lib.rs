@@ -6,9 +6,13 @@
 mod context;
 #[cfg(test)]
 mod fixture;
+mod gather;
+mod judge;
 mod rules;
 mod text;
 
-pub use context::{Attributes, CommandLine, Context, Parameters, Program, Script};
+pub use context::{Attributes, Context, Parameters, Program, Script};
+pub use gather::{Facts, Progress, gather};
+pub use judge::{judge, rules};
 pub use rules::{AuditRule, RULES};
 pub use text::{Text, TextFile};

@@ -5,3 +5,44 @@ pub(crate) mod checksec;
 pub(crate) mod init;
 pub(crate) mod rules;
 pub(crate) mod schema;
+
+use hardpan_checksec::Scan;
+use hardpan_image::{Fault, FileKind, Index, Trouble};
+use hardpan_report::{BytePath, Cause, Coverage, Finding, Problem, escape_str};
+
+/// What was read and what was not, for the report.
+pub(crate) fn coverage(index: &Index<'_>, scan: &Scan, unread: Vec<&Finding>) -> Coverage {
+    let count = |kind| index.entries().filter(|entry| entry.metadata.kind == kind).count() as u64;
+    let mut problems: Vec<Problem> = index.troubles().iter().map(problem).collect();
+    problems.extend(unread.into_iter().map(|finding| Problem {
+        path: finding.location.as_ref().map_or_else(|| BytePath::from(""), |location| location.path.clone()),
+        cause: finding.cause,
+        reason: finding.message.clone(),
+    }));
+    problems.sort();
+    problems.dedup();
+    let not_entered = index.not_entered().iter().map(|skipped| Problem {
+        path: BytePath::from(skipped.path.clone()),
+        cause: None,
+        reason: escape_str(&skipped.reason),
+    });
+    Coverage {
+        entries: index.len() as u64,
+        files: count(FileKind::File),
+        directories: count(FileKind::Directory),
+        elf_files: scan.elves.len() as u64,
+        not_entered: not_entered.collect(),
+        problems,
+    }
+}
+
+fn problem(trouble: &Trouble) -> Problem {
+    let cause = match trouble.fault {
+        Fault::Environment => Cause::Unreadable,
+        Fault::Input => Cause::Malformed,
+        Fault::Changed => Cause::Changed,
+        Fault::Limit => Cause::Limit,
+    };
+    let reason = escape_str(&trouble.reason);
+    Problem { path: BytePath::from(trouble.path.clone()), cause: Some(cause), reason }
+}

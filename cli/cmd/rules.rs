@@ -47,7 +47,9 @@ pub(crate) fn list(args: &RulesArgs) -> anyhow::Result<u8> {
 pub(crate) fn explain(args: &ExplainArgs) -> anyhow::Result<u8> {
     let Some(meta) = find(&args.rule) else {
         match closest(&args.rule) {
-            Some(near) => bail!("there is no rule `{}`; did you mean {} ({})?", args.rule, near.id, near.name),
+            Some(near) => {
+                bail!("there is no rule `{}`; did you mean {} ({})?", args.rule, near.id, near.name)
+            }
             None => bail!("there is no rule `{}`; `hardpan rules` lists them", args.rule),
         }
     };
@@ -92,9 +94,11 @@ pub(crate) fn closest(text: &str) -> Option<&'static RuleMeta> {
     let distance = |meta: &RuleMeta| {
         edit_distance(&text, &meta.id.to_ascii_lowercase()).min(edit_distance(&text, &meta.name))
     };
-    all().into_iter().map(|meta| (distance(meta), meta)).min_by_key(|(distance, _)| *distance).and_then(
-        |(distance, meta)| (distance <= (text.len() / 3).max(1)).then_some(meta),
-    )
+    all()
+        .into_iter()
+        .map(|meta| (distance(meta), meta))
+        .min_by_key(|(distance, _)| *distance)
+        .and_then(|(distance, meta)| (distance <= (text.len() / 3).max(1)).then_some(meta))
 }
 
 /// Levenshtein's distance in bytes; both texts are short.

@@ -101,6 +101,16 @@ impl<'t> Index<'t> {
     /// Walks the tree. `progress` is told of entries as they are found and stops the walk by returning false; the
     /// result is `None` then.
     pub fn build(tree: &'t dyn Tree, progress: &(dyn Fn(u64) -> bool + Sync)) -> Result<Option<Self>, Error> {
+        Self::build_only(tree, &[], progress)
+    }
+
+    /// [`Index::build`] for parts of the tree: the given paths, everything below them, and the directories above. With no
+    /// path it is the whole tree.
+    pub fn build_only(
+        tree: &'t dyn Tree,
+        paths: &[Vec<u8>],
+        progress: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Result<Option<Self>, Error> {
         let root = Record {
             parent: 0,
             name_start: 0,
@@ -116,7 +126,7 @@ impl<'t> Index<'t> {
             not_entered: Vec::new(),
             troubles: Vec::new(),
         };
-        if !index.walk(progress) {
+        if !index.walk(paths, progress) {
             return Ok(None);
         }
         index.adopt_anomalies();
@@ -302,7 +312,7 @@ impl<'t> Index<'t> {
 
     /// One level of directories at a time: a level's directories are independent, and appending them in order keeps
     /// the numbering independent of the threads.
-    fn walk(&mut self, progress: &(dyn Fn(u64) -> bool + Sync)) -> bool {
+    fn walk(&mut self, paths: &[Vec<u8>], progress: &(dyn Fn(u64) -> bool + Sync)) -> bool {
         let mut seen: HashMap<(u64, u64), u32> = HashMap::new();
         let mut level: Vec<u32> = vec![0];
         while !level.is_empty() {
@@ -318,7 +328,7 @@ impl<'t> Index<'t> {
             let mut next = Vec::new();
             for (at, listing) in level.into_iter().zip(listings) {
                 let Some(listing) = listing else { return false };
-                self.adopt(at, listing, &mut seen, &mut next);
+                self.adopt(at, listing, paths, &mut seen, &mut next);
             }
             level = next;
         }
@@ -330,6 +340,7 @@ impl<'t> Index<'t> {
         &mut self,
         directory: u32,
         listing: Result<(Vec<Found>, Option<String>), Error>,
+        paths: &[Vec<u8>],
         seen: &mut HashMap<(u64, u64), u32>,
         next: &mut Vec<u32>,
     ) {
@@ -341,10 +352,11 @@ impl<'t> Index<'t> {
         };
         let start = self.count();
         for found in found {
-            if let Err((name, error)) = self.append(directory, found) {
-                let mut path = if path == b"/" { Vec::new() } else { path.clone() };
-                path.push(b'/');
-                path.extend_from_slice(&name);
+            let path = [path.strip_suffix(b"/").unwrap_or(&path), b"/", &found.name].concat();
+            if !paths.is_empty() && !paths.iter().any(|wanted| may_concern(&path, wanted)) {
+                continue;
+            }
+            if let Err(error) = self.append(directory, found) {
                 self.trouble(path, &error, true);
             }
         }
@@ -352,19 +364,23 @@ impl<'t> Index<'t> {
         next.extend((start..self.count()).filter(|child| self.is_new_directory(*child, seen)));
     }
 
-    fn append(&mut self, parent: u32, found: Found) -> Result<(), (Box<[u8]>, Error)> {
-        let Found { name, node, metadata } = found;
-        let metadata = match metadata {
-            Ok(metadata) => metadata,
-            Err(error) => return Err((name, error)),
-        };
-        let lengths = (u32::try_from(self.names.len()), u32::try_from(name.len()));
-        let (Ok(name_start), Ok(name_len), true) = (lengths.0, lengths.1, self.records.len() < MAX_ENTRIES)
-        else {
-            return Err((name, Error::Limit { what: "entries in a tree", limit: MAX_ENTRIES as u64 }));
-        };
-        self.names.extend_from_slice(&name);
-        self.records.push(Record { parent, name_start, name_len, node, metadata, children: 0..0 });
+    fn append(&mut self, parent: u32, found: Found) -> Result<(), Error> {
+        let too_many = || Error::Limit { what: "entries in a tree", limit: MAX_ENTRIES as u64 };
+        let metadata = found.metadata?;
+        let name_start = u32::try_from(self.names.len()).map_err(|_| too_many())?;
+        let name_len = u32::try_from(found.name.len()).map_err(|_| too_many())?;
+        if self.records.len() >= MAX_ENTRIES {
+            return Err(too_many());
+        }
+        self.names.extend_from_slice(&found.name);
+        self.records.push(Record {
+            parent,
+            name_start,
+            name_len,
+            node: found.node,
+            metadata,
+            children: 0..0,
+        });
         Ok(())
     }
 

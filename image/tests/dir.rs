@@ -63,6 +63,23 @@ fn links_resolve_inside_the_tree_and_nowhere_else() {
 }
 
 #[test]
+fn an_index_of_some_paths_has_them_and_what_is_above() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("a/b")).unwrap();
+    std::fs::create_dir_all(dir.path().join("c/d")).unwrap();
+    for path in ["a/b/one", "a/b/two", "c/d/three", "c/four", "ab"] {
+        std::fs::write(dir.path().join(path), "").unwrap();
+    }
+    let tree = DirTree::open(dir.path()).unwrap();
+    let wanted = [b"/a/b/one".to_vec(), b"/c".to_vec()];
+    let index = Index::build_only(&tree, &wanted, &|_| true).unwrap().unwrap();
+    let mut paths: Vec<_> =
+        index.entries().map(|entry| String::from_utf8(index.path(entry.id)).unwrap()).collect();
+    paths.sort();
+    assert_eq!(paths, ["/", "/a", "/a/b", "/a/b/one", "/c", "/c/d", "/c/d/three", "/c/four"]);
+}
+
+#[test]
 fn odd_files_are_listed_and_never_opened() {
     let dir = tempfile::tempdir().unwrap();
     let fifo = dir.path().join("fifo");

@@ -1,0 +1,98 @@
+//! Reading the facts, once.
+
+mod attributes;
+mod kernel;
+mod scripts;
+
+use std::sync::Mutex;
+
+use hardpan_checksec::facts::Dynamic;
+use hardpan_checksec::{Kind, Scan, ScanOptions, scan};
+use hardpan_image::Index;
+use hardpan_lockdown::Host;
+
+use hardpan_report::{Finding, escape};
+
+use crate::{Context, Parameters, Program, Script, Text};
+
+/// Told of entries as they are read; stops the work by returning false.
+pub type Progress<'p> = &'p (dyn Fn(u64) -> bool + Sync);
+
+/// The facts of a tree.
+pub struct Facts<'a> {
+    /// What rules are judged on.
+    pub context: Context<'a>,
+    /// What the ELF rules found.
+    pub scan: Scan,
+}
+
+/// Reads everything that rules need; `None` if `progress` stopped it. `host` is the running host if its state may be
+/// used.
+pub fn gather<'a>(
+    index: &'a Index<'a>,
+    host: Option<&'a Host>,
+    parameters: Parameters,
+    progress: Progress<'_>,
+) -> Option<Facts<'a>> {
+    let found = Mutex::new(Vec::new());
+    let sniff = |entry: hardpan_image::Entry<'_>, head: &[u8]| {
+        if let Some(script) = scripts::script(&entry, head) {
+            found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(script);
+        }
+    };
+    let scan = scan(index, &ScanOptions { sniff: Some(&sniff) }, progress)?;
+    let mut scripts: Vec<Script> = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    scripts.sort_by_cached_key(|script| index.path(script.id));
+    let mut context = Context::new(index);
+    context.host = host;
+    context.mounts = host.map(Host::mounts);
+    context.programs = programs(&scan);
+    context.scripts = scripts;
+    context.attributes = attributes::read(index, progress)?;
+    context.kernel = kernel::facts(&context);
+    context.parameters = parameters;
+    Some(Facts { context, scan })
+}
+
+fn programs(scan: &Scan) -> Vec<Program> {
+    let readable = scan.elves.iter().filter_map(|elf| elf.facts.as_ref().ok().map(|facts| (elf, facts)));
+    readable
+        .filter_map(|(elf, facts)| {
+            let is_program = match facts.kind {
+                Kind::Executable | Kind::StaticExecutable | Kind::Pie | Kind::StaticPie => true,
+                Kind::SharedObject | Kind::Loader | Kind::Undecided => false,
+                _ => return None,
+            };
+            let dynamic = facts.dynamic.as_ref().ok().and_then(Option::as_ref);
+            Some(Program {
+                id: elf.id,
+                is_program,
+                needed: dynamic.map(needed).unwrap_or_default(),
+                language: facts.origin.language,
+                told_by: facts.origin.evidence.into(),
+            })
+        })
+        .collect()
+}
+
+fn needed(dynamic: &Dynamic) -> Vec<Vec<u8>> {
+    let names = dynamic.names.as_ref().map(|names| &names.needed[..]).unwrap_or_default();
+    names.iter().map(|(_, name)| name.to_vec()).collect()
+}
+
+impl Facts<'_> {
+    /// What could not be read besides directories and executables, which have rules of their own.
+    pub fn unread(&self) -> Vec<&Finding> {
+        self.context.attributes.unread.iter().chain(&self.context.kernel.troubles).collect()
+    }
+}
+
+impl Context<'_> {
+    /// `PRETTY_NAME` of the tree's os-release.
+    pub fn os_name(&self) -> Option<String> {
+        let Text::Present(file) = self.text("/etc/os-release") else { return None };
+        let line = file.statements(b"#").find_map(|(_, line)| line.strip_prefix(b"PRETTY_NAME="))?;
+        let name = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+        Some(escape(name))
+    }
+}

@@ -1,0 +1,90 @@
+//! `hardpan audit`.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use hardpan_audit::{Parameters, gather, judge};
+use hardpan_image::{DirTree, Index, TarTree, Tree, TreeKind};
+use hardpan_lockdown::Host;
+use hardpan_report::sink::{self, Draft};
+use hardpan_report::{BytePath, Pillar, Subject};
+
+use super::coverage;
+use crate::args::AuditArgs;
+use crate::context::{Context, Interrupted};
+use crate::{config, output};
+
+pub(crate) fn run(args: &AuditArgs, context: &Context) -> anyhow::Result<u8> {
+    let (policy, parameters) = config::policy(&args.gate)?;
+    let tree = open(&args.path)?;
+    let host = host(args, &*tree);
+    let draft = draft(&*tree, &args.path, host.as_ref(), parameters, context)?;
+    let report = sink::judge(draft, &policy);
+    output::write(&report, &args.output, context)?;
+    Ok(report.gate.exit_code)
+}
+
+/// Opens whatever holds the root file system.
+pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn Tree>> {
+    let failed = || format!("cannot read {}", path.display());
+    if path == Path::new("-") {
+        return Ok(Box::new(
+            TarTree::from_stream(std::io::stdin().lock()).context("cannot read standard input")?,
+        ));
+    }
+    if path.metadata().with_context(failed)?.is_dir() {
+        return Ok(Box::new(DirTree::open(path).with_context(failed)?));
+    }
+    let tree = TarTree::open(path).with_context(|| {
+        format!("{} is neither a directory nor a tar of a root file system", path.display())
+    })?;
+    Ok(Box::new(tree))
+}
+
+/// The running host, if the subject is its root or the user says so.
+fn host(args: &AuditArgs, tree: &dyn Tree) -> Option<Host> {
+    let is_root = tree.kind() == TreeKind::Directory
+        && args.path.canonicalize().is_ok_and(|path| path == Path::new("/"));
+    (args.live || (is_root && !args.no_live)).then(Host::running)
+}
+
+fn draft<'m>(
+    tree: &dyn Tree,
+    path: &Path,
+    host: Option<&Host>,
+    parameters: Parameters,
+    context: &Context,
+) -> anyhow::Result<Draft<'m>> {
+    let bar = context.counter("listing files");
+    let go_on = |count: u64| {
+        bar.inc(count);
+        context.goes_on()
+    };
+    let index = Index::build(tree, &go_on)?.ok_or(Interrupted)?;
+    bar.finish_and_clear();
+    if let Some(root) = index.not_entered().iter().find(|skipped| skipped.path == b"/") {
+        bail!("{} is no root file system: {}", path.display(), root.reason);
+    }
+    let bar = context.counter("reading files");
+    let go_on = |count: u64| {
+        bar.inc(count);
+        context.goes_on()
+    };
+    let facts = gather(&index, host, parameters, &go_on).ok_or(Interrupted)?;
+    bar.finish_and_clear();
+    let subject = Subject {
+        kind: tree.kind().as_str(),
+        path: BytePath::from(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())),
+        live: host.is_some(),
+        os: facts.context.os_name(),
+    };
+    Ok(Draft {
+        command: "audit",
+        subject,
+        coverage: coverage(&index, &facts.scan, facts.unread()),
+        verdicts: judge(&facts),
+        pillars: Pillar::ALL.to_vec(),
+        matrix: Some(hardpan_checksec::matrix(&facts.scan)),
+        languages: hardpan_checksec::languages(&facts.scan),
+    })
+}
