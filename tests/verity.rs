@@ -168,7 +168,8 @@ fn one_device_has_the_bytes_of_veritysetup() {
 #[test]
 fn salt_and_uuid_are_random_unless_given() {
     let dir = Dir::with_data(3);
-    let json = |()| -> Value { serde_json::from_str(&dir.ok(&["format", "data", "hash", "--json"])).unwrap() };
+    let json =
+        |()| -> Value { serde_json::from_str(&dir.ok(&["format", "data", "hash", "--json"])).unwrap() };
     let [one, two] = [(), ()].map(json);
     for field in ["salt", "uuid", "root_hash"] {
         assert_ne!(one[field], two[field], "{field}");
@@ -430,10 +431,83 @@ fn interrupt(dir: &Dir, args: &[&str], signal: &str, mut is_under_way: impl FnMu
     let sent = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
     let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
     let output = child.wait_with_output().unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(20), "took long to end");
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(String::from_utf8(output.stderr).unwrap().contains("interrupted"));
+}
+
+/// A loop device over a file, as long as it lives.
+struct Loop(String);
+
+impl Loop {
+    fn new(file: &Path) -> Self {
+        let output = Command::new("losetup").args(["--find", "--show"]).arg(file).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        Self(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        // A device that stays is a nuisance, not a wrong result.
+        let _ = Command::new("losetup").args(["--detach", &self.0]).status();
+    }
+}
+
+#[test]
+fn block_devices_are_written_in_place() {
+    if !is_there("block_devices_are_written_in_place", "losetup", &["--find"]) {
+        return;
+    }
+    let dir = Dir::with_data(300);
+    for (name, blocks) in [("hash-image", 8), ("small-image", 3)] {
+        File::create(dir.path(name)).unwrap().set_len(blocks * BLOCK).unwrap();
+    }
+    let [data, hash, small] = ["data", "hash-image", "small-image"].map(|name| Loop::new(&dir.path(name)));
+    let message = dir.fails(2, &["format", &data.0, &small.0]);
+    assert!(message.contains("ends at byte 20480, the device at 12288"), "{message}");
+
+    let root = root_hash(&dir.ok(&["format", &data.0, &hash.0, "--salt=ab"]));
+    let known = ["--data-blocks=300", "--salt=ab"];
+    dir.ok(&[&["verify", &data.0, &hash.0, &root], known.as_slice()].concat());
+    let message = dir.fails(2, &["format", &data.0, &data.0]);
+    assert!(message.contains("--data-blocks"), "{message}");
+    // Another node of the same device is the same device.
+    let rdev = Path::new(&data.0).metadata().unwrap().rdev();
+    let (major, minor) = ((rdev >> 8).to_string(), (rdev & 0xff).to_string());
+    assert!(dir.command("mknod", &["alias", "b", &major, &minor]).status().unwrap().success());
+    let message = dir.fails(2, &["format", &data.0, "alias", "--data-blocks=300"]);
+    assert!(message.contains("would overlap"), "{message}");
+
+    // What an older tree left behind the new one is found.
+    drop((hash, small));
+    dir.flip("hash-image", 6 * BLOCK);
+    let hash = Loop::new(&dir.path("hash-image"));
+    let message = dir.fails(1, &[&["verify", &data.0, &hash.0, &root], known.as_slice()].concat());
+    assert!(message.contains("bytes 20480 to 32768 after the tree"), "{message}");
+}
+
+#[test]
+fn offsets_beyond_two_and_four_gibibytes_are_those_of_veritysetup() {
+    if !is_there(
+        "offsets_beyond_two_and_four_gibibytes_are_those_of_veritysetup",
+        "veritysetup",
+        &["--version"],
+    ) {
+        return;
+    }
+    for offset in ["--hash-offset=2147483648", "--hash-offset=5368709632"] {
+        let dir = Dir::with_data(130);
+        let root = root_hash(&dir.ok(&["format", "data", "hash", "--salt=ab", offset]));
+        assert!(dir.veritysetup(&["verify", "data", "hash", &root, offset]).0);
+        dir.ok(&["verify", "data", "hash", &root, "--data-blocks=130", "--salt=ab", offset]);
+    }
 }
 
 /// A tmpfs in a namespace of its own, which unprivileged users can have as well.

@@ -46,3 +46,42 @@ fn keep_lowest(first: &Mutex<Option<(u64, Error)>>, task: u64, error: Error) {
         *first = Some((task, error));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn error(offset: u64) -> Error {
+        Error::Write { offset, source: io::ErrorKind::Other.into() }
+    }
+
+    #[test]
+    fn every_task_runs_once() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        let sum = AtomicU64::new(0);
+        let work = |(): &mut (), task| {
+            sum.fetch_add(task + 1, Ordering::Relaxed);
+            Ok(())
+        };
+        pool.install(|| for_each_task(1000, || (), work)).unwrap();
+        assert_eq!(sum.into_inner(), 1000 * 1001 / 2);
+    }
+
+    #[test]
+    fn of_several_errors_the_lowest_task_has_the_word() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let under_way = AtomicU64::new(0);
+        let work = |(): &mut (), task| {
+            // Both tasks are under way before either fails, so that both do, in whichever order.
+            under_way.fetch_add(1, Ordering::Relaxed);
+            while under_way.load(Ordering::Relaxed) < 2 {
+                std::thread::yield_now();
+            }
+            Err(error(task))
+        };
+        let result = pool.install(|| for_each_task(2, || (), work));
+        assert!(matches!(result, Err(Error::Write { offset: 0, .. })), "{result:?}");
+    }
+}
