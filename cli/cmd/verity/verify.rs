@@ -107,7 +107,14 @@ fn failed(args: &VerifyArgs, root: &RootHash, error: &VerifyError) -> anyhow::Re
         VerifyError::Corrupt(damage) => damage_json(damage),
         _ => Value::Null,
     };
-    report(args, root, &error.to_string(), &damage)
+    let code = report(args, root, &error.to_string(), &damage)?;
+    if matches!(error, VerifyError::Corrupt(damage) if !damage.slack.is_empty()) {
+        writeln!(
+            io::stderr(),
+            "  bytes that are not covered must be zero: cut them off, or overwrite them with zeros"
+        )?;
+    }
+    Ok(code)
 }
 
 fn report(args: &VerifyArgs, root: &RootHash, reason: &str, damage: &Value) -> anyhow::Result<u8> {
