@@ -95,6 +95,24 @@ fn any_number_of_threads_makes_the_same_bytes() {
 }
 
 #[test]
+fn any_number_of_threads_finds_the_same_damage() {
+    let mut image = Image::new(16_400, 20);
+    for block in [3, 4, 130, 16_000] {
+        image.spoil_data(block);
+    }
+    for (level, block) in [(0, 1), (0, 9), (1, 1)] {
+        image.spoil_hash(level, block, 77);
+    }
+    let find = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| image.damage())
+    };
+    let one = find(1);
+    assert_eq!((one.levels.len(), one.unauthenticated_data.to_string().as_str()), (2, "128-255"));
+    assert!([2, 5, 16].into_iter().all(|threads| find(threads) == one));
+}
+
+#[test]
 fn all_bad_data_blocks_are_listed() {
     let mut image = Image::new(16_400, 3);
     for block in [0, 127, 128, 129, 5000, 16_384, 16_399] {

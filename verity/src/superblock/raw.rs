@@ -68,7 +68,7 @@ impl RawSuperblock {
         &self.salt[..usize::from(self.salt_size).min(Salt::MAX_LEN)]
     }
 
-    /// Everything that keeps [`Superblock::parse`] from taking it, in the order of the fields.
+    /// Everything that keeps [`Superblock::parse`](super::Superblock::parse) from taking it, in the order of the fields.
     pub fn problems(&self) -> Vec<SuperblockError> {
         let numbers = [self.version_problem(), self.hash_type_problem(), self.algorithm_problem()];
         let sizes = [
