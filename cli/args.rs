@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hardpan_report::Severity;
 
+use crate::cmd::verity::VerityCommand;
 use crate::output::Target;
 
 /// Hardens minimal, image-based Linux hosts, and proves that they are hardened.
@@ -28,6 +29,9 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Check every ELF file for RELRO, PIE, NX, stack protection, FORTIFY and more
     Checksec(ChecksecArgs),
+    /// Make, verify and show dm-verity hash trees
+    #[command(subcommand)]
+    Verity(VerityCommand),
     /// List the rules
     Rules(RulesArgs),
     /// Tell what a rule checks, why it matters, how it is judged and how to fix a failure

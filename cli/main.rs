@@ -14,7 +14,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::{Args, Command};
-use crate::context::{Context, Interrupted};
+use crate::context::Interrupted;
+pub(crate) use crate::context::Context;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -45,6 +46,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
         Command::Explain(args) => cmd::rules::explain(&args),
         Command::Init(args) => cmd::init::run(&args),
         Command::Schema => cmd::schema::run(),
+        Command::Verity(command) => cmd::verity::run(command, context),
     }
 }
 

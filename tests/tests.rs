@@ -1,1 +1,3 @@
+//! End-to-end tests: the `hardpan` command as users run it.
 
+mod verity;

@@ -5,6 +5,7 @@ pub(crate) mod checksec;
 pub(crate) mod init;
 pub(crate) mod rules;
 pub(crate) mod schema;
+pub(crate) mod verity;
 
 use hardpan_checksec::Scan;
 use hardpan_image::{Fault, FileKind, Index, Trouble};

@@ -1,0 +1,87 @@
+//! How parameters are shown: in veritysetup's words, or as JSON.
+
+use std::io::{self, Write};
+
+use hardpan_verity::{HashArea, Layout, Params, RootHash, Uuid};
+use serde_json::{Map, Value, json};
+
+/// Lines of a label and a value, in veritysetup's columns.
+pub(super) struct Lines(Vec<String>);
+
+impl Lines {
+    pub(super) fn new(title: String) -> Self {
+        Self(vec![title])
+    }
+
+    pub(super) fn add(&mut self, label: &str, value: &str) {
+        self.0.push(format!("{:<17}\t{value}", format!("{label}:")));
+    }
+
+    /// A line as it is: two of veritysetup's are not in the columns of the others.
+    pub(super) fn add_line(&mut self, line: String) {
+        self.0.push(line);
+    }
+
+    pub(super) fn print(&self) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        self.0.iter().try_for_each(|line| writeln!(stdout, "{line}"))?;
+        stdout.flush()
+    }
+}
+
+pub(super) fn print_json(value: &Value) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    writeln!(stdout, "{value:#}")?;
+    stdout.flush()
+}
+
+/// A tree, to be shown.
+pub(super) struct Tree<'a> {
+    pub(super) params: &'a Params,
+    pub(super) layout: &'a Layout,
+    pub(super) area: HashArea,
+    pub(super) uuid: Option<Uuid>,
+}
+
+impl Tree<'_> {
+    pub(super) fn add_to(&self, lines: &mut Lines) {
+        let params = self.params;
+        lines.add("UUID", &self.uuid.map(|uuid| uuid.to_string()).unwrap_or_default());
+        lines.add("Hash type", &params.hash_type.number().to_string());
+        lines.add("Data blocks", &params.data_blocks.to_string());
+        lines.add("Data block size", &params.data_block_size.bytes().to_string());
+        lines.add("Hash blocks", &self.layout.tree_blocks().to_string());
+        lines.add("Hash block size", &params.hash_block_size.bytes().to_string());
+        lines.add("Hash algorithm", params.algorithm.name());
+        lines.add("Salt", &params.salt.to_string());
+    }
+
+    /// The line that veritysetup prints last, and only where the area is the whole device.
+    pub(super) fn add_size_to(&self, lines: &mut Lines) {
+        if self.area.offset() == 0 {
+            lines.add_line(format!("Hash device size: \t{} [bytes]", self.layout.end));
+        }
+    }
+
+    pub(super) fn json(&self, root: Option<&RootHash>) -> Map<String, Value> {
+        let params = self.params;
+        let mut map = Map::new();
+        let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
+        put("uuid", json!(self.uuid.map(|uuid| uuid.to_string())));
+        put("hash_type", json!(params.hash_type.number()));
+        put("algorithm", json!(params.algorithm.name()));
+        put("data_block_size", json!(params.data_block_size.bytes()));
+        put("hash_block_size", json!(params.hash_block_size.bytes()));
+        put("data_blocks", json!(params.data_blocks));
+        put("hash_blocks", json!(self.layout.tree_blocks()));
+        put("salt", json!(params.salt.to_string()));
+        put("hash_offset", json!(self.area.offset()));
+        put("superblock", json!(self.area.has_superblock()));
+        put("hash_start_block", json!(self.layout.start / u64::from(params.hash_block_size.bytes())));
+        put("hash_end", json!(self.layout.end));
+        if let Some(root) = root {
+            put("root_hash", json!(root.to_string()));
+        }
+        map
+    }
+}

@@ -1,0 +1,192 @@
+//! Where trees are written: files, links, devices, file systems that fail, and runs that are interrupted.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{BLOCK, Dir, is_there, names, root_hash};
+
+#[test]
+fn data_is_never_overwritten_whatever_link_leads_there() {
+    let dir = Dir::with_data(130);
+    let before = fs::read(dir.path("data")).unwrap();
+    symlink("data", dir.path("symlink")).unwrap();
+    fs::hard_link(dir.path("data"), dir.path("hardlink")).unwrap();
+    let absolute = dir.path("data").into_os_string().into_string().unwrap();
+    for alias in ["data", "symlink", "hardlink", &absolute] {
+        let message = dir.fails(2, &["format", "data", alias]);
+        assert!(message.contains("--data-blocks"), "{message}");
+        let message = dir.fails(2, &["format", "data", alias, "--data-blocks=130", "--hash-offset=528384"]);
+        assert!(message.contains("would overlap") && message.contains("--hash-offset 532480"), "{message}");
+        assert!(
+            dir.fails(2, &["format", "data", "hash", "--root-hash-file", alias]).contains("file of its own")
+        );
+    }
+    assert!(dir.fails(2, &["format", "data", "hash", "--root-hash-file=./hash"]).contains("file of its own"));
+    assert!(fs::read(dir.path("data")).unwrap() == before);
+    assert_eq!(dir.names(), ["data", "hardlink", "symlink"]);
+}
+
+#[test]
+fn what_is_no_file_or_device_is_refused() {
+    let dir = Dir::with_data(2);
+    fs::create_dir(dir.path("directory")).unwrap();
+    assert!(dir.command("mkfifo", &["fifo"]).status().unwrap().success());
+    for (name, kind) in
+        [("directory", "a directory"), ("fifo", "a FIFO"), ("/dev/full", "a character device")]
+    {
+        assert!(dir.fails(2, &["format", name, "hash"]).contains(kind), "{name}");
+        assert!(dir.fails(2, &["format", "data", name]).contains(kind), "{name}");
+        assert!(dir.fails(2, &["dump", name]).contains(kind), "{name}");
+    }
+    let message = dir.fails(2, &["format", "missing", "hash"]);
+    assert!(message.contains("cannot open data missing: No such file"), "{message}");
+    let message = dir.fails(2, &["format", "data", "nowhere/hash"]);
+    assert!(message.contains("nowhere/hash") && message.contains("No such file"), "{message}");
+}
+
+#[test]
+fn the_hash_file_is_replaced_in_one_step_where_it_really_is() {
+    let dir = Dir::with_data(130);
+    fs::create_dir(dir.path("elsewhere")).unwrap();
+    fs::write(dir.path("elsewhere/real"), b"old").unwrap();
+    fs::set_permissions(dir.path("elsewhere/real"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("elsewhere/real", dir.path("hash")).unwrap();
+    let inode = dir.path("elsewhere/real").metadata().unwrap().ino();
+    dir.ok(&["format", "data", "hash"]);
+    assert!(dir.path("hash").symlink_metadata().unwrap().is_symlink());
+    let metadata = dir.path("elsewhere/real").metadata().unwrap();
+    assert_ne!(metadata.ino(), inode);
+    assert_eq!((metadata.len(), metadata.mode() & 0o777), (4 * BLOCK, 0o640));
+    assert_eq!(names(&dir.path("elsewhere")), ["real"]);
+}
+
+#[test]
+fn a_signal_leaves_nothing_behind() {
+    let dir = Dir::new();
+    // Holes take long enough to hash, and no room.
+    File::create(dir.path("data")).unwrap().set_len(256 << 30).unwrap();
+    fs::write(dir.path("hash"), b"old").unwrap();
+    interrupt(&dir, &["format", "data", "hash"], "TERM", || dir.names().len() > 2);
+    assert_eq!(dir.names(), ["data", "hash"]);
+    assert_eq!(fs::read(dir.path("hash")).unwrap(), b"old");
+
+    // In place, an old superblock is gone and no new one is there.
+    let offset = "--hash-offset=274877906944";
+    dir.ok(&["format", "data", "data", "--data-blocks=1000", offset]);
+    dir.ok(&["dump", "data", offset]);
+    interrupt(&dir, &["format", "data", "data", "--data-blocks=67108864", offset], "INT", || {
+        dir.hardpan(&["dump", "data", offset]).status.code() == Some(2)
+    });
+    let message = dir.fails(2, &["dump", "data", offset]);
+    assert!(message.contains("there is no superblock here"), "{message}");
+}
+
+/// Starts a command, sends it a signal when it has got somewhere, and expects it to end soon and say why.
+fn interrupt(dir: &Dir, args: &[&str], signal: &str, mut is_under_way: impl FnMut() -> bool) {
+    let args = [&["verity"], args].concat();
+    let mut command = dir.command(env!("CARGO_BIN_EXE_hardpan"), &args);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let begin = Instant::now();
+    while !is_under_way() {
+        if begin.elapsed() > Duration::from_mins(1) {
+            // Left alone it would go on hashing for minutes.
+            child.kill().unwrap();
+            panic!("did not begin");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(child.try_wait().unwrap().is_none(), "ended before the signal");
+    let sent = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("interrupted"));
+}
+
+/// A loop device over a file, as long as it lives.
+struct Loop(String);
+
+impl Loop {
+    fn new(file: &Path) -> Self {
+        let output = Command::new("losetup").args(["--find", "--show"]).arg(file).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        Self(String::from_utf8(output.stdout).unwrap().trim().to_owned())
+    }
+}
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        // A device that stays is a nuisance, not a wrong result.
+        let _ = Command::new("losetup").args(["--detach", &self.0]).status();
+    }
+}
+
+#[test]
+fn block_devices_are_written_in_place() {
+    if !is_there("block_devices_are_written_in_place", "losetup", &["--find"]) {
+        return;
+    }
+    let dir = Dir::with_data(300);
+    for (name, blocks) in [("hash-image", 8), ("small-image", 3)] {
+        File::create(dir.path(name)).unwrap().set_len(blocks * BLOCK).unwrap();
+    }
+    let [data, hash, small] = ["data", "hash-image", "small-image"].map(|name| Loop::new(&dir.path(name)));
+    let message = dir.fails(2, &["format", &data.0, &small.0]);
+    assert!(message.contains("ends at byte 20480, the device at 12288"), "{message}");
+
+    let root = root_hash(&dir.ok(&["format", &data.0, &hash.0, "--salt=ab"]));
+    let known = ["--data-blocks=300", "--salt=ab"];
+    dir.ok(&[&["verify", &data.0, &hash.0, &root], known.as_slice()].concat());
+    let message = dir.fails(2, &["format", &data.0, &data.0]);
+    assert!(message.contains("--data-blocks"), "{message}");
+    // Another node of the same device is the same device.
+    let rdev = Path::new(&data.0).metadata().unwrap().rdev();
+    let (major, minor) = ((rdev >> 8).to_string(), (rdev & 0xff).to_string());
+    assert!(dir.command("mknod", &["alias", "b", &major, &minor]).status().unwrap().success());
+    let message = dir.fails(2, &["format", &data.0, "alias", "--data-blocks=300"]);
+    assert!(message.contains("would overlap"), "{message}");
+
+    // What an older tree left behind the new one is found.
+    drop((hash, small));
+    dir.flip("hash-image", 6 * BLOCK);
+    let hash = Loop::new(&dir.path("hash-image"));
+    let message = dir.fails(1, &[&["verify", &data.0, &hash.0, &root], known.as_slice()].concat());
+    assert!(message.contains("bytes 20480 to 32768 after the tree"), "{message}");
+}
+
+/// A tmpfs in a namespace of its own, which unprivileged users can have as well.
+const UNSHARE: [&str; 3] = ["--map-root-user", "--user", "--mount"];
+
+#[test]
+fn a_full_or_read_only_file_system_is_named() {
+    let test = "a_full_or_read_only_file_system_is_named";
+    if !is_there(test, "unshare", &[&UNSHARE[..], &["mount", "-t", "tmpfs", "none", "/mnt"]].concat()) {
+        return;
+    }
+    let dir = Dir::with_data(4096);
+    fs::create_dir(dir.path("small")).unwrap();
+    let hardpan = env!("CARGO_BIN_EXE_hardpan");
+    for (options, text) in [("size=64k", "No space left on device"), ("ro", "Read-only file system")] {
+        let script = format!(
+            "mount -t tmpfs -o {options} none small || exit 99; {hardpan} verity format data small/hash; \
+             code=$?; ls -A small; exit $code"
+        );
+        let output =
+            dir.command("unshare", &[&UNSHARE[..], &["sh", "-c", &script]].concat()).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains("cannot write hash file small/hash") && message.contains(text), "{message}");
+        assert_eq!(output.stdout, b"", "a temporary file was left");
+    }
+}
