@@ -231,7 +231,7 @@ fn thousands_of_rows_are_written_and_shown_in_time() {
     let Some(browser) = require(name, "chromium", Browser::find()) else { return };
     let start = Instant::now();
     let shown = browser.show(&page, &[]);
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
     assert_eq!(shown.console, Vec::<String>::new());
     assert_eq!(shown.dom.matches("<li class=\"finding ").count(), 10_007);
 }
