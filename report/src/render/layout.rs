@@ -42,10 +42,13 @@ impl Paint {
     }
 }
 
+/// A character and its look.
+type Styled = (char, Paint);
+
 /// A paragraph in the making: pieces of text, each with its look.
 #[derive(Clone, Default)]
 pub(super) struct Line {
-    cells: Vec<(char, Paint)>,
+    cells: Vec<Styled>,
 }
 
 impl Line {
@@ -140,7 +143,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    fn row(&mut self, indent: usize, cells: &[(char, Paint)]) -> io::Result<()> {
+    fn row(&mut self, indent: usize, cells: &[Styled]) -> io::Result<()> {
         let mut text = if cells.is_empty() { String::new() } else { " ".repeat(indent) };
         for group in cells.chunk_by(|a, b| a.1 == b.1) {
             let sgr = if self.color { group[0].1.sgr() } else { "" };
@@ -163,7 +166,7 @@ fn char_width(character: char) -> usize {
 }
 
 /// The longest start of `cells` that fits, and the rest without the spaces in between.
-fn break_line(cells: &[(char, Paint)], width: usize) -> (&[(char, Paint)], &[(char, Paint)]) {
+fn break_line(cells: &[Styled], width: usize) -> (&[Styled], &[Styled]) {
     let fitting = fitting_cells(cells, width);
     if fitting == cells.len() {
         return (trim_end(cells), &[]);
@@ -178,7 +181,7 @@ fn break_line(cells: &[(char, Paint)], width: usize) -> (&[(char, Paint)], &[(ch
 }
 
 /// How many cells fit; one at least, so that there is progress.
-fn fitting_cells(cells: &[(char, Paint)], width: usize) -> usize {
+fn fitting_cells(cells: &[Styled], width: usize) -> usize {
     let mut used = 0;
     for (at, (character, _)) in cells.iter().enumerate() {
         used += char_width(*character);
@@ -190,11 +193,11 @@ fn fitting_cells(cells: &[(char, Paint)], width: usize) -> usize {
 }
 
 /// Where to break a word that is longer than a line: behind a slash in its second half, or anywhere.
-fn break_word(cells: &[(char, Paint)], fitting: usize) -> usize {
+fn break_word(cells: &[Styled], fitting: usize) -> usize {
     (fitting / 2 + 1..=fitting).rev().find(|at| cells[at - 1].0 == '/').unwrap_or(fitting)
 }
 
-fn trim_end(cells: &[(char, Paint)]) -> &[(char, Paint)] {
+fn trim_end(cells: &[Styled]) -> &[Styled] {
     let end = cells.iter().rposition(|(character, _)| *character != ' ').map_or(0, |at| at + 1);
     &cells[..end]
 }

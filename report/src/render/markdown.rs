@@ -67,9 +67,11 @@ pub(super) fn html(text: &str) -> String {
                 let _ = write!(out, "<p>{}</p>", html_line(&text));
             }
             Block::List(items) => {
-                let items: String =
-                    items.iter().map(|item| format!("<li>{}</li>", html_line(item))).collect();
-                let _ = write!(out, "<ul>{items}</ul>");
+                out.push_str("<ul>");
+                for item in items {
+                    let _ = write!(out, "<li>{}</li>", html_line(&item));
+                }
+                out.push_str("</ul>");
             }
             Block::Code(lines) => {
                 let _ = write!(out, "<pre><code>{}</code></pre>", html_text(&lines.join("\n")));

@@ -7,7 +7,7 @@ use hardpan_report::render::{Format, SCHEMA, json, render};
 use serde_json::{Value, json};
 
 use crate::peers::{VALIDATOR, objections, python_with_jsonschema, require};
-use crate::support::{checksec_report, clean_report, large_report, sample_report};
+use crate::support::{bare_report, checksec_report, clean_report, large_report, sample_report};
 
 #[test]
 fn reports_satisfy_the_published_schema() {
@@ -15,7 +15,7 @@ fn reports_satisfy_the_published_schema() {
     else {
         return;
     };
-    for report in [sample_report(), checksec_report(), clean_report(), large_report(50, 50)] {
+    for report in [sample_report(), checksec_report(), clean_report(), bare_report(), large_report(50, 50)] {
         assert_eq!(objections(&python, &schema_file(), &written(&report)), "");
     }
 }

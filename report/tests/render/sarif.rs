@@ -7,7 +7,7 @@ use hardpan_report::{Disposition, Outcome, Report};
 use serde_json::{Value, json};
 
 use crate::peers::{VALIDATOR, fetched, objections, python_with_jsonschema, require};
-use crate::support::{checksec_report, clean_report, large_report, sample_report};
+use crate::support::{bare_report, checksec_report, clean_report, large_report, sample_report};
 
 /// In the npm package `@microsoft/jest-sarif` 1.0.0-beta.0.
 const SCHEMA: &str = "node_modules/@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json";
@@ -17,8 +17,14 @@ fn reports_satisfy_the_standards_schema() {
     let name = "reports_satisfy_the_standards_schema";
     let Some(python) = require(name, VALIDATOR, python_with_jsonschema()) else { return };
     let Some(schema) = require(name, SCHEMA, fetched(SCHEMA)) else { return };
-    for report in [sample_report(), checksec_report(), clean_report(), large_report(0, 100), crowded_report()]
-    {
+    for report in [
+        sample_report(),
+        checksec_report(),
+        clean_report(),
+        bare_report(),
+        large_report(0, 100),
+        crowded_report(),
+    ] {
         assert_eq!(objections(&python, &schema, &written(&report)), "");
     }
     // The schema can refuse: else the lines above would prove nothing.

@@ -74,6 +74,20 @@ pub(crate) fn clean_report() -> Report {
     report
 }
 
+/// A report of almost nothing: every part that may be absent is.
+pub(crate) fn bare_report() -> Report {
+    let mut report = clean_report();
+    report.subject.os = None;
+    report.subject.live = true;
+    report.gate.fail_on = None;
+    report.rules.clear();
+    report.matrix = None;
+    report.languages.clear();
+    report.totals = totals(&[]);
+    report.pillars = Pillar::ALL.into_iter().map(|pillar| pillar_result(pillar, &[])).collect();
+    report
+}
+
 /// `rows` executables by nine properties, and `findings` findings.
 pub(crate) fn large_report(rows: usize, findings: usize) -> Report {
     let mut report = sample_report();

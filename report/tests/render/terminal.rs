@@ -4,11 +4,11 @@ use hardpan_report::render::{Format, TerminalStyle, render, terminal};
 use hardpan_report::{Disposition, Outcome, Report};
 use unicode_width::UnicodeWidthStr;
 
-use crate::support::{HOSTILE, checksec_report, clean_report, large_report, sample_report};
+use crate::support::{HOSTILE, bare_report, checksec_report, clean_report, large_report, sample_report};
 
 #[test]
 fn no_line_exceeds_the_width() {
-    for report in [sample_report(), checksec_report(), clean_report(), large_report(120, 30)] {
+    for report in [sample_report(), checksec_report(), clean_report(), bare_report(), large_report(120, 30)] {
         for width in [24, 30, 40, 57, 80, 100, 140, 300] {
             for all in [false, true] {
                 for line in text(&report, width, all).lines() {

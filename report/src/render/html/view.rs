@@ -23,6 +23,8 @@ pub(super) struct Page<'a> {
     #[serde(skip)]
     pub(super) head: Head<'a>,
     title: &'static str,
+    /// The system's name, or else the path as the user gave it.
+    subject: String,
     verdict: Mark,
     verdict_word: &'static str,
     cards: Vec<Card<'a>>,
@@ -163,6 +165,7 @@ pub(super) fn page(report: &Report) -> Page<'_> {
             languages: report.languages.iter().map(language).collect(),
         },
         title: if report.command == "checksec" { "Executable hardening report" } else { "Audit report" },
+        subject: report.subject.os.clone().unwrap_or_else(|| report.subject.path.to_string()),
         verdict: mark(match report.gate.exit_code {
             0 => Outcome::Pass,
             1 => Outcome::Fail,
