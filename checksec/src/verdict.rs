@@ -74,14 +74,14 @@ fn summary(tally: Tally) -> String {
     if judged == 0 {
         return "no file that it concerns".into();
     }
-    let mut text = format!("{} of {} pass", thousands(tally.pass), thousands(judged));
     let rest = [(tally.fail, "fail"), (tally.unknown, "unknown")];
-    let rest: Vec<_> = rest.iter().filter(|(count, _)| *count > 0).collect();
-    for (index, (count, what)) in rest.iter().enumerate() {
-        text.push_str(if index == 0 { "; " } else { ", " });
-        text.push_str(&format!("{} {what}", thousands(*count)));
-    }
-    text
+    let rest = rest
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", thousands(*count)));
+    let rest = rest.collect::<Vec<_>>().join(", ");
+    let pass = format!("{} of {} pass", thousands(tally.pass), thousands(judged));
+    if rest.is_empty() { pass } else { format!("{pass}; {rest}") }
 }
 
 fn coverage(scan: &Scan) -> Evidence {

@@ -98,13 +98,16 @@ impl Dynamic {
     }
 }
 
+/// The dynamic segment and its string table.
+pub(crate) type WithStrings<'a> = (Dynamic, Result<Strings<'a>, ElfError>);
+
 /// Reads the dynamic segment; `None` if there is none. Its string table is returned beside it, since the symbols share
 /// it and it is not worth keeping.
 pub(crate) fn read<'a>(
     reader: &Reader<'a>,
     segments: &Segments,
     anomalies: &mut Vec<Anomaly>,
-) -> Result<Option<(Dynamic, Result<Strings<'a>, ElfError>)>, ElfError> {
+) -> Result<Option<WithStrings<'a>>, ElfError> {
     // Of several, the loader keeps the last.
     let Some((header, segment)) = segments.last(PT_DYNAMIC) else { return Ok(None) };
     let unmapped = || ElfError::malformed("PT_DYNAMIC", header, "its address lies in no PT_LOAD");
@@ -146,9 +149,10 @@ fn read_entries(reader: &Reader<'_>, offset: u64, available: u64) -> Result<Box<
         table.count = table.count.min(left);
         reader.records(table, |fields, at| {
             // A 32-bit tag is signed, which matters for none of the tags that are looked at.
-            let (tag, value) = match wide {
-                true => (fields.u64(at).cast_signed(), fields.u64(at + 8)),
-                false => (i64::from(fields.u32(at).cast_signed()), u64::from(fields.u32(at + 4))),
+            let (tag, value) = if wide {
+                (fields.u64(at).cast_signed(), fields.u64(at + 8))
+            } else {
+                (i64::from(fields.u32(at).cast_signed()), u64::from(fields.u32(at + 4)))
             };
             ended = tag == DT_NULL.0;
             if !ended {

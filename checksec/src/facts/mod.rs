@@ -6,6 +6,7 @@
 
 mod dynamic;
 mod header;
+mod kind;
 mod language;
 mod relocations;
 mod search;
@@ -17,11 +18,12 @@ mod symbols;
 use std::borrow::Cow;
 
 use hardpan_image::ReadAt;
-use object::elf::{DT_DEBUG, DT_PLTGOT, ET_CORE, ET_DYN, ET_EXEC, ET_REL, PT_DYNAMIC, PT_INTERP, PT_LOAD};
+use object::elf::{DT_PLTGOT, ET_CORE, ET_REL, PT_INTERP};
 
 pub use dynamic::{Dynamic, Names, Tagged};
 pub(crate) use header::EHDR32;
 pub use header::Header;
+pub use kind::Kind;
 pub use language::Origin;
 pub use relocations::{SlotSource, Slots};
 pub use search::{Directory, Environment, Place, Safety};
@@ -31,66 +33,6 @@ pub use symbols::{CHECKED_FUNCTIONS, Symbols};
 
 use crate::ElfError;
 use crate::reader::Reader;
-
-/// What a file is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// Loaded at a fixed address, with or without shared objects.
-    Executable,
-    /// Loaded at a fixed address, with nothing else.
-    StaticExecutable,
-    /// A position-independent program.
-    Pie,
-    /// A position-independent program that relocates itself.
-    StaticPie,
-    /// Loaded by a program.
-    SharedObject,
-    /// The loader itself.
-    Loader,
-    /// Position-independent, but the dynamic segment that would tell a program from a library is damaged.
-    Undecided,
-    /// Linked by the kernel into itself.
-    KernelModule,
-    /// Input of a linker.
-    Object,
-    /// An image of a process.
-    Core,
-    /// The debugging information of another file: headers without code.
-    Debug,
-    /// A type that neither kernel nor loader nor linker takes.
-    Other,
-}
-
-impl Kind {
-    /// For people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Executable => "executable",
-            Self::StaticExecutable => "static executable",
-            Self::Pie => "PIE",
-            Self::StaticPie => "static PIE",
-            Self::SharedObject => "shared object",
-            Self::Loader => "loader",
-            Self::Undecided => "PIE or shared object",
-            Self::KernelModule => "kernel module",
-            Self::Object => "object file",
-            Self::Core => "core dump",
-            Self::Debug => "debug file",
-            Self::Other => "other",
-        }
-    }
-
-    /// Whether it runs in a process: a program or a library.
-    pub fn is_loaded(self) -> bool {
-        use Kind::{Executable, Loader, Pie, SharedObject, StaticExecutable, StaticPie, Undecided};
-        matches!(self, Executable | StaticExecutable | Pie | StaticPie | SharedObject | Loader | Undecided)
-    }
-
-    /// Whether it is complete in itself.
-    pub fn is_static(self) -> bool {
-        matches!(self, Self::StaticExecutable | Self::StaticPie)
-    }
-}
 
 /// Something that a sound linker does not write and that Linux does not mind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,7 +125,7 @@ impl ElfFacts {
             return Self::of_unloadable(&reader, header, sections, anomalies);
         }
         let segments = segments::read(&reader, &header, &mut anomalies)?;
-        if is_debug(&segments, sections.as_ref().ok()) {
+        if kind::is_debug(&segments, sections.as_ref().ok()) {
             return Self::of_unloadable(&reader, header, sections, Vec::new());
         }
         let interpreter = interpreter(&reader, &segments);
@@ -192,10 +134,9 @@ impl ElfFacts {
             Ok(None) => (Ok(None), None),
             Err(error) => (Err(error), None),
         };
-        let kind = kind(&header, &interpreter, &dynamic);
+        let kind = kind::of_loadable(&header, &interpreter, &dynamic);
         let slots = slots(&reader, &header, &segments, &dynamic, &sections);
-        let needs_relro = slots.as_ref().is_ok_and(|slots| slots.is_some_and(|slots| slots.count > 0))
-            || matches!(&dynamic, Ok(Some(dynamic)) if relocations::has_any(dynamic) || dynamic.has(DT_PLTGOT));
+        let needs_relro = needs_relro(&slots, &dynamic);
         let symbols = match (&dynamic, &strings) {
             (Ok(Some(dynamic)), Some(strings)) => {
                 let sections = sections.as_ref().ok();
@@ -204,19 +145,14 @@ impl ElfFacts {
             (Err(error), _) => Err(error.clone()),
             _ => Ok(Symbols::default()),
         };
-        let places = match (&dynamic, &interpreter) {
-            (Err(error), _) | (_, Err(error)) => Err(error.clone()),
-            (Ok(dynamic), Ok(interpreter)) => {
-                search::places(dynamic.as_ref(), interpreter.as_ref(), path, environment)
-            }
-        };
+        let places = places(&dynamic, &interpreter, path, environment);
         let known = dynamic.as_ref().ok().and_then(Option::as_ref);
         let origin =
             language::detect(&reader, &segments, sections.as_ref().ok(), known, symbols.as_ref().ok());
-        let has_code = segments.has_code();
         Ok(Self {
             header,
             kind,
+            has_code: segments.has_code(),
             segments,
             interpreter,
             dynamic,
@@ -225,7 +161,6 @@ impl ElfFacts {
             symbols,
             places,
             stack_note: None,
-            has_code,
             origin,
             sections: sections.map(drop),
             anomalies: anomalies.into(),
@@ -301,52 +236,22 @@ fn interpreter(reader: &Reader<'_>, segments: &Segments) -> Result<Option<Interp
     Ok(Some(Interpreter { offset: header, path: path[..end].into() }))
 }
 
-fn kind(
-    header: &Header,
-    interpreter: &Result<Option<Interpreter>, ElfError>,
-    dynamic: &Result<Option<Dynamic>, ElfError>,
-) -> Kind {
-    // A damaged one is there all the same.
-    let is_interpreted = !matches!(interpreter, Ok(None));
-    if header.file_type == ET_EXEC.0 {
-        let needs = matches!(dynamic, Ok(Some(dynamic)) if dynamic.names.as_ref().map_or(true, |names| !names.needed.is_empty()));
-        return if is_interpreted || needs { Kind::Executable } else { Kind::StaticExecutable };
-    }
-    debug_assert_eq!(header.file_type, ET_DYN.0, "only these two are loadable");
-    let dynamic = match dynamic {
-        Err(_) => return Kind::Undecided,
-        // The kernel runs it like any other program, and without relocations it needs nothing else.
-        Ok(None) if is_interpreted => return Kind::Pie,
-        Ok(None) if header.entry != 0 => return Kind::StaticPie,
-        Ok(None) => return Kind::SharedObject,
-        Ok(Some(dynamic)) => dynamic,
-    };
-    let soname = dynamic.names.as_ref().ok().and_then(|names| names.soname.as_deref()).unwrap_or_default();
-    match (dynamic.pie_flag().is_some(), is_interpreted) {
-        (true, true) => Kind::Pie,
-        (true, false) => Kind::StaticPie,
-        // Linkers before 2.26 did not set the flag, but gave debuggers this entry in programs only.
-        (false, true) if dynamic.has(DT_DEBUG) => Kind::Pie,
-        (false, false)
-            if soname.starts_with(b"ld-") || soname.starts_with(b"ld.so") || soname.starts_with(b"ld64") =>
-        {
-            Kind::Loader
-        }
-        _ => Kind::SharedObject,
-    }
+fn needs_relro(slots: &Result<Option<Slots>, ElfError>, dynamic: &Result<Option<Dynamic>, ElfError>) -> bool {
+    let has_slots = matches!(slots, Ok(Some(slots)) if slots.count > 0);
+    let is_relocated =
+        matches!(dynamic, Ok(Some(dynamic)) if relocations::has_any(dynamic) || dynamic.has(DT_PLTGOT));
+    has_slots || is_relocated
 }
 
-/// Whether the file has headers of code but not the code.
-///
-/// Section headers alone must not decide it, since Linux ignores them: a program could hide from every rule behind
-/// them. elfutils keeps the segments' sizes when it splits a file, so its debug files are not recognised and judged
-/// as the damaged programs that they are; that is the safe side.
-fn is_debug(segments: &Segments, sections: Option<&Sections>) -> bool {
-    let mut mapped = segments.of(PT_LOAD).map(|(_, segment)| segment).peekable();
-    let is_split = sections.is_some_and(|sections| sections.code_is_elsewhere);
-    let lacks_dynamic = segments.last(PT_DYNAMIC).is_some_and(|(_, segment)| segment.file_size == 0);
-    let lacks_code = mapped.peek().is_some() && !segments.has_code();
-    lacks_code && (is_split || lacks_dynamic)
+fn places(
+    dynamic: &Result<Option<Dynamic>, ElfError>,
+    interpreter: &Result<Option<Interpreter>, ElfError>,
+    path: &[u8],
+    environment: &dyn Environment,
+) -> Result<Box<[Place]>, ElfError> {
+    let dynamic = dynamic.as_ref().map_err(Clone::clone)?;
+    let interpreter = interpreter.as_ref().map_err(Clone::clone)?;
+    search::places(dynamic.as_ref(), interpreter.as_ref(), path, environment)
 }
 
 fn slots(
@@ -357,9 +262,8 @@ fn slots(
     sections: &Result<Sections, ElfError>,
 ) -> Result<Option<Slots>, ElfError> {
     match (dynamic, sections) {
-        (Err(error), _) => Err(error.clone()),
+        (Err(error), _) | (Ok(None), Err(error)) => Err(error.clone()),
         (Ok(Some(dynamic)), _) => relocations::of_dynamic(reader, header, segments, dynamic).map(Some),
-        (Ok(None), Err(error)) => Err(error.clone()),
         (Ok(None), Ok(sections)) if sections.count == 0 => Ok(None),
         (Ok(None), Ok(sections)) => relocations::of_static(reader, segments, sections).map(Some),
     }

@@ -95,6 +95,7 @@ pub(crate) fn read(reader: &Reader<'_>, header: &Header) -> Result<Sections, Elf
     classify(&all, |section| strings.string(u64::from(section.name)), shape)
 }
 
+#[derive(Clone, Copy)]
 struct Shape {
     count: u64,
     at: u64,

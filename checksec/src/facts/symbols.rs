@@ -1,6 +1,6 @@
 //! The undefined symbols that rules care about. Names are matched as they are read and the tables are not kept.
 
-use object::elf::{DT_GNU_HASH, DT_HASH, DT_SYMTAB, EM_ALPHA, EM_S390, ET_EXEC, SHN_UNDEF};
+use object::elf::{DT_DEBUG, DT_GNU_HASH, DT_HASH, DT_SYMTAB, EM_ALPHA, EM_S390, ET_EXEC, SHN_UNDEF};
 
 use crate::ElfError;
 use crate::facts::strings::Strings;
@@ -128,8 +128,9 @@ pub(crate) fn of_dynamic(
     let (offset, available) = segments.file_range(symbols.value, reader.len()).ok_or_else(unmapped)?;
     let is_libc = is_libc(dynamic);
     let mut count = undefined_count(reader, header, segments, dynamic)?;
-    if header.file_type == ET_EXEC.0 {
-        // A function whose address a fixed-address program takes is undefined but among the hashed symbols.
+    if header.file_type == ET_EXEC.0 || dynamic.has(DT_DEBUG) {
+        // A function whose address a program takes may be undefined and hashed all the same: the program's own PLT
+        // entry then stands for it everywhere. Shared objects have no such entries.
         count = count.max(slots.as_ref().ok().and_then(Option::as_ref).map_or(0, |slots| slots.symbols));
     }
     if is_libc {

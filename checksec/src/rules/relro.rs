@@ -69,7 +69,10 @@ fn with_segment(facts: &ElfFacts, segment: Evidence) -> Judgement {
     if slots.outside > 0 {
         return outside(facts, slots, segment);
     }
-    let slots_seen = format!("all {} {} are inside", slots.count, name(slots.source));
+    let slots_seen = match slots.count {
+        0 => "no slots to protect".to_string(),
+        count => format!("all {count} {} are inside", name(slots.source)),
+    };
     let slots_seen = Evidence::new("relocations", slots_seen, "all inside PT_GNU_RELRO");
     let is_lazy = slots.source == SlotSource::Plt && slots.count > 0 && binds_lazily(facts);
     if !is_lazy {

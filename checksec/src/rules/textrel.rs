@@ -36,17 +36,12 @@ impl ElfRule for Textrel {
             Ok(None) => return Judgement::not_applicable("static", "nothing relocates it when it is loaded"),
             Ok(Some(dynamic)) => dynamic,
         };
-        match dynamic.textrel() {
-            Some((flag, entry)) => {
-                let seen = Evidence::new(flag, format!("{:#x}", entry.value), "none").at(at(entry.offset));
-                let message =
-                    "has relocations in code, so the loader makes code writable while it applies them";
-                Judgement::fail("yes", message, vec![seen])
-            }
-            None => {
-                let none = Evidence::new("DT_TEXTREL, DF_TEXTREL", "none", "").at(at(dynamic.offset()));
-                Judgement::pass("none", none)
-            }
-        }
+        let Some((flag, entry)) = dynamic.textrel() else {
+            let none = Evidence::new("DT_TEXTREL, DF_TEXTREL", "none", "").at(at(dynamic.offset()));
+            return Judgement::pass("none", none);
+        };
+        let seen = Evidence::new(flag, format!("{:#x}", entry.value), "none").at(at(entry.offset));
+        let message = "has relocations in code, so the loader makes code writable while it applies them";
+        Judgement::fail("yes", message, vec![seen])
     }
 }

@@ -46,9 +46,10 @@ impl ElfRule for WellFormed {
             let header = Evidence::new("ELF header", "all structures read", "").at(at(0));
             return Judgement::pass("yes", header);
         };
-        let message = match first.wanted.is_empty() {
-            true => first.seen.to_string(),
-            false => format!("{} is {}, not {}", first.what, first.seen, first.wanted),
+        let message = if first.wanted.is_empty() {
+            first.seen.to_string()
+        } else {
+            format!("{} is {}, not {}", first.what, first.seen, first.wanted)
         };
         Judgement::fail("malformed", message, evidence)
     }
