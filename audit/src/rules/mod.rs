@@ -1,6 +1,7 @@
 //! The catalogue: one rule is one file, and one page beside it.
 
 mod api;
+mod mac;
 
 use hardpan_report::{RuleMeta, Verdict};
 
@@ -17,4 +18,12 @@ pub struct AuditRule {
 }
 
 /// Every rule, ordered by pillar and id.
-pub static RULES: &[&AuditRule] = &[&api::one_root::RULE];
+pub static RULES: &[&AuditRule] = &[
+    &mac::active::RULE,
+    &mac::enforcing::RULE,
+    &mac::policy::RULE,
+    &mac::not_disabled::RULE,
+    &mac::labelled::RULE,
+    &mac::kernel_strict::RULE,
+    &api::one_root::RULE,
+];
