@@ -183,7 +183,7 @@ pub(crate) fn cause_of_fault(fault: Fault) -> Cause {
     match fault {
         Fault::Environment => Cause::Unreadable,
         Fault::Input => Cause::Malformed,
-        Fault::Changed => Cause::Changed,
+        Fault::Changed | Fault::Gone => Cause::Changed,
         Fault::Limit => Cause::Limit,
     }
 }

@@ -117,6 +117,8 @@ fn visit(
         |cause, reason| Some(Visit::Unreadable(Unreadable { path: index.path(entry.id), cause, reason }));
     let source = match index.open(entry.id) {
         Ok(source) => source,
+        // Somebody removed it after the walk: on a running host files come and go, and one that went is not judged.
+        Err(error) if error.fault() == Fault::Gone => return None,
         Err(error) => return unreadable(cause(&error), error.to_string()),
     };
     let mut head = [0; HEAD];
@@ -157,7 +159,7 @@ fn cause(error: &Error) -> Cause {
     match error.fault() {
         Fault::Environment => Cause::Unreadable,
         Fault::Input => Cause::Malformed,
-        Fault::Changed => Cause::Changed,
+        Fault::Changed | Fault::Gone => Cause::Changed,
         Fault::Limit => Cause::Limit,
     }
 }

@@ -41,7 +41,7 @@ fn problem(trouble: &Trouble) -> Problem {
     let cause = match trouble.fault {
         Fault::Environment => Cause::Unreadable,
         Fault::Input => Cause::Malformed,
-        Fault::Changed => Cause::Changed,
+        Fault::Changed | Fault::Gone => Cause::Changed,
         Fault::Limit => Cause::Limit,
     };
     let reason = escape_str(&trouble.reason);

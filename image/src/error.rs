@@ -57,6 +57,8 @@ pub enum Fault {
     Input,
     /// The input changed underneath.
     Changed,
+    /// The name is gone: somebody removed the file after it was listed.
+    Gone,
     /// Our own limits.
     Limit,
 }
@@ -66,6 +68,7 @@ impl Error {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::UnexpectedEof => Fault::Changed,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Fault::Gone,
             Self::Io { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => Fault::Limit,
             Self::Io { .. } => Fault::Environment,
             Self::Malformed { .. } | Self::WrongKind { .. } => Fault::Input,

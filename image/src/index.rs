@@ -348,6 +348,8 @@ impl<'t> Index<'t> {
         let found = match listing {
             Ok((found, None)) => found,
             Ok((_, Some(reason))) => return self.not_entered.push(NotEntered { path, reason }),
+            // It is as if it had been removed before the walk began.
+            Err(error) if error.fault() == Fault::Gone => return,
             Err(error) => return self.trouble(path, &error, true),
         };
         let start = self.count();

@@ -1,1 +1,55 @@
-fn main() {}
+//! Developer tasks: `cargo xtask TASK`. No dependencies, so that it builds at once on a fresh machine.
+
+mod bench;
+mod docs;
+mod peers;
+mod shell;
+mod test;
+
+use std::process::ExitCode;
+
+use shell::Outcome;
+
+/// A task: its name, what it does, and the function that does it.
+type Task = (&'static str, &'static str, fn(&[String]) -> Outcome);
+
+const TASKS: &[Task] = &[
+    (
+        "test",
+        "install the reference tools (Debian, Ubuntu) and run every test; --without-peers skips what needs them",
+        test::run,
+    ),
+    ("peers", "only install the reference tools, or name the missing ones", peers::run),
+    ("docs", "write docs/rules/ from the rules' pages; --check only compares", docs::run),
+    (
+        "bench",
+        "bench audit [DIR]: time checksec and audit on a tree beside installed peers; --json, --runs N",
+        bench::run,
+    ),
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let Some((name, rest)) = args.split_first() else {
+        help();
+        return ExitCode::from(2);
+    };
+    let Some((_, _, task)) = TASKS.iter().find(|(task, _, _)| task == name) else {
+        help();
+        return ExitCode::from(if name == "help" || name == "--help" { 0 } else { 2 });
+    };
+    match task(rest) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            shell::say(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn help() {
+    shell::say("cargo xtask TASK");
+    for (name, help, _) in TASKS {
+        shell::say(&format!("  {name:<7} {help}"));
+    }
+}

@@ -1,6 +1,6 @@
 //! Extended attributes of the whole tree.
 
-use hardpan_image::{EntryId, Index, TreeKind};
+use hardpan_image::{EntryId, Fault, Index};
 use hardpan_report::{Finding, Location};
 use rayon::prelude::*;
 
@@ -53,9 +53,7 @@ fn look(index: &Index<'_>, id: EntryId) -> Seen {
             }
         }
         // On a live host files come and go; one that went has no attributes to judge.
-        Err(hardpan_image::Error::Io { source, .. })
-            if source.kind() == std::io::ErrorKind::NotFound
-                && index.tree().kind() == TreeKind::Directory => {}
+        Err(error) if error.fault() == Fault::Gone => {}
         Err(error) => {
             let location = Location::file(index.path(id));
             let reason = format!("its extended attributes cannot be read: {error}");

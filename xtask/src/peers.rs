@@ -1,0 +1,119 @@
+//! The reference tools that differential tests hold Hardpan against.
+
+use std::process::Command;
+
+use crate::shell::{self, Outcome, check, find, say};
+
+/// A program, the Debian package that has it, and what it is for.
+const PROGRAMS: &[(&str, &str, &str)] = &[
+    ("cc", "gcc", "binaries with known flags"),
+    ("clang", "clang", "binaries with known flags"),
+    ("ld.lld", "lld", "binaries with known flags"),
+    ("musl-gcc", "musl-tools", "binaries against another C library"),
+    ("readelf", "binutils", "the same facts of every ELF file of /usr"),
+    ("veritysetup", "cryptsetup-bin", "hash trees byte for byte"),
+    ("losetup", "mount", "hash trees on block devices"),
+    ("unshare", "util-linux", "full and read-only file systems"),
+    ("tar", "tar", "archives of the same tree"),
+    ("gzip", "gzip", "compressed archives"),
+    ("zstd", "zstd", "compressed archives"),
+    ("setcap", "libcap2-bin", "file capabilities"),
+    ("setfattr", "attr", "extended attributes"),
+    ("chromium", "chromium", "the HTML page in a browser"),
+    ("pdftotext", "poppler-utils", "the HTML page on paper"),
+    ("npm", "npm", "the SARIF schema"),
+];
+
+/// Packages without a program of their own.
+const PACKAGES: &[(&str, &str, &str)] = &[
+    (
+        "python3-jsonschema",
+        "/usr/lib/python3/dist-packages/jsonschema",
+        "JSON and SARIF against their schemas",
+    ),
+    ("python3-rfc3987", "/usr/lib/python3/dist-packages/rfc3987.py", "URIs in SARIF"),
+];
+
+/// From npm: the schema of SARIF 2.1.0 that validators use.
+const SARIF: &str = "@microsoft/jest-sarif@1.0.0-beta.0";
+
+/// `cargo xtask peers`.
+pub(crate) fn run(_: &[String]) -> Outcome {
+    install()
+}
+
+/// Installs what is missing where that can be done, and fails with the names of what is still missing.
+pub(crate) fn install() -> Outcome {
+    let wanted = missing();
+    if !wanted.is_empty() {
+        if !is_debian() {
+            return Err(explain(&wanted));
+        }
+        apt(&wanted)?;
+        let still = missing();
+        if !still.is_empty() {
+            return Err(explain(&still));
+        }
+    }
+    sarif_schema()
+}
+
+/// Packages whose program or file is not there, with what they are for.
+fn missing() -> Vec<(&'static str, &'static str)> {
+    let programs = PROGRAMS.iter().filter(|(program, ..)| find(program).is_none());
+    let files = PACKAGES.iter().filter(|(_, path, _)| !std::path::Path::new(path).exists());
+    let mut missing: Vec<_> = programs.map(|(_, package, purpose)| (*package, *purpose)).collect();
+    missing.extend(files.map(|(package, _, purpose)| (*package, *purpose)));
+    missing.dedup();
+    missing
+}
+
+fn is_debian() -> bool {
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let ids = release.lines().filter(|line| line.starts_with("ID=") || line.starts_with("ID_LIKE="));
+    ids.into_iter().any(|line| line.contains("debian") || line.contains("ubuntu"))
+        && find("apt-get").is_some()
+}
+
+fn apt(wanted: &[(&str, &str)]) -> Outcome {
+    let packages: Vec<&str> = wanted.iter().map(|(package, _)| *package).collect();
+    say(&format!("installing the reference tools: {}", packages.join(" ")));
+    check(apt_get().args(["update", "--quiet"]))?;
+    check(apt_get().args(["install", "--yes", "--quiet", "--no-install-recommends"]).args(packages))
+}
+
+/// As root directly, otherwise through sudo, which asks for a password if it must.
+fn apt_get() -> Command {
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|process| {
+        use std::os::unix::fs::MetadataExt as _;
+        process.uid() == 0
+    });
+    let mut command = if is_root { Command::new("apt-get") } else { Command::new("sudo") };
+    if !is_root {
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+    }
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn sarif_schema() -> Outcome {
+    let directory = shell::root().join("target/peers");
+    if directory.join("node_modules/@microsoft/jest-sarif").is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(&directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"])
+        .arg(&directory)
+        .arg(SARIF);
+    check(&mut npm)
+}
+
+fn explain(missing: &[(&str, &str)]) -> String {
+    let list: Vec<String> =
+        missing.iter().map(|(package, purpose)| format!("\n  {package:<20} {purpose}")).collect();
+    format!(
+        "these reference tools are missing (Debian's package names); install them, or say --without-peers:{}",
+        list.concat()
+    )
+}
