@@ -6,6 +6,8 @@ use hardpan_image::{EntryId, Fault, FileKind, Index, Trouble};
 use hardpan_lockdown::{Host, Mount, Reading};
 use hardpan_report::{Cause, Evidence, Finding, Language, Location, Verdict, escape};
 
+use crate::content::Content;
+
 /// Everything that rules may look at.
 pub struct Context<'a> {
     /// The tree.
@@ -18,6 +20,9 @@ pub struct Context<'a> {
     pub programs: Vec<Program>,
     /// Executable files that begin with `#!`, by path.
     pub scripts: Vec<Script>,
+    /// Executable files whose first bytes could not be read, so that nobody knows whether they are programs, scripts or
+    /// neither.
+    pub unjudged: Vec<Finding>,
     /// Kernel command lines: the running one, or those that the tree's boot loader configuration would pass.
     pub command_lines: Vec<CommandLine>,
     /// What kept a boot loader configuration from being read.
@@ -67,6 +72,22 @@ pub struct Program {
     pub language: Language,
     /// How the language was told.
     pub told_by: Cow<'static, str>,
+    /// What its bytes hold; [`crate::content::search`] fills it in.
+    pub content: Content,
+}
+
+impl Program {
+    /// A program of which nothing but its place is known yet.
+    pub fn new(id: EntryId) -> Self {
+        Self {
+            id,
+            is_program: true,
+            needed: Vec::new(),
+            language: Language::Unknown,
+            told_by: Cow::Borrowed(""),
+            content: Content::NotSearched,
+        }
+    }
 }
 
 /// A file that the kernel runs through an interpreter.
@@ -113,6 +134,7 @@ impl<'a> Context<'a> {
             mounts: None,
             programs: Vec::new(),
             scripts: Vec::new(),
+            unjudged: Vec::new(),
             command_lines: Vec::new(),
             command_line_troubles: Vec::new(),
             attributes: Attributes::default(),

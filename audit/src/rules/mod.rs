@@ -1,10 +1,14 @@
 //! The catalogue: one rule is one file, and one page beside it.
 
 mod api;
+mod lang;
+mod min;
 
 use hardpan_report::{RuleMeta, Verdict};
 
 use crate::Context;
+
+pub use min::catalogue::{Ban, TOOLS, Tool};
 
 /// A rule over the facts of a whole tree.
 ///
@@ -17,4 +21,15 @@ pub struct AuditRule {
 }
 
 /// Every rule, ordered by pillar and id.
-pub static RULES: &[&AuditRule] = &[&api::one_root::RULE];
+pub static RULES: &[&AuditRule] = &[
+    &min::no_shell::RULE,
+    &min::no_interpreter::RULE,
+    &min::no_package_manager::RULE,
+    &min::no_ssh::RULE,
+    &min::no_scripts::RULE,
+    &min::no_toolchain::RULE,
+    &min::no_network_tools::RULE,
+    &min::no_package_database::RULE,
+    &api::one_root::RULE,
+    &api::no_privilege_switchers::RULE,
+];

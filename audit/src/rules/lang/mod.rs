@@ -1,0 +1,1 @@
+//! Pillar 10: code in memory-safe languages.
