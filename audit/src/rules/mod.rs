@@ -30,6 +30,10 @@ pub static RULES: &[&AuditRule] = &[
     &min::no_toolchain::RULE,
     &min::no_network_tools::RULE,
     &min::no_package_database::RULE,
+    &api::no_passwords::RULE,
+    &api::no_empty_passwords::RULE,
+    &api::no_login_shells::RULE,
     &api::one_root::RULE,
+    &api::no_set_id_files::RULE,
     &api::no_privilege_switchers::RULE,
 ];

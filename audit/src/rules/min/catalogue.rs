@@ -75,7 +75,7 @@ impl Tool {
         self.libraries.iter().any(|prefix| {
             name.strip_prefix(prefix.as_bytes()).is_some_and(|rest| {
                 let ends = rest.first().is_some_and(|next| matches!(next, b'.' | b'-' | b'0'..=b'9'));
-                ends && rest.windows(3).any(|part| part == b".so")
+                ends && without_version(rest).ends_with(b".so")
             })
         })
     }
@@ -120,6 +120,7 @@ pub static TOOLS: &[Tool] = &[
     tool(Ban::Shell, "Toybox", "is a shell and hundreds of tools in one file, whatever name it goes by", &["toybox"], &["Toyb|ox %s multicall"], &[]),
     tool(Ban::Shell, "zsh", ANY_COMMAND, &["zsh", "rzsh", "zsh-static"], &["ZSH_|EVAL_CONTEXT"], &[]),
     tool(Ban::Shell, "MirBSD Korn shell", ANY_COMMAND, &["mksh", "lksh", "mksh-static"], &["MIRB|SD KSH"], &[]),
+    tool(Ban::Shell, "MirBSD legacy Korn shell", ANY_COMMAND, &[], &["LEGA|CY KSH R"], &[]),
     tool(Ban::Shell, "Korn shell", ANY_COMMAND, &["ksh", "rksh", "pdksh", "oksh", "loksh"], &["Vers|ion AJM 93"], &[]),
     tool(Ban::Shell, "fish", ANY_COMMAND, &["fish"], &["fish|-shell/fish-shell", "init|-command"], &[]),
     tool(Ban::Shell, "C shell", ANY_COMMAND, &["csh", "tcsh", "bsd-csh"], &["Tcsh| thinks your terminal"], &[]),
@@ -249,6 +250,8 @@ mod tests {
         assert_eq!(of("libapt-pkg.so.6.0"), Some("APT"));
         assert_eq!(of("libpythonic.so"), None);
         assert_eq!(of("libpython3.11.a"), None);
+        assert_eq!(of("libjvm.so-gdb.py"), None);
+        assert_eq!(of("liblua5.4-c++.so.0.0.0"), Some("Lua"));
         assert_eq!(of("libR.so"), Some("R"));
         assert_eq!(of("libResolv.so"), None);
     }

@@ -166,9 +166,7 @@ impl Suspect<'_> {
             (true, false, _) => {
                 format!("{shown} contains {noun} ({what}): its content tells, though its name does not")
             }
-            (true, true, false) => {
-                format!("{shown} contains {noun} ({what}), through a library that it loads")
-            }
+            (true, true, false) => format!("{shown} loads the library of {noun} ({what})"),
             (true, true, true) => format!("{shown} is the library of {noun} ({what})"),
         };
         let mut finding = Finding::fail(Some(Location::file(path.clone())), "program", message);
