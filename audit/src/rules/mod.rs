@@ -35,5 +35,10 @@ pub static RULES: &[&AuditRule] = &[
     &api::no_login_shells::RULE,
     &api::one_root::RULE,
     &api::no_set_id_files::RULE,
+    &api::no_file_capabilities::RULE,
+    &api::no_consoles::RULE,
+    &api::few_services::RULE,
+    &api::no_scheduled_jobs::RULE,
     &api::no_privilege_switchers::RULE,
+    &api::no_trust_files::RULE,
 ];

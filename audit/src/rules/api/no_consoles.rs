@@ -1,0 +1,194 @@
+//! API-007.
+
+use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
+
+use crate::systemd::{self, EnabledUnit, UnitFile, enabled_units, unit_file};
+use crate::{AuditRule, Context, Text};
+
+pub(crate) static RULE: AuditRule = AuditRule {
+    meta: RuleMeta::new(
+        "API-007",
+        "no-consoles",
+        "Nothing offers a login on a console",
+        Pillar::ApiOnly,
+        Severity::Medium,
+        include_str!("no_consoles.md"),
+    ),
+    check,
+};
+
+fn check(context: &Context<'_>) -> Verdict {
+    let enabled = enabled_units(context);
+    let mut findings: Vec<Finding> = enabled
+        .units
+        .iter()
+        .filter(|unit| is_console(&unit.name))
+        .map(|unit| enabled_console(context, unit))
+        .collect();
+    findings.extend(enabled.troubles);
+    findings.extend(RESCUES.iter().filter_map(|(unit, when)| rescue(context, unit, when)));
+    findings.extend(generator(context));
+    findings.extend(terminals(context));
+    findings.extend(inittab(context));
+    findings.extend(systemd::blindness(context));
+    let count = findings.iter().filter(|finding| finding.cause.is_none()).count();
+    context.absence_below(b"/etc", format!("{count} ways to a login or a shell on a console"), findings)
+}
+
+fn is_console(name: &[u8]) -> bool {
+    CONSOLES.iter().any(|console| name.starts_with(console) && name.ends_with(b".service"))
+}
+
+/// Units that put a login, or a shell without one, on a terminal.
+const CONSOLES: [&[u8]; 7] = [
+    b"getty@",
+    b"serial-getty@",
+    b"console-getty.",
+    b"container-getty@",
+    b"agetty@",
+    b"autovt@",
+    b"debug-shell.",
+];
+
+/// Units that give root a shell on the console when something else asks for them.
+const RESCUES: [(&str, &str); 3] = [
+    ("debug-shell.service", "when the kernel command line has systemd.debug_shell"),
+    ("rescue.service", "when the kernel command line has `single` or systemd.unit=rescue.target"),
+    ("emergency.service", "when a file system of the boot cannot be mounted"),
+];
+
+fn enabled_console(context: &Context<'_>, unit: &EnabledUnit) -> Finding {
+    let location = context.location(unit.link);
+    let name = escape(&unit.name);
+    let evidence = Evidence::new("pulled in by", escape(&unit.by), "not enabled").at(location.clone());
+    Finding::fail(Some(location), "console", format!("{name} offers a login on a console")).with(evidence)
+}
+
+fn rescue(context: &Context<'_>, unit: &str, when: &str) -> Option<Finding> {
+    match unit_file(context, unit.as_bytes()) {
+        Ok(UnitFile::At(id)) => {
+            let location = context.location(id);
+            let evidence = Evidence::new("unit", "present and not masked", "masked or absent");
+            let message = format!("{unit} gives a root shell on the console {when}");
+            Some(Finding::fail(Some(location.clone()), "rescue", message).with(evidence.at(location)))
+        }
+        Ok(UnitFile::Masked | UnitFile::Absent) => None,
+        Err(error) => {
+            let reason = format!("whether {unit} can start is unknown: its file {error}");
+            Some(Finding::unknown(Cause::Unreadable, None, format!("rescue:{unit}"), reason))
+        }
+    }
+}
+
+/// The generator starts a login on each console that the kernel names, without any link.
+fn generator(context: &Context<'_>) -> Option<Finding> {
+    let template = unit_file(context, b"serial-getty@.service");
+    if !matches!(template, Ok(UnitFile::At(_))) {
+        return None;
+    }
+    let paths = ["/usr/lib", "/lib"].map(|lib| format!("{lib}/systemd/system-generators/{GENERATOR}"));
+    let found = paths.iter().find_map(|path| context.index.resolve(path.as_bytes()).ok())?;
+    let overridden = format!("/etc/systemd/system-generators/{GENERATOR}");
+    if context.index.lookup(overridden.as_bytes()).is_some() {
+        return None;
+    }
+    let location = context.location(found);
+    let evidence =
+        Evidence::new("generator", "present, and serial-getty@.service too", "either absent or masked");
+    let message = "systemd starts a login on the kernel's console by itself, through its getty generator";
+    Some(Finding::fail(Some(location.clone()), "generator", message).with(evidence.at(location)))
+}
+
+/// `/etc/securetty`, the terminals where root may log in.
+fn terminals(context: &Context<'_>) -> Option<Finding> {
+    let file = match context.text("/etc/securetty") {
+        Text::Present(file) => file,
+        Text::Absent => return None,
+        Text::Unread(finding) => return Some(*finding),
+    };
+    let count = file.statements(b"#").count();
+    let (first, _) = file.statements(b"#").next()?;
+    let evidence = Evidence::new("terminals", count.to_string(), "none").at(file.line(first));
+    let message = format!("/etc/securetty lets root log in on {count} terminals");
+    Some(Finding::fail(Some(file.line(first)), "securetty", message).with(evidence))
+}
+
+/// Consoles of init systems that read `/etc/inittab`.
+fn inittab(context: &Context<'_>) -> Vec<Finding> {
+    let file = match context.text("/etc/inittab") {
+        Text::Present(file) => file,
+        Text::Absent => return Vec::new(),
+        Text::Unread(finding) => return vec![*finding],
+    };
+    let offers = |line: &[u8]| {
+        let command = line.rsplit(|byte| *byte == b':').next().unwrap_or_default();
+        [b"getty".as_slice(), b"sulogin", b"/sh"].iter().any(|word| contains(command, word))
+    };
+    let consoles = file.statements(b"#").filter(|(_, line)| offers(line));
+    let found = consoles.map(|(number, line)| {
+        let evidence = Evidence::new("line", escape(line), "absent").at(file.line(number));
+        let key = format!("inittab:{}", escape(line));
+        Finding::fail(Some(file.line(number)), key, "/etc/inittab starts a login or a shell on a console")
+            .with(evidence)
+    });
+    found.collect()
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|part| part == word)
+}
+
+const GENERATOR: &str = "systemd-getty-generator";
+
+#[cfg(test)]
+mod tests {
+    use hardpan_image::MemoryTree;
+    use hardpan_report::Outcome;
+
+    use super::*;
+    use crate::fixture::expect;
+
+    const UNITS: &str = "/usr/lib/systemd/system";
+
+    fn tree() -> MemoryTree {
+        MemoryTree::new()
+            .file(&format!("{UNITS}/getty@.service"), 0o644, "[Service]\n")
+            .file(&format!("{UNITS}/serial-getty@.service"), 0o644, "[Service]\n")
+            .file(&format!("{UNITS}/a.service"), 0o644, "[Service]\n")
+            .symlink("/etc/systemd/system/multi-user.target.wants/a.service", &format!("{UNITS}/a.service"))
+    }
+
+    #[test]
+    fn an_enabled_getty_is_found() {
+        let link = "/etc/systemd/system/getty.target.wants/getty@tty1.service";
+        let verdict = expect(&RULE, &tree().symlink(link, &format!("{UNITS}/getty@.service")), Outcome::Fail);
+        assert_eq!(verdict.findings.len(), 1);
+        assert_eq!(verdict.findings[0].message, "getty@tty1.service offers a login on a console");
+    }
+
+    #[test]
+    fn other_ways_to_a_console_are_found() {
+        let emergency = format!("{UNITS}/emergency.service");
+        expect(&RULE, &tree().file(&emergency, 0o644, "[Service]\n"), Outcome::Fail);
+        let generator = "/usr/lib/systemd/system-generators/systemd-getty-generator";
+        expect(&RULE, &tree().file(generator, 0o755, "x"), Outcome::Fail);
+        expect(&RULE, &tree().file("/etc/securetty", 0o644, "# none\ntty1\n"), Outcome::Fail);
+        expect(&RULE, &tree().file("/etc/inittab", 0o644, "1:2:respawn:/sbin/getty 1\n"), Outcome::Fail);
+    }
+
+    #[test]
+    fn templates_alone_and_masked_units_pass() {
+        let tree = tree()
+            .file(&format!("{UNITS}/emergency.service"), 0o644, "[Service]\n")
+            .symlink("/etc/systemd/system/emergency.service", "/dev/null")
+            .file("/etc/securetty", 0o644, "# none\n");
+        expect(&RULE, &tree, Outcome::Pass);
+    }
+
+    #[test]
+    fn what_was_not_read_is_no_absence() {
+        expect(&RULE, &tree().unreadable("/etc/systemd/system"), Outcome::Unknown);
+        let usr = tree().directory(UNITS, 0o755).unreadable(UNITS);
+        expect(&RULE, &usr, Outcome::Unknown);
+    }
+}
