@@ -41,4 +41,7 @@ pub static RULES: &[&AuditRule] = &[
     &api::no_scheduled_jobs::RULE,
     &api::no_privilege_switchers::RULE,
     &api::no_trust_files::RULE,
+    &lang::memory_safe_share::RULE,
+    &lang::privileged_in_safe_language::RULE,
+    &lang::language_known::RULE,
 ];
