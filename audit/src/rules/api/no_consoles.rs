@@ -26,7 +26,7 @@ fn check(context: &Context<'_>) -> Verdict {
         .map(|unit| enabled_console(context, unit))
         .collect();
     findings.extend(enabled.troubles);
-    findings.extend(RESCUES.iter().filter_map(|(unit, when)| rescue(context, unit, when)));
+    findings.extend(RESCUES.iter().filter_map(|(unit, what, when)| rescue(context, unit, what, when)));
     findings.extend(generator(context));
     findings.extend(terminals(context));
     findings.extend(inittab(context));
@@ -40,21 +40,34 @@ fn is_console(name: &[u8]) -> bool {
 }
 
 /// Units that put a login, or a shell without one, on a terminal.
-const CONSOLES: [&[u8]; 7] = [
+const CONSOLES: [&[u8]; 8] = [
     b"getty@",
     b"serial-getty@",
     b"console-getty.",
+    b"getty-static.",
     b"container-getty@",
     b"agetty@",
     b"autovt@",
     b"debug-shell.",
 ];
 
-/// Units that give root a shell on the console when something else asks for them.
-const RESCUES: [(&str, &str); 3] = [
-    ("debug-shell.service", "when the kernel command line has systemd.debug_shell"),
-    ("rescue.service", "when the kernel command line has `single` or systemd.unit=rescue.target"),
-    ("emergency.service", "when a file system of the boot cannot be mounted"),
+/// Units that offer root a console when something else asks for them: the unit, what it does, and when.
+const RESCUES: [(&str, &str, &str); 3] = [
+    (
+        "debug-shell.service",
+        "opens a root shell without a password",
+        "when the kernel command line has systemd.debug_shell",
+    ),
+    (
+        "rescue.service",
+        "offers root a shell on the console",
+        "when the kernel command line has `single` or systemd.unit=rescue.target",
+    ),
+    (
+        "emergency.service",
+        "offers root a shell on the console",
+        "when a file system that the boot needs cannot be mounted",
+    ),
 ];
 
 fn enabled_console(context: &Context<'_>, unit: &EnabledUnit) -> Finding {
@@ -64,12 +77,12 @@ fn enabled_console(context: &Context<'_>, unit: &EnabledUnit) -> Finding {
     Finding::fail(Some(location), "console", format!("{name} offers a login on a console")).with(evidence)
 }
 
-fn rescue(context: &Context<'_>, unit: &str, when: &str) -> Option<Finding> {
+fn rescue(context: &Context<'_>, unit: &str, what: &str, when: &str) -> Option<Finding> {
     match unit_file(context, unit.as_bytes()) {
         Ok(UnitFile::At(id)) => {
             let location = context.location(id);
             let evidence = Evidence::new("unit", "present and not masked", "masked or absent");
-            let message = format!("{unit} gives a root shell on the console {when}");
+            let message = format!("{unit} {what} {when}");
             Some(Finding::fail(Some(location.clone()), "rescue", message).with(evidence.at(location)))
         }
         Ok(UnitFile::Masked | UnitFile::Absent) => None,

@@ -103,20 +103,19 @@ impl Capabilities {
     }
 }
 
-/// As getcap(8) writes them: `cap_net_raw=ep`, one clause for each set of flags.
+/// As getcap(8) writes them: `cap_net_raw=ep`; where sets differ, further clauses add to the first with `+`.
 impl fmt::Display for Capabilities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The flag is one for the whole file, so it shows on every clause.
         let effective = if self.effective { "e" } else { "" };
         let both = self.permitted & self.inheritable;
-        let clauses = [
-            (both, format!("{effective}ip")),
-            (self.permitted & !both, format!("{effective}p")),
-            // The flag is one for the whole file, so it shows on every clause.
-            (self.inheritable & !both, format!("{effective}i")),
-        ];
-        let shown = clauses.iter().filter(|(set, _)| *set != 0);
-        let shown: Vec<String> = shown.map(|(set, flags)| format!("{}={flags}", list(*set))).collect();
-        f.write_str(&shown.join(" "))?;
+        let clauses = [(both, "ip"), (self.inheritable & !both, "i"), (self.permitted & !both, "p")];
+        let mut operator = "=";
+        for (set, flags) in clauses.into_iter().filter(|(set, _)| *set != 0) {
+            let gap = if operator == "=" { "" } else { " " };
+            write!(f, "{gap}{}{operator}{effective}{flags}", list(set))?;
+            operator = "+";
+        }
         self.root.map_or(Ok(()), |root| write!(f, " [rootid={root}]"))
     }
 }
@@ -223,7 +222,7 @@ mod tests {
     #[test]
     fn revisions_1_and_3_and_high_numbers_are_read() {
         let first = Capabilities::parse(&[0, 0, 0, 1, 1, 0, 0, 0, 2, 0, 0, 0]).unwrap();
-        assert_eq!(first.to_string(), "cap_chown=p cap_dac_override=i");
+        assert_eq!(first.to_string(), "cap_dac_override=i cap_chown+p");
         let mut third = [&[1, 0, 0, 3][..], &[0; 20]].concat();
         third[12] = 0x80;
         third[20..].copy_from_slice(&100_000u32.to_le_bytes());
@@ -246,8 +245,14 @@ mod tests {
             eprintln!("skipped: getcap_reads_the_same: setcap missing");
             return;
         }
-        let clauses =
-            ["cap_net_raw=ep", "cap_chown,cap_bpf=p", "cap_setuid,cap_setgid=eip", "cap_kill=i cap_chown+p"];
+        let clauses = [
+            "cap_net_raw=ep",
+            "cap_chown,cap_bpf=p",
+            "cap_setuid,cap_setgid=eip",
+            "cap_kill=i cap_chown+p",
+            "cap_kill=ei cap_chown+ep",
+            "cap_lease=ip cap_kill+i cap_chown+p",
+        ];
         for clause in clauses {
             assert!(run("setcap", &[clause]).unwrap().status.success());
             let shown = String::from_utf8(run("getcap", &[]).unwrap().stdout).unwrap();

@@ -53,9 +53,10 @@ fn judge(context: &Context<'_>, account: &Account<'_>) -> Option<Finding> {
         return None;
     }
     let target = context.index.path(id);
-    let seen = match target.as_slice() == shell {
-        true => escape(shell),
-        false => format!("{}, which is {}", escape(shell), escape(&target)),
+    let seen = if target.as_slice() == shell {
+        escape(shell)
+    } else {
+        format!("{}, which is {}", escape(shell), escape(&target))
     };
     let evidence = Evidence::new("shell", seen.clone(), "/usr/sbin/nologin").at(location.clone());
     let message = format!("`{name}` logs in to {seen}");

@@ -2,6 +2,7 @@
 
 use hardpan_report::{Cause, Finding, Language, Pillar, RuleMeta, Severity, Verdict, escape};
 
+use super::programs;
 use crate::rules::min::suspects;
 use crate::{AuditRule, Context, Program};
 
@@ -18,12 +19,9 @@ pub(crate) static RULE: AuditRule = AuditRule {
 };
 
 fn check(context: &Context<'_>) -> Verdict {
-    let programs = context.programs.iter().filter(|program| program.is_program);
-    let count = programs.clone().count();
-    let mut findings: Vec<Finding> = programs
-        .filter(|program| program.language == Language::Unknown)
-        .map(|program| undecided(context, program))
-        .collect();
+    let count = programs(context).count();
+    let unknown = programs(context).filter(|program| program.language == Language::Unknown);
+    let mut findings: Vec<Finding> = unknown.map(|program| undecided(context, program)).collect();
     let known = count.saturating_sub(findings.len());
     findings.extend(suspects::unjudged(context));
     context.absence(format!("the language of {known} of {count} programs is known"), findings)

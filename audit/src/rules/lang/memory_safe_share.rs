@@ -1,9 +1,10 @@
 //! LANG-001.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use hardpan_report::{Evidence, Finding, Language, Pillar, RuleMeta, Severity, Verdict};
 
+use super::programs;
 use crate::rules::min::suspects;
 use crate::{AuditRule, Context};
 
@@ -25,10 +26,10 @@ fn check(context: &Context<'_>) -> Verdict {
     findings.extend(suspects::unjudged(context));
     let all = sum(shares.values());
     if all.programs == 0 {
-        return match findings.is_empty() {
-            true => Verdict::not_applicable("there are no programs"),
-            false => Verdict::of("no program was read", findings, Vec::new()),
-        };
+        if findings.is_empty() {
+            return Verdict::not_applicable("there are no programs");
+        }
+        return Verdict::of("no program was read", findings, Vec::new());
     }
     let safe = sum(shares.iter().filter(|(language, _)| is_safe(**language)).map(|(_, share)| share));
     let limit = context.parameters.min_memory_safe_percent;
@@ -74,17 +75,13 @@ impl Share {
     }
 }
 
-/// Programs and bytes by language. Shared objects are left out, since they are no programs; hard links are one.
+/// Programs and bytes by language.
 fn shares(context: &Context<'_>) -> BTreeMap<Language, Share> {
-    let mut seen = HashSet::new();
     let mut shares: BTreeMap<Language, Share> = BTreeMap::new();
-    for program in context.programs.iter().filter(|program| program.is_program) {
-        let metadata = context.index.entry(program.id).metadata;
-        if seen.insert((metadata.device, metadata.inode)) {
-            let share = shares.entry(program.language).or_default();
-            share.programs += 1;
-            share.bytes = share.bytes.saturating_add(metadata.size);
-        }
+    for program in programs(context) {
+        let share = shares.entry(program.language).or_default();
+        share.programs += 1;
+        share.bytes = share.bytes.saturating_add(context.index.entry(program.id).metadata.size);
     }
     shares
 }

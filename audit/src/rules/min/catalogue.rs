@@ -182,7 +182,7 @@ pub static TOOLS: &[Tool] = &[
     tool(Ban::NetworkTool, "Wget", TRANSFERS, &["wget", "wget2"], &["GNU |Wget"], &["libwget"]),
     tool(Ban::NetworkTool, "netcat", "opens and accepts any connection, and ties it to a command", &["nc", "ncat", "netcat", "nc.openbsd", "nc.traditional", "socat", "cryptcat"], &[], &[]),
     tool(Ban::NetworkTool, "Ncat", "opens and accepts any connection, and ties it to a command", &[], &["Usag|e: ncat ["], &[]),
-    tool(Ban::NetworkTool, "OpenBSD netcat", "opens and accepts any connection", &[], &["Open|BSD netcat"], &[]),
+    tool(Ban::NetworkTool, "netcat of OpenBSD", "opens and accepts any connection", &[], &["Open|BSD netcat"], &[]),
     tool(Ban::NetworkTool, "socat", "opens and accepts any connection, and ties it to a command", &[], &["soca|t_signal(): handling"], &[]),
     tool(Ban::NetworkTool, "telnet", "carries an intruder on to other hosts", &["telnet", "telnetd", "in.telnetd", "telnet.netkit", "inetutils-telnet", "telnet-ssl"], &[], &[]),
     tool(Ban::NetworkTool, "FTP and TFTP", TRANSFERS, &["ftp", "tnftp", "lftp", "ncftp", "netkit-ftp", "inetutils-ftp", "tftp", "atftp", "in.tftpd"], &[], &[]),

@@ -47,7 +47,7 @@ pub(crate) fn called_programs<'a>(context: &'a Context<'_>) -> impl Iterator<Ite
 struct Search<'s, 'i> {
     context: &'s Context<'i>,
     ban: Ban,
-    /// The first entry of each file: hard links are one file.
+    /// The first entry of each file that has several: hard links are one file.
     files: HashMap<(u64, u64), EntryId>,
     suspects: BTreeMap<EntryId, Suspect<'s>>,
     troubles: Vec<Finding>,
@@ -64,7 +64,8 @@ struct Suspect<'s> {
 
 impl<'s> Search<'s, '_> {
     fn identify_files(&mut self) {
-        for entry in self.context.index.entries().filter(|entry| entry.metadata.kind == FileKind::File) {
+        let files = self.context.index.entries();
+        for entry in files.filter(|entry| entry.metadata.kind == FileKind::File && entry.metadata.links > 1) {
             self.files.entry((entry.metadata.device, entry.metadata.inode)).or_insert(entry.id);
         }
     }
@@ -170,7 +171,7 @@ impl Suspect<'_> {
             (true, true, true) => format!("{shown} is the library of {noun} ({what})"),
         };
         let mut finding = Finding::fail(Some(Location::file(path.clone())), "program", message);
-        finding.evidence = self.evidence(context, path);
+        finding.evidence = self.evidence(context, &path);
         finding.evidence.extend(tools.iter().map(|tool| Evidence::new(tool.what, tool.why, "absent")));
         finding
     }
@@ -188,8 +189,8 @@ impl Suspect<'_> {
         tools
     }
 
-    fn evidence(&self, context: &Context<'_>, path: Vec<u8>) -> Vec<Evidence> {
-        let file = Location::file(path.clone());
+    fn evidence(&self, context: &Context<'_>, path: &[u8]) -> Vec<Evidence> {
+        let file = Location::file(path);
         let mut evidence = Vec::new();
         if !self.names.is_empty() {
             let names = self.names.iter().map(|(id, _)| escape(&context.index.path(*id)));
@@ -197,7 +198,7 @@ impl Suspect<'_> {
             evidence.push(Evidence::new("names", shown.join(", "), "").at(file.clone()));
         }
         for (trace, _) in &self.traces {
-            let place = Location::offset(path.clone(), trace.offset);
+            let place = Location::offset(path, trace.offset);
             evidence.push(Evidence::new("text in it", trace.literal, "").at(place));
         }
         for (library, _) in &self.needed {
