@@ -1,5 +1,11 @@
 //! The catalogue's texts against the programs that people run: renamed, they are still told; others are left alone.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a panic is how a test fails, and skips are told"
+)]
+
 use std::path::{Path, PathBuf};
 
 use hardpan_audit::content::{self, Content};

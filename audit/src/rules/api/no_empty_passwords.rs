@@ -82,7 +82,7 @@ mod tests {
     fn locked_accounts_and_lines_without_an_account_pass() {
         let tree = MemoryTree::new()
             .file("/etc/passwd", 0o644, "root:x:0:0::/:/bin/sh\nnobody:*:9:9::/:/bin/sh\nb:x:8:8::/:/\n")
-            .file("/etc/shadow", 0o600, "root:*:1::::::\ngone::1::::::\n");
+            .file("/etc/shadow", 0o600, "gone::1::::::\nroot:*:1::::::\n");
         expect(&RULE, &tree, Outcome::Pass);
         expect(&RULE, &MemoryTree::new(), Outcome::Pass);
     }

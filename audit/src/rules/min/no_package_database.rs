@@ -25,7 +25,8 @@ fn check(context: &Context<'_>) -> Verdict {
     findings.dedup_by(|a, b| a.location == b.location);
     let summary = match findings.len() {
         0 => "no database of installed packages".into(),
-        count => format!("{count} files of package databases"),
+        1 => "1 database of installed packages".into(),
+        count => format!("{count} databases of installed packages"),
     };
     context.absence(summary, findings)
 }

@@ -13,9 +13,9 @@ use crate::content::{Content, Trace};
 pub(crate) fn judge_absence(context: &Context<'_>, ban: Ban) -> Verdict {
     let findings = findings(context, ban);
     let summary = match findings.iter().filter(|finding| finding.cause.is_none()).count() {
-        0 => format!("nothing is {}", ban.noun()),
-        1 => format!("1 file is {}", ban.noun()),
-        count => format!("{count} files are each {}", ban.noun()),
+        0 => format!("no file is or contains {}", ban.noun()),
+        1 => format!("1 file is or contains {}", ban.noun()),
+        count => format!("{count} files each are or contain {}", ban.noun()),
     };
     context.absence(summary, findings)
 }
@@ -164,9 +164,7 @@ impl Suspect<'_> {
             (false, false, _) => format!("{shown} is {noun} ({what}), by its name and its content"),
             (false, true, false) => format!("{shown} is {noun} ({what}), by its name and its libraries"),
             (false, true, true) => format!("{shown} is {noun} ({what}), by its name"),
-            (true, false, _) => {
-                format!("{shown} contains {noun} ({what}): its content tells, though its name does not")
-            }
+            (true, false, _) => format!("{shown} contains {noun} ({what}), by its content"),
             (true, true, false) => format!("{shown} loads the library of {noun} ({what})"),
             (true, true, true) => format!("{shown} is the library of {noun} ({what})"),
         };
@@ -230,6 +228,8 @@ pub(crate) fn unjudged(context: &Context<'_>) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use hardpan_image::{Index, MemoryTree};
 
     use super::*;
@@ -256,6 +256,21 @@ mod tests {
     }
 
     #[test]
+    fn hard_links_are_one_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join("bin").join(name);
+        std::fs::create_dir(directory.path().join("bin")).unwrap();
+        std::fs::write(path("mksh"), "").unwrap();
+        std::fs::set_permissions(path("mksh"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::hard_link(path("mksh"), path("sh")).unwrap();
+        let tree = hardpan_image::DirTree::open(directory.path()).unwrap();
+        let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+        let findings = findings(&Context::new(&index), Ban::Shell);
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!(findings[0].evidence[0].seen, "/bin/mksh, /bin/sh");
+    }
+
+    #[test]
     fn names_that_cannot_run_are_none() {
         let tree = MemoryTree::new()
             .file("/usr/bin/bash", 0o644, "")
@@ -279,7 +294,7 @@ mod tests {
             crate::content::search(context.index, &mut context.programs);
         });
         assert_eq!(findings.len(), 1, "{findings:#?}");
-        assert!(findings[0].message.contains("its name does not"), "{}", findings[0].message);
+        assert_eq!(findings[0].message, "/usr/bin/agent contains a shell (bash), by its content");
         assert_eq!(findings[0].evidence[0].location, Some(Location::offset("/usr/bin/agent", 0)));
     }
 
