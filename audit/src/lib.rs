@@ -8,6 +8,7 @@ pub mod content;
 mod context;
 #[cfg(test)]
 mod fixture;
+mod place;
 mod rules;
 mod systemd;
 mod text;

@@ -6,9 +6,10 @@ use hardpan_image::{EntryId, FileKind, ResolveError};
 use hardpan_report::{Cause, Finding, escape};
 
 use crate::Context;
+use crate::place::Place;
 
 /// Where units are, the strongest first. `/lib` is a link on systems with a merged `/usr`.
-pub(crate) const UNIT_DIRECTORIES: [&str; 4] = [
+const UNIT_DIRECTORIES: [&str; 4] = [
     "/etc/systemd/system",
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
@@ -31,7 +32,7 @@ pub(crate) struct EnabledUnit {
 pub(crate) struct EnabledUnits {
     /// Each once, with the strongest link.
     pub(crate) units: Vec<EnabledUnit>,
-    /// What could not be read.
+    /// What could not be read, the directories of units included.
     pub(crate) troubles: Vec<Finding>,
 }
 
@@ -76,6 +77,7 @@ pub(crate) fn enabled_units(context: &Context<'_>) -> EnabledUnits {
             }
         }
     }
+    troubles.extend(blindness(context));
     EnabledUnits { units: found.into_values().collect(), troubles }
 }
 
@@ -102,12 +104,15 @@ pub(crate) fn unit_file(context: &Context<'_>, name: &[u8]) -> Result<UnitFile, 
 }
 
 /// One unknown finding if units may have been missed.
-pub(crate) fn blindness(context: &Context<'_>) -> Option<Finding> {
-    UNIT_DIRECTORIES.iter().find_map(|directory| context.blindness(directory.as_bytes()))
+fn blindness(context: &Context<'_>) -> Option<Finding> {
+    UNIT_DIRECTORIES.iter().find_map(|path| match context.place(path) {
+        Place::Listed(_) | Place::Absent => None,
+        Place::Unread(finding) => Some(*finding),
+    })
 }
 
-/// The directories of units that exist, each once.
-pub(crate) fn unit_directories(context: &Context<'_>) -> Vec<EntryId> {
+/// The directories of units that exist, each once; also those of which only a part was read.
+fn unit_directories(context: &Context<'_>) -> Vec<EntryId> {
     let mut directories = Vec::new();
     for path in UNIT_DIRECTORIES {
         if let Ok(id) = context.index.resolve(path.as_bytes())
@@ -194,6 +199,7 @@ mod tests {
             .directory("/opt", 0o755)
             .unreadable("/opt");
         let index = Index::build(&tree, &|_| true).unwrap().unwrap();
-        assert_eq!(enabled_units(&Context::new(&index)).troubles.len(), 1);
+        let reasons: Vec<Finding> = enabled_units(&Context::new(&index)).troubles;
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
     }
 }

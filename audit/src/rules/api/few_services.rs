@@ -2,8 +2,9 @@
 
 use hardpan_report::{Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
+use crate::place::Place;
 use crate::rules::min::suspects::target;
-use crate::systemd::{self, UnitFile, enabled_units, unit_file};
+use crate::systemd::{UnitFile, enabled_units, unit_file};
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -21,15 +22,13 @@ pub(crate) static RULE: AuditRule = AuditRule {
 fn check(context: &Context<'_>) -> Verdict {
     let enabled = enabled_units(context);
     let mut troubles = enabled.troubles;
-    troubles.extend(systemd::blindness(context));
-    troubles.extend(context.blindness(b"/etc/init.d"));
     let mut services: Vec<String> = enabled
         .units
         .iter()
         .filter(|unit| unit.name.ends_with(b".service") && is_normal_operation(&unit.by))
         .map(|unit| escape(&unit.name))
         .collect();
-    services.extend(init_scripts(context));
+    services.extend(init_scripts(context, &mut troubles));
     services.sort();
     services.dedup();
     let (count, limit) = (services.len(), context.parameters.max_services);
@@ -63,10 +62,18 @@ fn is_normal_operation(target: &[u8]) -> bool {
 }
 
 /// Scripts that a System V init starts, or systemd in its place, and that have no unit of the same name.
-fn init_scripts(context: &Context<'_>) -> Vec<String> {
+fn init_scripts(context: &Context<'_>, troubles: &mut Vec<Finding>) -> Vec<String> {
     let mut names = Vec::new();
     for level in ["S", "2", "3", "4", "5"] {
-        let Ok(directory) = context.index.resolve(format!("/etc/rc{level}.d").as_bytes()) else { continue };
+        let directory = match context.place(&format!("/etc/rc{level}.d")) {
+            Place::Listed(directory) => directory,
+            Place::Absent => continue,
+            // One is enough: what hides one of these directories mostly hides them all.
+            Place::Unread(finding) => {
+                troubles.push(*finding);
+                break;
+            }
+        };
         for link in context.index.children(directory) {
             let [b'S', b'0'..=b'9', b'0'..=b'9', name @ ..] = link.name else { continue };
             let stem = name.strip_suffix(b".sh").unwrap_or(name);

@@ -2,7 +2,9 @@
 
 use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use crate::systemd::{self, EnabledUnit, UnitFile, enabled_units, unit_file};
+use crate::place::Place;
+use crate::rules::min::suspects::target;
+use crate::systemd::{EnabledUnit, UnitFile, enabled_units, unit_file};
 use crate::{AuditRule, Context, Text};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -30,7 +32,6 @@ fn check(context: &Context<'_>) -> Verdict {
     findings.extend(generator(context));
     findings.extend(terminals(context));
     findings.extend(inittab(context));
-    findings.extend(systemd::blindness(context));
     let count = findings.iter().filter(|finding| finding.cause.is_none()).count();
     context.absence_below(b"/etc", format!("{count} ways to a login or a shell on a console"), findings)
 }
@@ -95,22 +96,38 @@ fn rescue(context: &Context<'_>, unit: &str, what: &str, when: &str) -> Option<F
 
 /// The generator starts a login on each console that the kernel names, without any link.
 fn generator(context: &Context<'_>) -> Option<Finding> {
-    let template = unit_file(context, b"serial-getty@.service");
-    if !matches!(template, Ok(UnitFile::At(_))) {
+    if !matches!(unit_file(context, b"serial-getty@.service"), Ok(UnitFile::At(_))) {
         return None;
     }
-    let paths = ["/usr/lib", "/lib"].map(|lib| format!("{lib}/systemd/system-generators/{GENERATOR}"));
-    let found = paths.iter().find_map(|path| context.index.resolve(path.as_bytes()).ok())?;
-    let overridden = format!("/etc/systemd/system-generators/{GENERATOR}");
-    if context.index.lookup(overridden.as_bytes()).is_some() {
-        return None;
+    for directory in GENERATORS {
+        let directory = match context.place(directory) {
+            Place::Listed(directory) => directory,
+            Place::Absent => continue,
+            Place::Unread(finding) => return Some(*finding),
+        };
+        let Some(found) = context.index.children(directory).find(|entry| entry.name == GENERATOR) else {
+            continue;
+        };
+        // The first of that name counts, and one that cannot be executed takes the others away.
+        target(context, found).ok().flatten()?;
+        let location = context.location(found.id);
+        let seen = "present, and serial-getty@.service too";
+        let evidence = Evidence::new("generator", seen, "either absent or masked").at(location.clone());
+        let message = "systemd starts a login on the kernel's console by itself, through its getty generator";
+        return Some(Finding::fail(Some(location), "generator", message).with(evidence));
     }
-    let location = context.location(found);
-    let evidence =
-        Evidence::new("generator", "present, and serial-getty@.service too", "either absent or masked");
-    let message = "systemd starts a login on the kernel's console by itself, through its getty generator";
-    Some(Finding::fail(Some(location.clone()), "generator", message).with(evidence.at(location)))
+    None
 }
+
+const GENERATOR: &[u8] = b"systemd-getty-generator";
+
+/// Where generators are, the strongest first.
+const GENERATORS: [&str; 4] = [
+    "/etc/systemd/system-generators",
+    "/usr/local/lib/systemd/system-generators",
+    "/usr/lib/systemd/system-generators",
+    "/lib/systemd/system-generators",
+];
 
 /// `/etc/securetty`, the terminals where root may log in.
 fn terminals(context: &Context<'_>) -> Option<Finding> {
@@ -150,8 +167,6 @@ fn inittab(context: &Context<'_>) -> Vec<Finding> {
 fn contains(text: &[u8], word: &[u8]) -> bool {
     text.windows(word.len()).any(|part| part == word)
 }
-
-const GENERATOR: &str = "systemd-getty-generator";
 
 #[cfg(test)]
 mod tests {
@@ -196,6 +211,10 @@ mod tests {
             .symlink("/etc/systemd/system/emergency.service", "/dev/null")
             .file("/etc/securetty", 0o644, "# none\n");
         expect(&RULE, &tree, Outcome::Pass);
+        let generators = tree
+            .file("/usr/lib/systemd/system-generators/systemd-getty-generator", 0o755, "x")
+            .symlink("/etc/systemd/system-generators/systemd-getty-generator", "/dev/null");
+        expect(&RULE, &generators, Outcome::Pass);
     }
 
     #[test]

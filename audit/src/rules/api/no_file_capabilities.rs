@@ -20,26 +20,29 @@ pub(crate) static RULE: AuditRule = AuditRule {
 
 fn check(context: &Context<'_>) -> Verdict {
     let attributes = &context.attributes;
-    if attributes.capabilities.is_empty() && attributes.labelled + attributes.unlabelled == 0 {
-        let reason = "no extended attributes were read; audit an image or a tree that keeps them";
-        return Verdict::unknown(Cause::NoFacts, reason);
-    }
-    let mut findings: Vec<Finding> = Vec::new();
+    let mut findings: Vec<Finding> = unread_attributes(context).into_iter().collect();
     for (id, value) in &attributes.capabilities {
         let path = context.index.path(*id);
         if !context.parameters.privileged_files.contains(&path) {
             findings.extend(judge(&path, value));
         }
     }
-    if let Some(first) = attributes.unread.first() {
-        let count = attributes.unread.len();
-        let reason =
-            format!("the attributes of {count} entries could not be read, such as: {}", first.message);
-        let cause = first.cause.unwrap_or(Cause::Unreadable);
-        findings.push(Finding::unknown(cause, first.location.clone(), "not-read", reason));
-    }
     let count = findings.iter().filter(|finding| finding.cause.is_none()).count();
     context.absence(format!("{count} files have capabilities that the policy does not expect"), findings)
+}
+
+/// One unknown finding if there may be capabilities that nobody saw.
+pub(crate) fn unread_attributes(context: &Context<'_>) -> Option<Finding> {
+    let attributes = &context.attributes;
+    if attributes.capabilities.is_empty() && attributes.labelled + attributes.unlabelled == 0 {
+        let reason = "no extended attributes were read; audit an image or a tree that keeps them";
+        return Some(Finding::unknown(Cause::NoFacts, None, "not-read", reason));
+    }
+    let first = attributes.unread.first()?;
+    let count = attributes.unread.len();
+    let reason = format!("the attributes of {count} entries could not be read, such as: {}", first.message);
+    let cause = first.cause.unwrap_or(Cause::Unreadable);
+    Some(Finding::unknown(cause, first.location.clone(), "not-read", reason))
 }
 
 fn judge(path: &[u8], value: &[u8]) -> Option<Finding> {

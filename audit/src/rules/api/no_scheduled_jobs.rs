@@ -1,8 +1,9 @@
 //! API-009.
 
 use hardpan_image::{Entry, EntryId, FileKind};
-use hardpan_report::{Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
+use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
+use crate::place::Place;
 use crate::rules::min::suspects::{called_programs, target};
 use crate::systemd::{EnabledUnit, enabled_units};
 use crate::{AuditRule, Context, Text};
@@ -24,7 +25,8 @@ fn check(context: &Context<'_>) -> Verdict {
     let timers = enabled.units.iter().filter(|unit| unit.name.ends_with(b".timer"));
     let mut findings: Vec<Finding> = timers.map(|unit| timer(context, unit)).collect();
     findings.extend(enabled.troubles);
-    let scheduler = scheduler(context);
+    let (scheduler, trouble) = scheduler(context);
+    findings.extend(trouble);
     if let Some(scheduler) = scheduler {
         findings.extend(jobs(context, scheduler));
     }
@@ -46,9 +48,20 @@ fn timer(context: &Context<'_>, unit: &EnabledUnit) -> Finding {
 }
 
 /// The daemon that would run crontabs. Without one they are only text.
-fn scheduler(context: &Context<'_>) -> Option<EntryId> {
-    let mut programs = called_programs(context).filter(|entry| DAEMONS.contains(&entry.name));
-    programs.find_map(|entry| target(context, entry).ok().flatten())
+fn scheduler(context: &Context<'_>) -> (Option<EntryId>, Option<Finding>) {
+    let mut trouble = None;
+    for entry in called_programs(context).filter(|entry| DAEMONS.contains(&entry.name)) {
+        match target(context, entry) {
+            Ok(Some(id)) => return (Some(id), None),
+            Ok(None) => {}
+            Err(error) => {
+                let reason = format!("{} may run jobs, but {error}", escape(&context.index.path(entry.id)));
+                let location = Some(context.location(entry.id));
+                trouble = Some(Finding::unknown(Cause::Unreadable, location, "scheduler", reason));
+            }
+        }
+    }
+    (None, trouble)
 }
 
 const DAEMONS: [&[u8]; 8] =
@@ -73,7 +86,14 @@ fn jobs(context: &Context<'_>, scheduler: EntryId) -> Vec<Finding> {
         }
     }
     for directory in DIRECTORIES {
-        let Ok(id) = context.index.resolve(directory.as_bytes()) else { continue };
+        let id = match context.place(directory) {
+            Place::Listed(id) => id,
+            Place::Absent => continue,
+            Place::Unread(finding) => {
+                findings.push(*finding);
+                continue;
+            }
+        };
         let files = context.index.children(id).filter(|entry| is_job_file(*entry, directory));
         findings.extend(files.map(|entry| {
             let location = context.location(entry.id);

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use hardpan_image::EntryId;
+use hardpan_image::{EntryId, ResolveError};
 use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape, escape_str};
 
+use crate::rules::api::no_file_capabilities::unread_attributes;
 use crate::systemd::{UnitFile, enabled_units, unit_file};
 use crate::{AuditRule, Context, Program, Text};
 
@@ -45,6 +46,7 @@ fn privileged(context: &Context<'_>) -> (BTreeMap<EntryId, String>, Vec<Finding>
     }
     let enabled = enabled_units(context);
     let mut troubles = enabled.troubles;
+    troubles.extend(unread_attributes(context));
     for unit in enabled.units.iter().filter(|unit| unit.name.ends_with(b".service")) {
         match started_by(context, &unit.name) {
             Ok(programs) => {
@@ -76,10 +78,18 @@ fn started_by(context: &Context<'_>, unit: &[u8]) -> Result<Vec<EntryId>, Box<Fi
         // The signs before a path say how to run it: systemd.service(5), "Special executable prefixes".
         let signs = value.iter().take_while(|byte| b"@-:+!|".contains(byte)).count();
         let path = value[signs..].split(u8::is_ascii_whitespace).next().unwrap_or_default();
-        if path.first() == Some(&b'/')
-            && let Ok(program) = context.index.resolve(path)
-        {
-            programs.push(program);
+        if path.first() != Some(&b'/') {
+            continue;
+        }
+        match context.index.resolve(path) {
+            Ok(program) => programs.push(program),
+            Err(ResolveError::NotFound | ResolveError::NotADirectory) => {}
+            Err(error) => {
+                let reason = format!("{} starts {}, which {error}", escape(unit), escape(path));
+                let key = format!("unit:{}", escape(path));
+                let location = Some(context.location(id));
+                return Err(Box::new(Finding::unknown(Cause::Unreadable, location, key, reason)));
+            }
         }
     }
     Ok(programs)
@@ -93,8 +103,14 @@ fn split_setting(line: &[u8]) -> Option<(&[u8], &[u8])> {
 fn judge(context: &Context<'_>, id: EntryId, program: Option<&Program>, why: &str) -> Option<Finding> {
     let location = context.location(id);
     let path = escape(location.path.as_bytes());
-    // A script or a text has no language of its own here; MIN-005 is about those.
-    let program = program?;
+    // A script has no language of its own here; MIN-005 is about those.
+    if context.scripts.iter().any(|script| script.id == id) {
+        return None;
+    }
+    let Some(program) = program else {
+        let reason = format!("{path} {why}, but it was not read as a program");
+        return Some(Finding::unknown(Cause::NoFacts, Some(location), "language", reason));
+    };
     let evidence = Evidence::new("told by", escape_str(&program.told_by), "Rust or Go").at(location.clone());
     let finding = match program.language.is_memory_safe() {
         Some(true) => return None,
@@ -131,6 +147,7 @@ mod tests {
 
     fn verdict(tree: &MemoryTree, language: Language) -> Verdict {
         check_with(&RULE, tree, |context| {
+            context.attributes.unlabelled = 1;
             for path in ["/usr/bin/agent", "/usr/bin/su", "/usr/bin/plain"] {
                 let id = context.index.lookup(path.as_bytes()).unwrap();
                 let language = if path == "/usr/bin/plain" { Language::CFamily } else { language };
@@ -156,7 +173,16 @@ mod tests {
     #[test]
     fn safe_languages_pass() {
         assert_eq!(verdict(&tree(), Language::Rust).outcome(), Outcome::Pass);
-        expect(&RULE, &MemoryTree::new(), Outcome::Pass);
+        let none = check_with(&RULE, &MemoryTree::new(), |context| context.attributes.unlabelled = 1);
+        assert_eq!(none.outcome(), Outcome::Pass);
+    }
+
+    #[test]
+    fn facts_that_are_missing_are_unknown() {
+        expect(&RULE, &MemoryTree::new(), Outcome::Unknown);
+        let unread = check_with(&RULE, &tree(), |context| context.attributes.unlabelled = 1);
+        assert_eq!(unread.outcome(), Outcome::Unknown);
+        assert_eq!(unread.findings.len(), 2, "{unread:#?}");
     }
 
     #[test]
