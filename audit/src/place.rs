@@ -56,7 +56,7 @@ impl Context<'_> {
 
 #[cfg(test)]
 mod tests {
-    use hardpan_image::{Index, MemoryTree};
+    use hardpan_image::{Anomaly, Index, MemoryTree};
 
     use super::*;
 
@@ -76,6 +76,7 @@ mod tests {
             .directory("/srv", 0o755)
             .unreadable("/srv")
             .symlink("/link", "/srv/a")
+            .anomaly(Anomaly { path: b"/var/lost".to_vec(), what: "inode 9".into(), hides_entries: true })
             .file("/file", 0o644, "");
         assert_eq!(place(&tree, "/etc/cron.d"), "listed");
         assert_eq!(place(&tree, "/etc/gone"), "absent");
@@ -83,6 +84,7 @@ mod tests {
         assert_eq!(place(&tree, "/srv"), "unread");
         assert_eq!(place(&tree, "/srv/a"), "unread");
         assert_eq!(place(&tree, "/link"), "unread");
+        assert_eq!(place(&tree, "/var/lost"), "unread");
         assert_eq!(place(&tree.symlink("/broken", "/etc").unreadable("/broken"), "/broken/x"), "unread");
     }
 }
