@@ -6,6 +6,8 @@ use hardpan_image::{EntryId, Fault, FileKind, Index, Trouble};
 use hardpan_lockdown::{Host, KernelFacts, Mount, Reading};
 use hardpan_report::{Cause, Evidence, Finding, Language, Location, Verdict, escape};
 
+use crate::content::Content;
+
 /// Everything that rules may look at.
 pub struct Context<'a> {
     /// The tree.
@@ -20,6 +22,9 @@ pub struct Context<'a> {
     pub scripts: Vec<Script>,
     /// The kernel's state, or what the tree's files would make it: command lines, sysctls, build configuration.
     pub kernel: KernelFacts<'a>,
+    /// Executable files whose first bytes could not be read, so that nobody knows whether they are programs, scripts or
+    /// neither.
+    pub unjudged: Vec<Finding>,
     /// The extended attributes that rules care about.
     pub attributes: Attributes,
     /// What the policy allows.
@@ -54,6 +59,22 @@ pub struct Program {
     pub language: Language,
     /// How the language was told.
     pub told_by: Cow<'static, str>,
+    /// What its bytes hold; [`crate::content::search`] fills it in.
+    pub content: Content,
+}
+
+impl Program {
+    /// A program of which nothing but its place is known yet.
+    pub fn new(id: EntryId) -> Self {
+        Self {
+            id,
+            is_program: true,
+            needed: Vec::new(),
+            language: Language::Unknown,
+            told_by: Cow::Borrowed(""),
+            content: Content::NotSearched,
+        }
+    }
 }
 
 /// A file that the kernel runs through an interpreter.
@@ -101,6 +122,7 @@ impl<'a> Context<'a> {
             programs: Vec::new(),
             scripts: Vec::new(),
             kernel: KernelFacts::default(),
+            unjudged: Vec::new(),
             attributes: Attributes::default(),
             parameters: Parameters::default(),
         }

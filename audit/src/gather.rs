@@ -11,9 +11,9 @@ use hardpan_checksec::{Kind, Scan, ScanOptions, scan};
 use hardpan_image::Index;
 use hardpan_lockdown::Host;
 
-use hardpan_report::{Finding, escape};
+use hardpan_report::{Finding, Location, escape};
 
-use crate::{Context, Parameters, Program, Script, Text};
+use crate::{Context, Parameters, Program, Script, Text, content};
 
 /// Told of entries as they are read; stops the work by returning false.
 pub type Progress<'p> = &'p (dyn Fn(u64) -> bool + Sync);
@@ -47,6 +47,11 @@ pub fn gather<'a>(
     context.host = host;
     context.mounts = host.map(Host::mounts);
     context.programs = programs(&scan);
+    content::search(index, &mut context.programs);
+    if !progress(0) {
+        return None;
+    }
+    context.unjudged = unjudged(index, &scan);
     context.scripts = scripts;
     context.attributes = attributes::read(index, progress)?;
     context.kernel = kernel::facts(&context);
@@ -65,14 +70,26 @@ fn programs(scan: &Scan) -> Vec<Program> {
             };
             let dynamic = facts.dynamic.as_ref().ok().and_then(Option::as_ref);
             Some(Program {
-                id: elf.id,
                 is_program,
                 needed: dynamic.map(needed).unwrap_or_default(),
                 language: facts.origin.language,
                 told_by: facts.origin.evidence.into(),
+                ..Program::new(elf.id)
             })
         })
         .collect()
+}
+
+/// Executable files that may be programs or scripts, for all that could be read of them.
+fn unjudged(index: &Index<'_>, scan: &Scan) -> Vec<Finding> {
+    let executable =
+        |path: &[u8]| index.lookup(path).is_some_and(|id| index.entry(id).metadata.is_executable());
+    let files = scan.unreadable.iter().filter(|file| executable(&file.path));
+    let finding = |file: &hardpan_checksec::Unreadable| {
+        let reason = format!("what it is cannot be told: {}", file.reason);
+        Finding::unknown(file.cause, Some(Location::file(file.path.clone())), "unjudged", reason)
+    };
+    files.map(finding).collect()
 }
 
 fn needed(dynamic: &Dynamic) -> Vec<Vec<u8>> {

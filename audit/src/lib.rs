@@ -3,16 +3,20 @@
 //! [`Context`] gathers the facts once; each rule of [`RULES`] is a pure function of it. A rule that says something is
 //! absent proves it through [`Context::absence`], so that a directory that could not be read never becomes a pass.
 
+mod accounts;
+pub mod content;
 mod context;
 #[cfg(test)]
 mod fixture;
 mod gather;
 mod judge;
+mod place;
 mod rules;
+mod systemd;
 mod text;
 
 pub use context::{Attributes, Context, Parameters, Program, Script};
 pub use gather::{Facts, Progress, gather};
 pub use judge::{judge, rules};
-pub use rules::{AuditRule, RULES};
+pub use rules::{AuditRule, Ban, RULES, TOOLS, Tool};
 pub use text::{Text, TextFile};

@@ -1,0 +1,142 @@
+//! API-008.
+
+use hardpan_report::{Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
+
+use crate::place::Place;
+use crate::rules::min::suspects::target;
+use crate::systemd::{UnitFile, enabled_units, unit_file};
+use crate::{AuditRule, Context};
+
+pub(crate) static RULE: AuditRule = AuditRule {
+    meta: RuleMeta::new(
+        "API-008",
+        "few-services",
+        "Few services start at boot",
+        Pillar::ApiOnly,
+        Severity::Low,
+        include_str!("few_services.md"),
+    ),
+    check,
+};
+
+fn check(context: &Context<'_>) -> Verdict {
+    let enabled = enabled_units(context);
+    let mut troubles = enabled.troubles;
+    let mut services: Vec<String> = enabled
+        .units
+        .iter()
+        .filter(|unit| unit.name.ends_with(b".service") && is_normal_operation(&unit.by))
+        .map(|unit| escape(&unit.name))
+        .collect();
+    services.extend(init_scripts(context, &mut troubles));
+    services.sort();
+    services.dedup();
+    let (count, limit) = (services.len(), context.parameters.max_services);
+    let seen = if services.is_empty() { "none".into() } else { services.join(", ") };
+    let evidence = Evidence::new("services", seen, format!("at most {limit}"));
+    let message = format!("{count} services start at boot, and the policy allows {limit}");
+    if count > limit {
+        troubles.push(Finding::fail(None, "services", message.clone()).with(evidence.clone()));
+    }
+    Verdict::of(message, troubles, vec![evidence])
+}
+
+/// Targets of shutdown, of the initramfs and of rescue start nothing in normal operation.
+fn is_normal_operation(target: &[u8]) -> bool {
+    const OTHERS: [&[u8]; 13] = [
+        b"initrd",
+        b"shutdown",
+        b"reboot",
+        b"poweroff",
+        b"halt",
+        b"kexec",
+        b"final",
+        b"umount",
+        b"rescue",
+        b"emergency",
+        b"suspend",
+        b"hibernate",
+        b"system-update",
+    ];
+    !OTHERS.iter().any(|other| target.starts_with(other))
+}
+
+/// Scripts that a System V init starts, or systemd in its place, and that have no unit of the same name.
+fn init_scripts(context: &Context<'_>, troubles: &mut Vec<Finding>) -> Vec<String> {
+    let mut names = Vec::new();
+    for level in ["S", "2", "3", "4", "5"] {
+        let directory = match context.place(&format!("/etc/rc{level}.d")) {
+            Place::Listed(directory) => directory,
+            Place::Absent => continue,
+            // One is enough: what hides one of these directories mostly hides them all.
+            Place::Unread(finding) => {
+                troubles.push(*finding);
+                break;
+            }
+        };
+        for link in context.index.children(directory) {
+            let [b'S', b'0'..=b'9', b'0'..=b'9', name @ ..] = link.name else { continue };
+            let stem = name.strip_suffix(b".sh").unwrap_or(name);
+            let unit = unit_file(context, &[stem, b".service"].concat());
+            let runs = matches!(target(context, link), Ok(Some(_)));
+            if runs && matches!(unit, Ok(UnitFile::Absent)) {
+                names.push(escape(name));
+            }
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use hardpan_image::MemoryTree;
+    use hardpan_report::Outcome;
+
+    use super::*;
+    use crate::fixture::{check_with, expect};
+
+    fn tree(count: usize) -> MemoryTree {
+        let mut tree = MemoryTree::new();
+        for number in 0..count {
+            let unit = format!("/usr/lib/systemd/system/s{number}.service");
+            let link = format!("/etc/systemd/system/multi-user.target.wants/s{number}.service");
+            tree = tree.file(&unit, 0o644, "[Service]\n").symlink(&link, &unit);
+        }
+        tree
+    }
+
+    fn limited(tree: &MemoryTree, limit: usize) -> Verdict {
+        check_with(&RULE, tree, |context| context.parameters.max_services = limit)
+    }
+
+    #[test]
+    fn one_more_than_allowed_is_too_many() {
+        assert_eq!(limited(&tree(3), 3).outcome(), Outcome::Pass);
+        let verdict = limited(&tree(3), 2);
+        assert_eq!(verdict.outcome(), Outcome::Fail);
+        assert_eq!(verdict.findings[0].message, "3 services start at boot, and the policy allows 2");
+        assert_eq!(verdict.findings[0].evidence[0].seen, "s0.service, s1.service, s2.service");
+    }
+
+    #[test]
+    fn targets_of_other_times_do_not_count_and_init_scripts_do() {
+        let tree = tree(1)
+            .symlink("/usr/lib/systemd/system/reboot.target.wants/s0b.service", "../s0.service")
+            .symlink(
+                "/etc/systemd/system/rescue.target.wants/s0.service",
+                "/usr/lib/systemd/system/s0.service",
+            )
+            .file("/etc/init.d/old", 0o755, "x")
+            .symlink("/etc/rc2.d/S01old", "../init.d/old")
+            .symlink("/etc/rc3.d/S01old", "../init.d/old")
+            .symlink("/etc/rc2.d/S01s0", "../init.d/old")
+            .symlink("/etc/rc2.d/K01none", "../init.d/old");
+        assert_eq!(limited(&tree, 9).evidence[0].seen, "old, s0.service");
+    }
+
+    #[test]
+    fn units_that_were_not_read_are_unknown() {
+        expect(&RULE, &tree(1).unreadable("/etc/systemd/system"), Outcome::Unknown);
+        expect(&RULE, &MemoryTree::new(), Outcome::Pass);
+    }
+}

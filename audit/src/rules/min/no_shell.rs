@@ -1,0 +1,59 @@
+//! MIN-001.
+
+use hardpan_report::{Pillar, RuleMeta, Severity, Verdict};
+
+use super::catalogue::Ban;
+use super::suspects::judge_absence;
+use crate::{AuditRule, Context};
+
+pub(crate) static RULE: AuditRule = AuditRule {
+    meta: RuleMeta::new(
+        "MIN-001",
+        "no-shell",
+        "There is no shell",
+        Pillar::NoShell,
+        Severity::High,
+        include_str!("no_shell.md"),
+    ),
+    check,
+};
+
+fn check(context: &Context<'_>) -> Verdict {
+    judge_absence(context, Ban::Shell)
+}
+
+#[cfg(test)]
+mod tests {
+    use hardpan_image::MemoryTree;
+    use hardpan_report::Outcome;
+
+    use super::*;
+    use crate::fixture::expect;
+
+    #[test]
+    fn each_is_found() {
+        for name in ["sh", "bash", "busybox", "zsh", "ksh93", "fish", "tcsh"] {
+            let tree = MemoryTree::new().file(&format!("/usr/bin/{name}"), 0o755, "");
+            let verdict = expect(&RULE, &tree, Outcome::Fail);
+            assert_eq!(
+                verdict.findings[0].fingerprint("MIN-001"),
+                format!("MIN-001:/usr/bin/{name}:program")
+            );
+        }
+    }
+
+    #[test]
+    fn other_programs_pass() {
+        let mut tree = MemoryTree::new();
+        for name in ["nologin", "false", "sync", "shred", "hash-tree"] {
+            tree = tree.file(&format!("/usr/bin/{name}"), 0o755, "");
+        }
+        expect(&RULE, &tree, Outcome::Pass);
+    }
+
+    #[test]
+    fn what_was_not_read_is_no_absence() {
+        let tree = MemoryTree::new().directory("/usr/bin", 0o755).unreadable("/usr/bin");
+        expect(&RULE, &tree, Outcome::Unknown);
+    }
+}

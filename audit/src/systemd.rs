@@ -1,0 +1,205 @@
+//! Which units systemd would start, told from links alone, as systemd.unit(5) and systemctl(1) describe them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hardpan_image::{EntryId, FileKind, ResolveError};
+use hardpan_report::{Cause, Finding, escape};
+
+use crate::Context;
+use crate::place::Place;
+
+/// Where units are, the strongest first. `/lib` is a link on systems with a merged `/usr`.
+const UNIT_DIRECTORIES: [&str; 4] = [
+    "/etc/systemd/system",
+    "/usr/local/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// A unit that another one pulls in by a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EnabledUnit {
+    /// Its name: `sshd.service`, `getty@tty1.service`.
+    pub(crate) name: Vec<u8>,
+    /// The link.
+    pub(crate) link: EntryId,
+    /// The unit that pulls it in: `multi-user.target`.
+    pub(crate) by: Vec<u8>,
+}
+
+/// The units that are enabled, by name, and what kept some from being judged.
+#[derive(Debug, Default)]
+pub(crate) struct EnabledUnits {
+    /// Each once, with the strongest link.
+    pub(crate) units: Vec<EnabledUnit>,
+    /// What could not be read, the directories of units included.
+    pub(crate) troubles: Vec<Finding>,
+}
+
+/// A unit's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnitFile {
+    /// It can be started.
+    At(EntryId),
+    /// A link to `/dev/null` or an empty file forbids it.
+    Masked,
+    /// There is none.
+    Absent,
+}
+
+/// The units linked from `*.wants` and `*.requires` directories, in `/etc` and in `/usr`, that have a file and are not
+/// masked. Only links count: units pulled in by `Wants=` in another unit's text are part of that unit.
+pub(crate) fn enabled_units(context: &Context<'_>) -> EnabledUnits {
+    let mut found: BTreeMap<Vec<u8>, EnabledUnit> = BTreeMap::new();
+    let mut masked = BTreeSet::new();
+    let mut troubles = Vec::new();
+    for directory in unit_directories(context) {
+        let wants = context.index.children(directory);
+        for wants in wants.filter(|entry| entry.metadata.kind == FileKind::Directory) {
+            let Some(by) = wanting_unit(wants.name) else { continue };
+            for link in context.index.children(wants.id) {
+                let dependency = (by.to_vec(), link.name.to_vec());
+                if is_masking(context, link.id) {
+                    masked.insert(dependency);
+                    continue;
+                }
+                if found.contains_key(link.name) || masked.contains(&dependency) {
+                    continue;
+                }
+                match unit_file(context, link.name) {
+                    Ok(UnitFile::At(_)) => {
+                        let unit = EnabledUnit { name: link.name.to_vec(), link: link.id, by: by.to_vec() };
+                        found.insert(link.name.to_vec(), unit);
+                    }
+                    Ok(UnitFile::Masked | UnitFile::Absent) => {}
+                    Err(error) => troubles.push(unread(context, link.id, &error)),
+                }
+            }
+        }
+    }
+    troubles.extend(blindness(context));
+    EnabledUnits { units: found.into_values().collect(), troubles }
+}
+
+/// The file that systemd would load for a unit: the first by directory; for an instance, the template's after its own.
+pub(crate) fn unit_file(context: &Context<'_>, name: &[u8]) -> Result<UnitFile, ResolveError> {
+    for name in [Some(name.to_vec()), template_of(name)].into_iter().flatten() {
+        for directory in unit_directories(context) {
+            let entry =
+                context.index.children(directory).find(|entry| entry.name == name).map(|entry| entry.id);
+            let Some(entry) = entry else { continue };
+            if is_masking(context, entry) {
+                return Ok(UnitFile::Masked);
+            }
+            match context.index.resolve_from(directory, &name) {
+                Ok(id) if context.index.entry(id).metadata.kind == FileKind::File => {
+                    return Ok(UnitFile::At(id));
+                }
+                Ok(_) | Err(ResolveError::NotFound | ResolveError::NotADirectory) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(UnitFile::Absent)
+}
+
+/// One unknown finding if units may have been missed.
+fn blindness(context: &Context<'_>) -> Option<Finding> {
+    UNIT_DIRECTORIES.iter().find_map(|path| match context.place(path) {
+        Place::Listed(_) | Place::Absent => None,
+        Place::Unread(finding) => Some(*finding),
+    })
+}
+
+/// The directories of units that exist, each once; also those of which only a part was read.
+fn unit_directories(context: &Context<'_>) -> Vec<EntryId> {
+    let mut directories = Vec::new();
+    for path in UNIT_DIRECTORIES {
+        if let Ok(id) = context.index.resolve(path.as_bytes())
+            && !directories.contains(&id)
+        {
+            directories.push(id);
+        }
+    }
+    directories
+}
+
+/// `getty@.service` for `getty@tty1.service`.
+fn template_of(name: &[u8]) -> Option<Vec<u8>> {
+    let at = name.iter().position(|byte| *byte == b'@')?;
+    let dot = name.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > at + 1)?;
+    Some([&name[..=at], &name[dot..]].concat())
+}
+
+fn wanting_unit(directory: &[u8]) -> Option<&[u8]> {
+    directory.strip_suffix(b".wants").or_else(|| directory.strip_suffix(b".requires"))
+}
+
+/// A link to `/dev/null`, by its text since an image has no such device, or an empty file.
+fn is_masking(context: &Context<'_>, id: EntryId) -> bool {
+    match context.index.entry(id).metadata.kind {
+        FileKind::File => context.index.entry(id).metadata.size == 0,
+        FileKind::Symlink => context.index.read_link(id).is_ok_and(|target| target == b"/dev/null"),
+        _ => false,
+    }
+}
+
+fn unread(context: &Context<'_>, link: EntryId, error: &ResolveError) -> Finding {
+    let path = escape(&context.index.path(link));
+    let reason = format!("whether {path} starts a unit cannot be told: it {error}");
+    Finding::unknown(Cause::Unreadable, Some(context.location(link)), "unit", reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use hardpan_image::{Index, MemoryTree};
+
+    use super::*;
+
+    fn enabled(tree: &MemoryTree) -> Vec<String> {
+        let index = Index::build(tree, &|_| true).unwrap().unwrap();
+        let enabled = enabled_units(&Context::new(&index));
+        assert!(enabled.troubles.is_empty(), "{:?}", enabled.troubles);
+        enabled.units.iter().map(|unit| format!("{} by {}", escape(&unit.name), escape(&unit.by))).collect()
+    }
+
+    #[test]
+    fn links_in_etc_and_in_usr_count_once_each() {
+        let tree = MemoryTree::new()
+            .file("/usr/lib/systemd/system/a.service", 0o644, "[Service]\n")
+            .file("/usr/lib/systemd/system/getty@.service", 0o644, "[Service]\n")
+            .symlink("/lib", "usr/lib")
+            .symlink("/etc/systemd/system/multi-user.target.wants/a.service", "/lib/systemd/system/a.service")
+            .symlink("/usr/lib/systemd/system/sysinit.target.wants/a.service", "../a.service")
+            .symlink("/usr/lib/systemd/system/getty.target.requires/getty@tty1.service", "../getty@.service");
+        assert_eq!(enabled(&tree), ["a.service by multi-user.target", "getty@tty1.service by getty.target"]);
+    }
+
+    #[test]
+    fn what_is_masked_or_missing_is_not_started() {
+        let tree = MemoryTree::new()
+            .file("/usr/lib/systemd/system/a.service", 0o644, "[Service]\n")
+            .symlink("/etc/systemd/system/a.service", "/dev/null")
+            .symlink("/etc/systemd/system/x.target.wants/a.service", "/usr/lib/systemd/system/a.service")
+            .symlink(
+                "/etc/systemd/system/x.target.wants/gone.service",
+                "/usr/lib/systemd/system/gone.service",
+            )
+            .file("/usr/lib/systemd/system/b.service", 0o644, "[Service]\n")
+            .symlink("/usr/lib/systemd/system/x.target.wants/b.service", "../b.service")
+            .symlink("/etc/systemd/system/x.target.wants/b.service", "/dev/null");
+        assert!(enabled(&tree).is_empty());
+    }
+
+    #[test]
+    fn a_unit_behind_what_was_not_read_is_a_trouble() {
+        let tree = MemoryTree::new()
+            .symlink("/etc/systemd/system/a.service", "/opt/a.service")
+            .symlink("/etc/systemd/system/x.target.wants/a.service", "/opt/a.service")
+            .directory("/opt", 0o755)
+            .unreadable("/opt");
+        let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+        let reasons: Vec<Finding> = enabled_units(&Context::new(&index)).troubles;
+        assert_eq!(reasons.len(), 1, "{reasons:?}");
+    }
+}
