@@ -1,6 +1,7 @@
 //! The catalogue: one rule is one file, and one page beside it.
 
 mod api;
+mod root;
 
 use hardpan_report::{RuleMeta, Verdict};
 
@@ -17,4 +18,13 @@ pub struct AuditRule {
 }
 
 /// Every rule, ordered by pillar and id.
-pub static RULES: &[&AuditRule] = &[&api::one_root::RULE];
+pub static RULES: &[&AuditRule] = &[
+    &root::read_only::RULE,
+    &root::verified::RULE,
+    &root::corruption_action::RULE,
+    &root::strong_hash::RULE,
+    &root::world_writable::RULE,
+    &root::system_owned::RULE,
+    &root::no_device_nodes::RULE,
+    &api::one_root::RULE,
+];
