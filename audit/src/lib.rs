@@ -12,6 +12,7 @@ mod machine;
 mod mounting;
 mod rules;
 mod text;
+mod units;
 
 pub use context::{Attributes, CommandLine, Context, Parameters, Program, Script};
 pub use rules::{AuditRule, RULES};

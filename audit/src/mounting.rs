@@ -28,7 +28,7 @@ impl FstabEntry {
 
 impl Context<'_> {
     /// The mounts of the running host: `None` if the subject is no running host, a finding if they cannot be read.
-    pub(crate) fn live_mounts(&self) -> Option<Result<&[Mount], Finding>> {
+    pub(crate) fn live_mounts(&self) -> Option<Result<&[Mount], Box<Finding>>> {
         let reason = match self.mounts.as_ref()? {
             Reading::Present(mounts) => return Some(Ok(mounts)),
             Reading::Absent => "/proc/self/mountinfo does not exist; is /proc mounted?".to_owned(),
@@ -36,15 +36,15 @@ impl Context<'_> {
                 format!("the mounts cannot be read: {}", escape(reason.as_bytes()))
             }
         };
-        Some(Err(Finding::unknown(Cause::Unreadable, None, "mountinfo", reason)))
+        Some(Err(Box::new(Finding::unknown(Cause::Unreadable, None, "mountinfo", reason))))
     }
 
     /// The entries of `/etc/fstab`; none if there is no such file.
-    pub(crate) fn fstab(&self) -> Result<Vec<FstabEntry>, Finding> {
+    pub(crate) fn fstab(&self) -> Result<Vec<FstabEntry>, Box<Finding>> {
         let text = match self.text("/etc/fstab") {
             Text::Present(text) => text,
             Text::Absent => return Ok(Vec::new()),
-            Text::Unread(finding) => return Err(*finding),
+            Text::Unread(finding) => return Err(finding),
         };
         let entry = |(number, line): (u32, &[u8])| {
             let line = String::from_utf8_lossy(line).into_owned();

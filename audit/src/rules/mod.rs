@@ -1,6 +1,7 @@
 //! The catalogue: one rule is one file, and one page beside it.
 
 mod api;
+mod etc;
 mod root;
 
 use hardpan_report::{RuleMeta, Verdict};
@@ -26,5 +27,11 @@ pub static RULES: &[&AuditRule] = &[
     &root::world_writable::RULE,
     &root::system_owned::RULE,
     &root::no_device_nodes::RULE,
+    &etc::volatile::RULE,
+    &etc::mount_options::RULE,
+    &etc::no_private_keys::RULE,
+    &etc::machine_id::RULE,
+    &etc::factory::RULE,
+    &etc::no_credentials::RULE,
     &api::one_root::RULE,
 ];

@@ -21,7 +21,7 @@ pub(crate) static RULE: AuditRule = AuditRule {
 fn check(context: &Context<'_>) -> Verdict {
     match context.live_mounts() {
         Some(Ok(mounts)) => live(context, mounts),
-        Some(Err(finding)) => Verdict::finding(finding),
+        Some(Err(finding)) => Verdict::finding(*finding),
         None => configured(context),
     }
 }
@@ -62,7 +62,7 @@ fn disagreement(context: &Context<'_>, is_read_only: bool) -> Option<Evidence> {
 fn configured(context: &Context<'_>) -> Verdict {
     let fstab = match context.fstab() {
         Ok(fstab) => fstab,
-        Err(finding) => return Verdict::finding(finding),
+        Err(finding) => return Verdict::finding(*finding),
     };
     let Some(root) = fstab.into_iter().rfind(|entry| entry.target == b"/") else {
         return by_command_lines(context);

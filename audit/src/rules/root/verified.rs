@@ -22,7 +22,7 @@ pub(crate) static RULE: AuditRule = AuditRule {
 fn check(context: &Context<'_>) -> Verdict {
     match context.live_mounts() {
         Some(Ok(mounts)) => live(context, mounts),
-        Some(Err(finding)) => Verdict::finding(finding),
+        Some(Err(finding)) => Verdict::finding(*finding),
         None => configured(context),
     }
 }
