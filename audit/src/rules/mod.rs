@@ -1,6 +1,7 @@
 //! The catalogue: one rule is one file, and one page beside it.
 
 mod api;
+mod boot;
 mod etc;
 mod root;
 
@@ -33,5 +34,11 @@ pub static RULES: &[&AuditRule] = &[
     &etc::machine_id::RULE,
     &etc::factory::RULE,
     &etc::no_credentials::RULE,
+    &boot::secure_boot::RULE,
+    &boot::signed_efi::RULE,
+    &boot::one_kernel::RULE,
+    &boot::signed_modules::RULE,
+    &boot::menu_locked::RULE,
+    &boot::no_backdoors::RULE,
     &api::one_root::RULE,
 ];

@@ -76,7 +76,8 @@ fn one_line(line: &[u8]) -> Found {
         return Some(("age".to_owned(), Some(false)));
     }
     let value = line.strip_prefix(b"PrivateKey")?.trim_ascii_start().strip_prefix(b"=")?.trim_ascii();
-    let is_key = value.len() == WIREGUARD_KEY && value.ends_with(b"=") && value.iter().copied().all(is_base64);
+    let is_key =
+        value.len() == WIREGUARD_KEY && value.ends_with(b"=") && value.iter().copied().all(is_base64);
     is_key.then(|| ("WireGuard".to_owned(), Some(false)))
 }
 
