@@ -4,6 +4,7 @@ mod api;
 mod boot;
 mod etc;
 mod root;
+mod upd;
 
 use hardpan_report::{RuleMeta, Verdict};
 
@@ -40,5 +41,9 @@ pub static RULES: &[&AuditRule] = &[
     &boot::signed_modules::RULE,
     &boot::menu_locked::RULE,
     &boot::no_backdoors::RULE,
+    &upd::two_sets::RULE,
+    &upd::trust_root::RULE,
+    &upd::tuf_root::RULE,
+    &upd::no_in_place::RULE,
     &api::one_root::RULE,
 ];

@@ -26,9 +26,11 @@ fn check(context: &Context<'_>) -> Verdict {
         let name = context.index.entry(id).name.to_ascii_lowercase();
         match &name[..] {
             b"grub.cfg" => with_text(context, id, &mut findings, &mut evidence, judge_grub),
-            b"loader.conf" => with_text(context, id, &mut findings, &mut evidence, judge_systemd_boot),
+            b"loader.conf" => with_text(context, id, &mut findings, &mut evidence, |context, text| {
+                Some(judge_systemd_boot(context, text))
+            }),
             name if name.starts_with(b"systemd-boot") && name.ends_with(b".efi") => {
-                has_systemd_boot = Some(id)
+                has_systemd_boot = Some(id);
             }
             _ => {}
         }
@@ -40,9 +42,12 @@ fn check(context: &Context<'_>) -> Verdict {
     }
     findings.extend(BOOT.iter().find_map(|place| context.blindness(place.as_bytes())));
     if findings.is_empty() && evidence.is_empty() {
-        return Verdict::unknown(Cause::NoFacts, NO_FACTS);
+        return Verdict::unknown(
+            Cause::NoFacts,
+            if context.host.is_some() { NO_FACTS_LIVE } else { NO_FACTS },
+        );
     }
-    Verdict::of("the boot menu cannot be changed without a password", findings, evidence)
+    Verdict::of("what the boot menu lets everybody change", findings, evidence)
 }
 
 fn files(context: &Context<'_>) -> Vec<EntryId> {
@@ -52,7 +57,7 @@ fn files(context: &Context<'_>) -> Vec<EntryId> {
     files
 }
 
-type Judged = Option<Result<Evidence, Finding>>;
+type Judged = Option<Result<Evidence, Box<Finding>>>;
 
 fn with_text(
     context: &Context<'_>,
@@ -64,7 +69,7 @@ fn with_text(
     match context.text_of(id) {
         Text::Present(text) => match judge(context, &text) {
             Some(Ok(fact)) => evidence.push(fact),
-            Some(Err(finding)) => findings.push(finding),
+            Some(Err(finding)) => findings.push(*finding),
             None => {}
         },
         Text::Absent => {}
@@ -85,17 +90,17 @@ fn judge_grub(context: &Context<'_>, text: &TextFile) -> Judged {
     let location = context.location(text.id);
     if let Some((number, _)) = lines.iter().find(|(_, line)| line.starts_with("password ")) {
         let message = "the boot menu's password is written here in the clear; use `password_pbkdf2`";
-        return Some(Err(Finding::fail(Some(text.line(*number)), "clear-password", message)));
+        return Some(Err(Box::new(Finding::fail(Some(text.line(*number)), "clear-password", message))));
     }
     let Some((number, line)) = lines.iter().find(|(_, line)| sets_superusers(line)) else {
         let fact = Evidence::new("superusers", "not set", "set").at(location.clone());
-        return Some(Err(Finding::fail(Some(location), "superusers", GRUB_OPEN).with(fact)));
+        return Some(Err(Box::new(Finding::fail(Some(location), "superusers", GRUB_OPEN).with(fact))));
     };
     let by_user_cfg =
         lines.iter().any(|(_, line)| line.starts_with("password_pbkdf2") && line.contains("GRUB2_PASSWORD"));
     if by_user_cfg && !has_user_cfg(context, text) {
         let fact = Evidence::new("GRUB2_PASSWORD in user.cfg", "not set", "set").at(text.line(*number));
-        return Some(Err(Finding::fail(Some(location), "superusers", GRUB_OPEN).with(fact)));
+        return Some(Err(Box::new(Finding::fail(Some(location), "superusers", GRUB_OPEN).with(fact))));
     }
     Some(Ok(Evidence::new("superusers", escape(line.as_bytes()), "set").at(text.line(*number))))
 }
@@ -117,7 +122,7 @@ fn has_user_cfg(context: &Context<'_>, text: &TextFile) -> bool {
     user.statements(b"#").any(|(_, line)| line.starts_with(b"GRUB2_PASSWORD=") && line.len() > 15)
 }
 
-fn judge_systemd_boot(context: &Context<'_>, text: &TextFile) -> Judged {
+fn judge_systemd_boot(context: &Context<'_>, text: &TextFile) -> Result<Evidence, Box<Finding>> {
     let location = context.location(text.id);
     let editor = text.statements(b"#").filter_map(|(number, line)| {
         let line = String::from_utf8_lossy(line).into_owned();
@@ -127,13 +132,13 @@ fn judge_systemd_boot(context: &Context<'_>, text: &TextFile) -> Judged {
     match editor.last() {
         Some((number, value)) if matches!(value.as_str(), "no" | "0" | "false" | "off" | "n" | "f") => {
             let seen = format!("editor {}", escape(value.as_bytes()));
-            Some(Ok(Evidence::new("systemd-boot's editor", seen, "editor no").at(text.line(number))))
+            Ok(Evidence::new("systemd-boot's editor", seen, "editor no").at(text.line(number)))
         }
         found => {
             let seen = if found.is_some() { "on" } else { "not set, so on" };
             let fact = Evidence::new("systemd-boot's editor", seen, "editor no").at(location.clone());
             let message = "systemd-boot lets everybody edit the kernel command line: `editor no` is missing";
-            Some(Err(Finding::fail(Some(location), "editor", message).with(fact)))
+            Err(Box::new(Finding::fail(Some(location), "editor", message).with(fact)))
         }
     }
 }
@@ -142,6 +147,9 @@ const GRUB_OPEN: &str =
     "GRUB lets everybody at the console edit boot entries and open its command line: `superusers` is not set";
 const NO_FACTS: &str = "no configuration of GRUB or systemd-boot was found in /boot or /efi; audit the running host \
                         (`hardpan audit /`), or a tree that includes the boot partition";
+
+const NO_FACTS_LIVE: &str = "no configuration of GRUB or systemd-boot was found in /boot or /efi: another boot loader \
+                             starts this host, or the boot partition is not mounted";
 
 #[cfg(test)]
 mod tests {

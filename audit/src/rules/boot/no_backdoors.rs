@@ -25,7 +25,7 @@ fn check(context: &Context<'_>) -> Verdict {
     let mut findings = context.command_line_troubles.clone();
     findings.extend(lines.iter().flat_map(judge));
     let evidence = lines.iter().map(|line| line.evidence("none of the words looked for", "none")).collect();
-    Verdict::of(format!("{} kernel command lines without a back door", lines.len()), findings, evidence)
+    Verdict::of(format!("{} kernel command lines looked at", lines.len()), findings, evidence)
 }
 
 fn judge(line: &CommandLine) -> Vec<Finding> {

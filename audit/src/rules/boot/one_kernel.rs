@@ -47,7 +47,11 @@ fn check(context: &Context<'_>) -> Verdict {
     };
     let mut evidence: Vec<Evidence> = kernels.iter().map(fact).collect();
     evidence.push(Evidence::new("versions in /lib/modules", modules.len().to_string(), "0 or 1"));
-    Verdict::of("one kernel, and no modules of others", findings, evidence)
+    Verdict::of(
+        format!("{} kernels, modules of {} versions", kernels.len(), modules.len()),
+        findings,
+        evidence,
+    )
 }
 
 fn without_kernel(modules: &BTreeMap<String, Location>) -> Verdict {

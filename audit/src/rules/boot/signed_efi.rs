@@ -41,7 +41,13 @@ fn check(context: &Context<'_>) -> Verdict {
         );
     }
     let evidence = vec![Evidence::new("files with a signature", tally.pass.to_string(), "")];
-    Verdict::over("boot files", tally, "each boot loader and kernel carries a signature", findings, evidence)
+    Verdict::over(
+        "boot files",
+        tally,
+        format!("{} boot loaders and kernels looked at", files.len()),
+        findings,
+        evidence,
+    )
 }
 
 fn judge(context: &Context<'_>, id: EntryId, stage: Stage) -> Result<(), Box<Finding>> {

@@ -40,7 +40,13 @@ fn check(context: &Context<'_>) -> Verdict {
         return Verdict::not_applicable("there are no kernel modules");
     }
     let evidence = vec![Evidence::new("modules with a signature", tally.pass.to_string(), "")];
-    Verdict::over("kernel modules", tally, "each kernel module carries a signature", findings, evidence)
+    Verdict::over(
+        "kernel modules",
+        tally,
+        format!("{} kernel modules looked at", modules.len()),
+        findings,
+        evidence,
+    )
 }
 
 /// How a module is compressed.

@@ -47,7 +47,7 @@ fn check(context: &Context<'_>) -> Verdict {
     if findings.is_empty() {
         findings.push(missing(files, copy));
     }
-    Verdict::of("there is no pristine copy that /etc would be rebuilt from", findings, Vec::new())
+    Verdict::of("/usr/share/factory/etc and tmpfiles.d searched", findings, Vec::new())
 }
 
 fn missing(files: u64, copy: Evidence) -> Finding {

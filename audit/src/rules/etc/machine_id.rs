@@ -43,7 +43,7 @@ fn check(context: &Context<'_>) -> Verdict {
             evidence.push(fact);
         }
     }
-    Verdict::of("each host makes its own machine id at first boot", findings, evidence)
+    Verdict::of("/etc/machine-id and /var/lib/dbus/machine-id looked at", findings, evidence)
 }
 
 /// What the file holds. The id itself is not shown: machine-id(5) asks to treat it as confidential.

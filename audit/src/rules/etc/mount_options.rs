@@ -38,7 +38,11 @@ fn judge(mount: &EtcMount) -> Verdict {
             .with(mount.evidence(wanted))
     };
     let findings = missing.iter().map(finding).collect();
-    Verdict::of("/etc holds no programs, devices or set-id files", findings, vec![mount.evidence(wanted)])
+    Verdict::of(
+        "mount options of /etc compared with nosuid,nodev,noexec",
+        findings,
+        vec![mount.evidence(wanted)],
+    )
 }
 
 fn etc_is_empty(context: &Context<'_>) -> bool {

@@ -33,7 +33,7 @@ fn check(context: &Context<'_>) -> Verdict {
         Evidence::new("well-known credential files looked for", TOKEN_FILES.len().to_string(), ""),
         context.absence_proof(),
     ];
-    Verdict::of("no password hash in /etc/shadow, no credential file in a home directory", findings, evidence)
+    Verdict::of("/etc/shadow and the home directories searched for passwords and tokens", findings, evidence)
 }
 
 fn passwords(shadow: &TextFile) -> Vec<Finding> {

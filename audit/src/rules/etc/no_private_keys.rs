@@ -29,7 +29,7 @@ fn check(context: &Context<'_>) -> Verdict {
         .extend(["/etc", "/root", "/home"].iter().filter_map(|place| context.blindness(place.as_bytes())));
     let seen = format!("{} of up to 1 MiB; {} larger ones were not", searched.len(), larger.len());
     let evidence = vec![Evidence::new("files searched", seen, ""), context.absence_proof()];
-    Verdict::of(format!("{} files hold no private key", searched.len()), findings, evidence)
+    Verdict::of(format!("{} files searched for private keys", searched.len()), findings, evidence)
 }
 
 /// The regular files below `/etc`, `/root` and each `/home/*/.ssh`, by path.

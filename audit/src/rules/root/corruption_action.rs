@@ -26,7 +26,7 @@ fn check(context: &Context<'_>) -> Verdict {
     if findings.is_empty() && evidence.is_empty() {
         return without_tables(context);
     }
-    Verdict::of("a corrupt block restarts or panics the host", findings, evidence)
+    Verdict::of("options of each verity device on the kernel command lines", findings, evidence)
 }
 
 fn judge_line(line: &CommandLine, findings: &mut Vec<Finding>, evidence: &mut Vec<Evidence>) {

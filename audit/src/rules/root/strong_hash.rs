@@ -40,7 +40,7 @@ fn check(context: &Context<'_>) -> Verdict {
     if findings.is_empty() && evidence.is_empty() {
         return without_tables(context);
     }
-    Verdict::of("each verity table names a strong hash and a salt", findings, evidence)
+    Verdict::of("hash and salt of each verity device on the kernel command lines", findings, evidence)
 }
 
 fn judge(table: &Table, line: &CommandLine, findings: &mut Vec<Finding>, evidence: &mut Vec<Evidence>) {

@@ -34,7 +34,7 @@ fn check(context: &Context<'_>) -> Verdict {
     let suspects: Vec<&EntryId> =
         system.par_iter().filter(|id| fault(&context.index.entry(**id)).is_some()).collect();
     let findings = suspects.into_iter().filter_map(|id| judge(context, *id)).collect();
-    context.absence(format!("{} entries of the system, changed by root only", system.len()), findings)
+    context.absence(format!("owner and mode of {} entries of the system looked at", system.len()), findings)
 }
 
 /// Everything at and below the system's directories. Those that are links lead into one another.

@@ -81,7 +81,7 @@ fn configured(context: &Context<'_>) -> Verdict {
             Err(finding) => findings.push(*finding),
         }
     }
-    Verdict::of("each boot entry maps / through dm-verity", findings, evidence)
+    Verdict::of("what each kernel command line maps / through", findings, evidence)
 }
 
 /// What the line maps the root by.

@@ -21,7 +21,7 @@ pub(crate) static RULE: AuditRule = AuditRule {
 fn check(context: &Context<'_>) -> Verdict {
     let suspects: Vec<Entry<'_>> = context.index.par_entries().filter(is_suspect).collect();
     let findings = suspects.iter().filter_map(|entry| judge(context, entry)).collect();
-    context.absence("no file is writable by everyone, no directory without the sticky bit", findings)
+    context.absence("modes of all files and directories looked at", findings)
 }
 
 fn is_suspect(entry: &Entry<'_>) -> bool {
