@@ -1,0 +1,228 @@
+//! What decides the bytes of a hash tree, each value parsed once and valid from then on.
+
+use std::fmt;
+use std::num::NonZeroU64;
+use std::str::FromStr;
+
+use crate::error::ParamError;
+use crate::hex;
+
+/// The parameters that, with the data, decide a hash tree and its root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Params {
+    /// Where the salt goes and how digests are padded.
+    pub hash_type: HashType,
+    /// The digest.
+    pub algorithm: Algorithm,
+    /// The unit in which data is read and hashed.
+    pub data_block_size: BlockSize,
+    /// The unit of the tree.
+    pub hash_block_size: BlockSize,
+    /// How many data blocks are covered. None is not a device.
+    pub data_blocks: NonZeroU64,
+    /// Hashed before every block.
+    pub salt: Salt,
+}
+
+impl Params {
+    /// Type 1, sha256, blocks of 4096 bytes: what veritysetup takes when nothing is said.
+    pub fn new(data_blocks: NonZeroU64, salt: Salt) -> Self {
+        Self {
+            hash_type: HashType::V1,
+            algorithm: Algorithm::Sha256,
+            data_block_size: BlockSize::DEFAULT,
+            hash_block_size: BlockSize::DEFAULT,
+            data_blocks,
+            salt,
+        }
+    }
+}
+
+/// How a block and the salt become a digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HashType {
+    /// The salt is hashed before the block and digests are padded to a power of two. Type 0 is Chromium OS's.
+    V1,
+}
+
+impl HashType {
+    /// The number in superblock and table.
+    pub fn number(self) -> u32 {
+        match self {
+            Self::V1 => 1,
+        }
+    }
+
+    /// The type with that number, if it is supported.
+    pub fn from_number(number: u32) -> Option<Self> {
+        (number == 1).then_some(Self::V1)
+    }
+}
+
+/// A digest algorithm, by the kernel's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// SHA-256, of FIPS 180-4.
+    Sha256,
+}
+
+impl Algorithm {
+    /// The name in superblock and table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    /// The algorithm of that name, if it is supported. Only lower case is: so it is stored.
+    pub fn from_name(name: &str) -> Option<Self> {
+        (name == "sha256").then_some(Self::Sha256)
+    }
+
+    /// How many bytes a digest has.
+    pub fn digest_size(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+        }
+    }
+}
+
+/// A block size that is supported, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BlockSize(u32);
+
+impl BlockSize {
+    /// 4096 bytes: veritysetup's default and the largest that every kernel maps.
+    pub const DEFAULT: Self = Self(4096);
+
+    /// The block size of so many bytes; only 4096 is supported.
+    pub fn new(bytes: u32) -> Result<Self, ParamError> {
+        if bytes == Self::DEFAULT.0 { Ok(Self(bytes)) } else { Err(ParamError::BlockSize { bytes }) }
+    }
+
+    /// The number of bytes.
+    pub fn bytes(self) -> u32 {
+        self.0
+    }
+}
+
+/// The salt: 0 to 256 bytes, since the superblock has room for no more.
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Salt(Vec<u8>);
+
+impl Salt {
+    /// The most bytes that a salt can have.
+    pub const MAX_LEN: usize = 256;
+
+    /// The salt of these bytes.
+    pub fn new(bytes: &[u8]) -> Result<Self, ParamError> {
+        if bytes.len() > Self::MAX_LEN {
+            return Err(ParamError::SaltTooLong { len: bytes.len() });
+        }
+        Ok(Self(bytes.to_vec()))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl FromStr for Salt {
+    type Err = ParamError;
+
+    /// Reads hexadecimal digits, or `-` for no salt, as table and veritysetup have it.
+    fn from_str(text: &str) -> Result<Self, ParamError> {
+        match text {
+            "-" => Ok(Self::default()),
+            "" => Err(ParamError::SaltNotHex { text: String::new() }),
+            _ => {
+                Self::new(&hex::decode(text).ok_or_else(|| ParamError::SaltNotHex { text: text.to_owned() })?)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Salt {
+    /// Hexadecimal digits, or `-` for no salt.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() { f.write_str("-") } else { hex::write(f, &self.0) }
+    }
+}
+
+impl fmt::Debug for Salt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The digest of the top block, as long as the algorithm's digests are.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RootHash(Box<[u8]>);
+
+impl RootHash {
+    /// The root hash that `text` spells in hexadecimal digits of either case, with nothing around them.
+    pub fn parse(algorithm: Algorithm, text: &str) -> Result<Self, ParamError> {
+        let wanted = algorithm.digest_size() * 2;
+        let wrong = || ParamError::RootHash { algorithm, wanted, len: text.chars().count() };
+        let bytes = hex::decode(text).ok_or_else(wrong)?;
+        if text.len() == wanted { Ok(Self(bytes.into())) } else { Err(wrong()) }
+    }
+
+    pub(crate) fn from_digest(digest: &[u8]) -> Self {
+        Self(digest.into())
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Display for RootHash {
+    /// Lower-case hexadecimal digits.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        hex::write(f, &self.0)
+    }
+}
+
+impl fmt::Debug for RootHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_salt_has_up_to_256_bytes() {
+        assert_eq!("-".parse::<Salt>().unwrap().as_bytes(), b"");
+        assert_eq!("00FF".parse::<Salt>().unwrap().to_string(), "00ff");
+        assert_eq!("ab".repeat(256).parse::<Salt>().unwrap().as_bytes().len(), 256);
+        assert!(matches!("ab".repeat(257).parse::<Salt>(), Err(ParamError::SaltTooLong { len: 257 })));
+        for wrong in ["", "a", "zz", "--", "0x00", " 00"] {
+            assert!(matches!(wrong.parse::<Salt>(), Err(ParamError::SaltNotHex { .. })), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_root_hash_has_the_length_of_its_digest() {
+        let digits = "0123456789abcdef".repeat(4);
+        assert_eq!(RootHash::parse(Algorithm::Sha256, &digits).unwrap().to_string(), digits);
+        for wrong in [&digits[2..], &format!("{digits}00"), &format!("{digits}\n"), &digits.replace('0', "x")]
+        {
+            assert!(RootHash::parse(Algorithm::Sha256, wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_unsupported_block_size_is_refused_with_what_is_supported() {
+        let error = BlockSize::new(512).unwrap_err().to_string();
+        assert!(error.contains("512") && error.contains("4096"), "{error}");
+    }
+}

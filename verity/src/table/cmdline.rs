@@ -1,0 +1,282 @@
+//! What a kernel command line says about verity devices: `dm-mod.create=`, `roothash=` and `usrhash=`.
+//!
+//! Parameters are split as the kernel's `next_arg` (lib/cmdline.c) does, and devices as its dm-init.c does;
+//! `roothash=` and `usrhash=` are systemd-veritysetup-generator's.
+
+use super::{TableError, VerityTable};
+use crate::hex;
+
+/// A mention of a verity device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CmdlineVerity {
+    /// The kernel creates a device with this target.
+    Created(Box<CreatedTarget>),
+    /// systemd sets up a device with this root hash, at least 16 bytes; the rest comes from the superblock.
+    RootHash {
+        /// Which device.
+        parameter: HashParameter,
+        /// The root hash.
+        root: Vec<u8>,
+    },
+}
+
+/// Which device systemd sets up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum HashParameter {
+    /// `roothash=`: the root file system.
+    Root,
+    /// `usrhash=`: `/usr`.
+    Usr,
+}
+
+/// A verity target of a device that `dm-mod.create=` describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CreatedTarget {
+    /// The device's name.
+    pub name: String,
+    /// The device's UUID; often empty.
+    pub uuid: String,
+    /// The minor number asked for.
+    pub minor: Option<u64>,
+    /// Whether the device is read-only. The kernel refuses to map verity otherwise.
+    pub read_only: bool,
+    /// The first sector of the device that the target maps; a sector has 512 bytes.
+    pub start_sector: u64,
+    /// The number of sectors.
+    pub sectors: u64,
+    /// The target's parameters.
+    pub table: VerityTable,
+}
+
+/// Every mention of a verity device in `cmdline`, in order, or why it could not be read.
+///
+/// Of several `dm-mod.create=` the kernel only heeds the last, and of several `roothash=` systemd likewise; all are
+/// returned, since who finds two should ask why. Targets of other types are passed over. What comes after `--` is init's, not
+/// the kernel's, but systemd reads it too, so that `roothash=` counts there.
+pub fn find_in_cmdline(cmdline: &str) -> Vec<Result<CmdlineVerity, TableError>> {
+    let mut found = Vec::new();
+    let mut kernel = true;
+    for (name, value) in parameters(cmdline) {
+        let Some(value) = value else {
+            kernel &= name != "--";
+            continue;
+        };
+        match canonical(name).as_str() {
+            "dm_mod.create" if kernel => found.extend(created(value)),
+            "roothash" => found.push(root_hash(HashParameter::Root, name, value)),
+            "usrhash" => found.push(root_hash(HashParameter::Usr, name, value)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Names and values. White space separates parameters unless an odd number of double quotes is before it; the quotes
+/// around a value, or around a whole parameter, are no part of it.
+fn parameters(cmdline: &str) -> Vec<(&str, Option<&str>)> {
+    let mut quoted = false;
+    let separates = |character: char| {
+        quoted ^= character == '"';
+        character.is_ascii_whitespace() && !quoted
+    };
+    cmdline.split(separates).filter(|word| !word.is_empty()).map(parameter).collect()
+}
+
+fn parameter(word: &str) -> (&str, Option<&str>) {
+    let inner = word.strip_prefix('"');
+    let word = inner.map_or(word, |inner| inner.strip_suffix('"').unwrap_or(inner));
+    match word.split_once('=') {
+        None => (word, None),
+        Some((name, value)) => {
+            let value =
+                value.strip_prefix('"').map_or(value, |inner| inner.strip_suffix('"').unwrap_or(inner));
+            (name, Some(value))
+        }
+    }
+}
+
+/// The name with underscores: to the kernel, dashes are the same.
+fn canonical(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+fn root_hash(parameter: HashParameter, name: &str, value: &str) -> Result<CmdlineVerity, TableError> {
+    let wrong = |reason| TableError::Cmdline { parameter: name.to_owned(), reason };
+    let root = hex::decode(value).ok_or(wrong("is not hexadecimal digits"))?;
+    // systemd takes the partitions' UUIDs from the first and last 16 bytes.
+    if root.len() < 16 {
+        Err(wrong("has less than 16 bytes"))
+    } else {
+        Ok(CmdlineVerity::RootHash { parameter, root })
+    }
+}
+
+/// The verity targets of every device in the value of `dm-mod.create=`.
+fn created(value: &str) -> Vec<Result<CmdlineVerity, TableError>> {
+    if value.len() > MAX_CREATE_LEN {
+        return vec![Err(create_error("is longer than the 4096 bytes that the kernel takes"))];
+    }
+    value.split(';').flat_map(device).collect()
+}
+
+fn device(entry: &str) -> Vec<Result<CmdlineVerity, TableError>> {
+    let mut fields = entry.trim().splitn(5, ',').map(str::trim);
+    let mut field = || fields.next();
+    let (Some(name), Some(uuid), Some(minor), Some(flags), Some(targets)) =
+        (field(), field(), field(), field(), field())
+    else {
+        return vec![Err(create_error("a device is not NAME,UUID,MINOR,FLAGS,TABLE"))];
+    };
+    let head = || Ok((name, uuid, read_minor(minor)?, read_flags(flags)?));
+    let (name, uuid, minor, read_only) = match head() {
+        Ok(head) => head,
+        Err(error) => return vec![Err(error)],
+    };
+    let targets = targets.split(',').filter_map(|line| target(line).transpose());
+    let created = targets.map(|target| {
+        let (start_sector, sectors, table) = target?;
+        let (name, uuid) = (name.to_owned(), uuid.to_owned());
+        let target = CreatedTarget { name, uuid, minor, read_only, start_sector, sectors, table };
+        Ok(CmdlineVerity::Created(Box::new(target)))
+    });
+    created.collect()
+}
+
+fn read_minor(text: &str) -> Result<Option<u64>, TableError> {
+    match text {
+        "" => Ok(None),
+        _ => decimal(text).map(Some).ok_or(create_error("the minor number is not one")),
+    }
+}
+
+fn read_flags(text: &str) -> Result<bool, TableError> {
+    match text {
+        "ro" => Ok(true),
+        "rw" => Ok(false),
+        _ => Err(create_error("the flags are neither ro nor rw")),
+    }
+}
+
+/// Start, length and table of a line of a table, if it is a verity target.
+fn target(line: &str) -> Result<Option<(u64, u64, VerityTable)>, TableError> {
+    let malformed = || create_error("a line of the table is not START LENGTH TYPE ARGUMENTS");
+    let (start, rest) = word(line).ok_or_else(malformed)?;
+    let (len, rest) = word(rest).ok_or_else(malformed)?;
+    let (kind, arguments) = word(rest).ok_or_else(malformed)?;
+    let (Some(start), Some(len)) = (decimal(start), decimal(len)) else { return Err(malformed()) };
+    match kind {
+        "verity" => VerityTable::parse(arguments).map(|table| Some((start, len, table))),
+        _ => Ok(None),
+    }
+}
+
+/// The first word and what follows it.
+fn word(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start();
+    let (word, rest) = text.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((text, ""));
+    (!word.is_empty()).then_some((word, rest))
+}
+
+fn decimal(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+fn create_error(reason: &'static str) -> TableError {
+    TableError::Cmdline { parameter: "dm-mod.create".to_owned(), reason }
+}
+
+/// `DM_MAX_STR_SIZE` of dm-init.c, the longest value it takes.
+const MAX_CREATE_LEN: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::super::ErrorMode;
+    use super::*;
+
+    const ROOT: &str = "4a25101d8ed370882c613a94e8ba3f1fd5e320406dd5610454f4267cff2c81be";
+
+    fn table() -> String {
+        format!(
+            "0 2048 verity 1 PARTUUID=a/PARTNROFF=1 PARTUUID=a/PARTNROFF=2 4096 4096 256 1 sha256 {ROOT} aabb 2 \
+             restart_on_corruption ignore_zero_blocks"
+        )
+    }
+
+    #[test]
+    fn a_device_of_bottlerocket_is_read() {
+        let cmdline = format!("console=ttyS0 dm-mod.create=\"root,,,ro,{}\" root=/dev/dm-0", table());
+        let found = find_in_cmdline(&cmdline);
+        let [Ok(CmdlineVerity::Created(target))] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!((target.name.as_str(), target.uuid.as_str(), target.minor), ("root", "", None));
+        assert_eq!((target.read_only, target.start_sector, target.sectors), (true, 0, 2048));
+        assert_eq!(target.table.data_device, "PARTUUID=a/PARTNROFF=1");
+        assert_eq!(target.table.options.corruption, Some(ErrorMode::Restart));
+        assert!(target.table.options.ignore_zero_blocks);
+    }
+
+    #[test]
+    fn quotes_may_be_around_the_parameter_or_in_it() {
+        let table = table();
+        for cmdline in [
+            format!("\"dm-mod.create=root,,,ro,{table}\""),
+            format!("dm_mod.create=\"root,,,ro,{table}\""),
+            format!("a=\"b c\" dm-mod.create=\"root,,,ro,{table}"),
+        ] {
+            let found = find_in_cmdline(&cmdline);
+            assert!(matches!(found.as_slice(), [Ok(CmdlineVerity::Created(_))]), "{cmdline}: {found:?}");
+        }
+        // Within quotes it is another parameter's value.
+        assert_eq!(find_in_cmdline("a=\"x roothash=00\" b"), []);
+    }
+
+    #[test]
+    fn several_devices_and_targets_are_found_and_others_passed_over() {
+        let table = table();
+        let value = format!(
+            "a,,3,ro,0 8 linear /dev/x 0,{table};b,u-u,,rw,{table},{table} ; c,,,ro,0 8 linear /dev/x 0"
+        );
+        let found = find_in_cmdline(&format!("dm-mod.create=\"{value}\""));
+        let names: Vec<(String, Option<u64>)> = found
+            .into_iter()
+            .map(|item| match item.unwrap() {
+                CmdlineVerity::Created(target) => (target.name, target.minor),
+                other @ CmdlineVerity::RootHash { .. } => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(names, [("a".to_owned(), Some(3)), ("b".to_owned(), None), ("b".to_owned(), None)]);
+    }
+
+    #[test]
+    fn root_hashes_of_systemd_are_read_also_after_the_dashes() {
+        let found = find_in_cmdline(&format!("roothash={ROOT} -- usrhash={ROOT} dm-mod.create=\"x\""));
+        let root = hex::decode(ROOT).unwrap();
+        let wanted = |parameter| Ok(CmdlineVerity::RootHash { parameter, root: root.clone() });
+        assert_eq!(found, [wanted(HashParameter::Root), wanted(HashParameter::Usr)]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_error_not_an_absence() {
+        let long = format!("dm-mod.create=\"{}\"", "x".repeat(4097));
+        for cmdline in [
+            "roothash=",
+            "roothash=abcd",
+            "usrhash=xyz",
+            "dm-mod.create=",
+            "dm-mod.create=root",
+            "dm-mod.create=root,,,wo,0",
+            "dm-mod.create=root,,x,ro,0",
+            "dm-mod.create=\"root,,,ro,0 8\"",
+            "dm-mod.create=\"root,,,ro,0 x verity 1\"",
+            "dm-mod.create=\"root,,,ro,0 8 verity 1\"",
+            &long,
+        ] {
+            let found = find_in_cmdline(cmdline);
+            assert!(matches!(found.as_slice(), [Err(_)]), "{cmdline}: {found:?}");
+        }
+        assert_eq!(find_in_cmdline(""), []);
+        assert_eq!(find_in_cmdline("quiet \" ="), []);
+    }
+}

@@ -1,0 +1,157 @@
+//! Authenticating blocks one path at a time: a block counts only if the block above it counts and has its digest.
+//!
+//! Each thread has its own authenticator, which remembers one block per level. Tasks come nearly in order, so that a
+//! block is read and hashed about once per thread, and no state grows with the size of the tree. The alternative, a
+//! pass over each level that hands a set of bad blocks to the next, needs memory for that set.
+
+use std::ops::Range;
+
+use crate::error::Error;
+use crate::params::RootHash;
+use crate::tree::blocks::{Blocks, read_buffer, to_usize};
+use crate::tree::hasher::Hasher;
+use crate::tree::layout::Layout;
+
+/// What is known about a stored hash block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It has the digest that it should have.
+    Sound,
+    /// It has not, but recomputing it from the blocks below gave what it should hold.
+    Recovered,
+    /// It has not, and what it should hold is not known.
+    Lost,
+    /// The block above is not known, so neither is the digest that it should have.
+    Unauthenticated,
+}
+
+/// What the data blocks of one leaf are.
+pub(super) struct CheckedData {
+    pub(super) blocks: Range<u64>,
+    /// Whether the leaf is not known, so that they could not be checked.
+    pub(super) unauthenticated: bool,
+    /// Those that do not have their digest.
+    pub(super) bad: Vec<Range<u64>>,
+}
+
+pub(super) struct Authenticator<'a> {
+    /// The data, then the levels of the tree, leaves first: the entries of `rows[i + 1]` are digests of `rows[i]`.
+    rows: Vec<Blocks<'a>>,
+    layout: &'a Layout,
+    hasher: Hasher,
+    root: &'a RootHash,
+    /// For each level, the block that was looked at last.
+    known: Vec<Known>,
+    buffer: Vec<u8>,
+}
+
+/// A hash block that was looked at. The content is what it should hold if the state is `Sound` or `Recovered`.
+struct Known {
+    index: Option<u64>,
+    state: State,
+    content: Vec<u8>,
+}
+
+impl<'a> Authenticator<'a> {
+    pub(super) fn new(rows: Vec<Blocks<'a>>, layout: &'a Layout, hasher: Hasher, root: &'a RootHash) -> Self {
+        let known = rows.iter().skip(1);
+        let known =
+            known.map(|row| Known { index: None, state: State::Lost, content: vec![0; row.size] }).collect();
+        Self { rows, layout, hasher, root, known, buffer: read_buffer() }
+    }
+
+    /// The state of block `index` of `level`.
+    pub(super) fn hash_block(&mut self, level: usize, index: u64) -> Result<State, Error> {
+        if self.known[level].index != Some(index) {
+            self.known[level].index = None;
+            self.known[level].state = self.look_at(level, index)?;
+            self.known[level].index = Some(index);
+        }
+        Ok(self.known[level].state)
+    }
+
+    /// Checks the data blocks under the leaf `index`. Without any levels they are the one block that the root hash is of.
+    pub(super) fn check_data(&mut self, index: u64) -> Result<CheckedData, Error> {
+        let data = self.rows[0];
+        let blocks = data.under(index, self.layout.entries_per_block);
+        let mut checked = CheckedData { blocks: blocks.clone(), unauthenticated: false, bad: Vec::new() };
+        let Some(wanted) = self.entries(0, blocks.clone())? else {
+            checked.unauthenticated = true;
+            return Ok(checked);
+        };
+        let mut actual = vec![0; wanted.len()];
+        let size = self.layout.entry_size;
+        data.digest(blocks.clone(), &self.hasher, &mut self.buffer, &mut actual, size)?;
+        let pairs = wanted.chunks(size).zip(actual.chunks(size));
+        for (block, (wanted, actual)) in blocks.zip(pairs) {
+            if wanted != actual {
+                extend(&mut checked.bad, block);
+            }
+        }
+        Ok(checked)
+    }
+
+    /// The size of a data block in bytes.
+    pub(super) fn data_block_size(&self) -> u64 {
+        self.rows[0].size as u64
+    }
+
+    /// The root hash of the top block as it is stored.
+    pub(super) fn stored_root(&self, top: usize) -> Result<RootHash, Error> {
+        let mut block = vec![0; self.rows[top + 1].size];
+        self.rows[top + 1].read(0, &mut block)?;
+        Ok(self.hasher.root(&block))
+    }
+
+    fn look_at(&mut self, level: usize, index: u64) -> Result<State, Error> {
+        let Some(wanted) = self.entries(level + 1, index..index + 1)? else {
+            return Ok(State::Unauthenticated);
+        };
+        let wanted = RootHash::from_digest(&wanted[..self.root.as_bytes().len()]);
+        let content = &mut self.known[level].content;
+        self.rows[level + 1].read(index, content)?;
+        if self.hasher.root(content) == wanted {
+            return Ok(State::Sound);
+        }
+        self.recompute(level, index)?;
+        let recovered = self.hasher.root(&self.known[level].content) == wanted;
+        Ok(if recovered { State::Recovered } else { State::Lost })
+    }
+
+    /// Fills the content of block `index` of `level` with the digests of what is stored below it.
+    fn recompute(&mut self, level: usize, index: u64) -> Result<(), Error> {
+        let below = self.rows[level];
+        let range = below.under(index, self.layout.entries_per_block);
+        let content = &mut self.known[level].content;
+        content.fill(0);
+        below.digest(range, &self.hasher, &mut self.buffer, content, self.layout.entry_size)
+    }
+
+    /// The entries for the blocks in `range` of `rows[row]`, all under one hash block; `None` if that is not known.
+    /// For the topmost row the one entry is the root hash.
+    fn entries(&mut self, row: usize, range: Range<u64>) -> Result<Option<Vec<u8>>, Error> {
+        let size = self.layout.entry_size;
+        if row == self.known.len() {
+            let mut entry = self.root.as_bytes().to_vec();
+            entry.resize(size, 0);
+            return Ok(Some(entry));
+        }
+        let per_block = self.layout.entries_per_block;
+        let state = self.hash_block(row, range.start / per_block)?;
+        if matches!(state, State::Lost | State::Unauthenticated) {
+            return Ok(None);
+        }
+        // Both are less than the number of entries of a block, and the range is not empty.
+        let first = to_usize(range.start % per_block) * size;
+        let len = to_usize(range.end - range.start) * size;
+        Ok(Some(self.known[row].content[first..first + len].to_vec()))
+    }
+}
+
+/// Adds `block` to sorted ranges, to the last if it follows that.
+fn extend(ranges: &mut Vec<Range<u64>>, block: u64) {
+    match ranges.last_mut() {
+        Some(last) if last.end == block => last.end += 1,
+        _ => ranges.push(block..block + 1),
+    }
+}

@@ -1,0 +1,10 @@
+//! The hash tree: where its blocks lie, how they are hashed, building and verifying it.
+
+mod authenticate;
+mod blocks;
+pub(crate) mod build;
+mod hasher;
+pub(crate) mod layout;
+mod pool;
+mod slack;
+pub(crate) mod verify;

@@ -1,0 +1,48 @@
+//! Numbered tasks on every thread of the pool, handed out in order.
+//!
+//! Rayon's parallel iterators would split the range in halves and read a file from several places; a shared counter
+//! keeps reading nearly sequential, holds one buffer per thread, and makes the error with the lowest number certain.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::Error;
+
+/// Runs `work` for every number below `count`, each thread with its own `state`. After an error no new task is begun;
+/// of several errors the one with the lowest number is returned.
+pub(super) fn for_each_task<S>(
+    count: u64,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, u64) -> Result<(), Error> + Sync,
+) -> Result<(), Error> {
+    let next = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let first: Mutex<Option<(u64, Error)>> = Mutex::new(None);
+    let run = || {
+        let mut state = state();
+        while !stop.load(Ordering::Relaxed) {
+            let task = next.fetch_add(1, Ordering::Relaxed);
+            if task >= count {
+                return;
+            }
+            if let Err(error) = work(&mut state, task) {
+                stop.store(true, Ordering::Relaxed);
+                keep_lowest(&first, task, error);
+            }
+        }
+    };
+    // Waking the other threads costs more than one task.
+    if count <= 1 {
+        run();
+    } else {
+        rayon::broadcast(|_| run());
+    }
+    first.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), |(_, error)| Err(error))
+}
+
+fn keep_lowest(first: &Mutex<Option<(u64, Error)>>, task: u64, error: Error) {
+    let mut first = first.lock().unwrap_or_else(PoisonError::into_inner);
+    if first.as_ref().is_none_or(|(lowest, _)| task < *lowest) {
+        *first = Some((task, error));
+    }
+}

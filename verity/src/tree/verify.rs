@@ -1,0 +1,232 @@
+//! Verifying data and tree against a root hash, from the top down, and finding all that is wrong.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use crate::Progress;
+use crate::damage::{BlockRanges, Damage, LevelDamage, RangeCollector, Slack, SlackArea};
+use crate::error::{Error, VerifyError};
+use crate::params::{Params, RootHash};
+use crate::source::BlockSource;
+use crate::superblock::{SUPERBLOCK_SIZE, Superblock};
+use crate::tree::authenticate::{Authenticator, State};
+use crate::tree::blocks::{Blocks, DATA, HASH};
+use crate::tree::hasher::Hasher;
+use crate::tree::layout::{HashArea, Layout};
+use crate::tree::pool::for_each_task;
+use crate::tree::slack::{check_size, find_slack};
+use crate::witness::Verified;
+
+/// What data and tree are expected to be. All of it comes from who trusts it, nothing from the bytes to be verified.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it, and each field is one that they must decide")]
+pub struct Expected {
+    /// The geometry and the salt.
+    pub params: Params,
+    /// The root hash.
+    pub root: RootHash,
+    /// Where the hash area is. If it has a superblock, that must agree.
+    pub area: HashArea,
+    /// Whether data and hash area are on one device. Then the data device may go on from the hash area; otherwise both
+    /// devices must hold nothing but zeros beyond what is covered.
+    pub one_device: bool,
+}
+
+/// Verifies all data and the whole tree, and the bytes beside them.
+///
+/// A root hash is bound to no geometry: hash blocks could be passed off as data, and bytes after the last block are in
+/// no digest. Hence the superblock must say what `expected` says, and bytes that are not covered must be zero.
+///
+/// # Errors
+///
+/// [`VerifyError::Corrupt`] lists every block that is wrong. A damaged hash block is recomputed from what is below it: if
+/// that has the digest wanted, it is used in its place, so that damage is found below it as well.
+pub fn verify(
+    data: &dyn BlockSource,
+    hash: &dyn BlockSource,
+    expected: &Expected,
+    progress: Progress<'_>,
+) -> Result<Verified, VerifyError> {
+    let layout = Layout::new(&expected.params, expected.area).map_err(Error::from)?;
+    let data_len = check_size(data, DATA, layout.data_end)?;
+    let hash_len = check_size(hash, HASH, layout.end)?;
+    check_superblock(hash, expected)?;
+    let verifier = Verifier { data, hash, expected, layout: &layout, hasher: Hasher::new(&expected.params) };
+    let slack = verifier.slack(data_len, hash_len, progress)?;
+    let damage = Damage { slack, ..verifier.blocks(progress)? };
+    if !damage.is_empty() {
+        return Err(VerifyError::Corrupt(Box::new(damage)));
+    }
+    Ok(Verified::new(expected.root.clone(), expected.params.clone(), expected.area))
+}
+
+fn check_superblock(hash: &dyn BlockSource, expected: &Expected) -> Result<(), VerifyError> {
+    if !expected.area.has_superblock() {
+        return Ok(());
+    }
+    let mut bytes = [0; SUPERBLOCK_SIZE];
+    let offset = expected.area.offset();
+    hash.read_exact_at(&mut bytes, offset).map_err(Error::read(HASH, offset))?;
+    let differences = Superblock::parse(&bytes)?.differences(&expected.params);
+    if differences.is_empty() { Ok(()) } else { Err(VerifyError::SuperblockDiffers(differences)) }
+}
+
+struct Verifier<'a> {
+    data: &'a dyn BlockSource,
+    hash: &'a dyn BlockSource,
+    expected: &'a Expected,
+    layout: &'a Layout,
+    hasher: Hasher,
+}
+
+impl Verifier<'_> {
+    fn slack(&self, data_len: u64, hash_len: u64, progress: Progress<'_>) -> Result<Vec<Slack>, Error> {
+        let (layout, area) = (self.layout, self.expected.area);
+        let mut slack = Vec::new();
+        if area.has_superblock() {
+            let range = area.offset() + SUPERBLOCK_SIZE as u64..layout.start;
+            slack.extend(find_slack(self.hash, HASH, SlackArea::AfterSuperblock, range, progress)?);
+        }
+        let data_end = if self.expected.one_device { area.offset() } else { data_len };
+        slack.extend(find_slack(self.data, DATA, SlackArea::AfterData, layout.data_end..data_end, progress)?);
+        if !self.expected.one_device {
+            slack.extend(find_slack(self.hash, HASH, SlackArea::AfterTree, layout.end..hash_len, progress)?);
+        }
+        Ok(slack)
+    }
+
+    /// Authenticates every block of tree and data.
+    fn blocks(&self, progress: Progress<'_>) -> Result<Damage, Error> {
+        let findings = Mutex::new(Findings::new(self.layout.levels.len()));
+        let wrong_root = self.wrong_root()?;
+        if wrong_root.is_none() {
+            let authenticator = || self.authenticator();
+            // Without a tree the one data block is the top, and one task.
+            let tasks = self.layout.levels.first().map_or(1, |leaves| leaves.blocks);
+            for_each_task(tasks, authenticator, |authenticator, task| {
+                let hashed = self.check_leaf(authenticator, task, &findings)?;
+                if progress(hashed) { Ok(()) } else { Err(Error::Cancelled) }
+            })?;
+        }
+        let findings = findings.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(match wrong_root {
+            Some(root) => self.nothing_authenticated(root),
+            None => findings.finish(),
+        })
+    }
+
+    fn authenticator(&self) -> Authenticator<'_> {
+        let data = Blocks::data(self.data, &self.expected.params);
+        let size = self.expected.params.hash_block_size.bytes() as usize;
+        let level = |level: &crate::tree::layout::Level| Blocks {
+            source: self.hash,
+            what: HASH,
+            start: level.start,
+            count: level.blocks,
+            size,
+        };
+        let rows = std::iter::once(data).chain(self.layout.levels.iter().map(level)).collect();
+        Authenticator::new(rows, self.layout, self.hasher.clone(), &self.expected.root)
+    }
+
+    /// The root that the tree has, if its top block is neither what the root hash wants nor can be recovered.
+    fn wrong_root(&self) -> Result<Option<RootHash>, Error> {
+        let Some(top) = self.layout.levels.len().checked_sub(1) else { return Ok(None) };
+        let mut authenticator = self.authenticator();
+        match authenticator.hash_block(top, 0)? {
+            State::Sound | State::Recovered => Ok(None),
+            State::Lost | State::Unauthenticated => authenticator.stored_root(top).map(Some),
+        }
+    }
+
+    fn nothing_authenticated(&self, root: RootHash) -> Damage {
+        let top = self.layout.levels.len() - 1;
+        let level = |(level, blocks): (usize, u64)| {
+            let all = BlockRanges::all(blocks);
+            let (bad, unauthenticated) =
+                if level == top { (all, BlockRanges::default()) } else { (BlockRanges::default(), all) };
+            LevelDamage { level, bad, unauthenticated }
+        };
+        Damage {
+            wrong_root: Some(root),
+            levels: self.layout.levels.iter().map(|level| level.blocks).enumerate().map(level).collect(),
+            data: BlockRanges::default(),
+            unauthenticated_data: BlockRanges::all(self.expected.params.data_blocks.get()),
+            slack: Vec::new(),
+        }
+    }
+
+    /// Checks the leaf `index`, the blocks above of which it is the first leaf, and its data; returns the bytes of data.
+    fn check_leaf(
+        &self,
+        authenticator: &mut Authenticator<'_>,
+        index: u64,
+        findings: &Mutex<Findings>,
+    ) -> Result<u64, Error> {
+        let mut stride = 1;
+        for level in 0..self.layout.levels.len() {
+            if !index.is_multiple_of(stride) {
+                break;
+            }
+            let block = index / stride;
+            let state = authenticator.hash_block(level, block)?;
+            lock(findings).add_hash_block(level, block, state);
+            stride = stride.saturating_mul(self.layout.entries_per_block);
+        }
+        let checked = authenticator.check_data(index)?;
+        let bytes = (checked.blocks.end - checked.blocks.start) * authenticator.data_block_size();
+        if checked.unauthenticated {
+            lock(findings).unauthenticated_data.add(checked.blocks);
+        } else if !checked.bad.is_empty() {
+            let mut findings = lock(findings);
+            checked.bad.into_iter().for_each(|range| findings.data.add(range));
+        }
+        Ok(bytes)
+    }
+}
+
+/// What the threads found, so far.
+struct Findings {
+    /// For each level, what is bad and what is not authenticated.
+    levels: Vec<(RangeCollector, RangeCollector)>,
+    data: RangeCollector,
+    unauthenticated_data: RangeCollector,
+}
+
+impl Findings {
+    fn new(levels: usize) -> Self {
+        let levels = std::iter::repeat_with(Default::default).take(levels).collect();
+        Self { levels, data: RangeCollector::default(), unauthenticated_data: RangeCollector::default() }
+    }
+
+    fn add_hash_block(&mut self, level: usize, block: u64, state: State) {
+        let (bad, unauthenticated) = &mut self.levels[level];
+        let range: Range<u64> = block..block + 1;
+        match state {
+            State::Sound => {}
+            State::Recovered | State::Lost => bad.add(range),
+            State::Unauthenticated => unauthenticated.add(range),
+        }
+    }
+
+    fn finish(self) -> Damage {
+        let levels = self.levels.into_iter().enumerate().map(|(level, (bad, unauthenticated))| LevelDamage {
+            level,
+            bad: bad.finish(),
+            unauthenticated: unauthenticated.finish(),
+        });
+        Damage {
+            wrong_root: None,
+            levels: levels
+                .filter(|level| !level.bad.is_empty() || !level.unauthenticated.is_empty())
+                .collect(),
+            data: self.data.finish(),
+            unauthenticated_data: self.unauthenticated_data.finish(),
+            slack: Vec::new(),
+        }
+    }
+}
+
+fn lock(findings: &Mutex<Findings>) -> std::sync::MutexGuard<'_, Findings> {
+    findings.lock().unwrap_or_else(PoisonError::into_inner)
+}

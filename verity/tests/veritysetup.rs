@@ -1,0 +1,255 @@
+//! Against veritysetup, byte for byte and in both directions.
+
+#![expect(clippy::print_stderr, clippy::unwrap_used, reason = "tests, some of which are skipped aloud")]
+
+mod common;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::{BLOCK, Random, area, expected, go_on, params};
+use hardpan_verity::{BlockSink, Expected, HashArea, Params, Superblock, Uuid, VerifyError, build, verify};
+use tempfile::TempDir;
+
+const UUID: &str = "01234567-89ab-4cde-8f01-23456789abcd";
+
+/// A directory with data and what both tools made of it.
+struct Case {
+    dir: TempDir,
+    params: Params,
+    area: HashArea,
+}
+
+impl Case {
+    fn new(data: &[u8], salt: &[u8], area: HashArea) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("data"), data).unwrap();
+        Self { dir, params: params(data.len() / BLOCK, salt), area }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The options that say the same to veritysetup.
+    fn options(&self) -> Vec<String> {
+        let mut options = vec![
+            format!("--salt={}", self.params.salt),
+            format!("--hash-offset={}", self.area.offset()),
+            format!("--data-blocks={}", self.params.data_blocks),
+        ];
+        options.push(if self.area.has_superblock() {
+            format!("--uuid={UUID}")
+        } else {
+            "--no-superblock".to_owned()
+        });
+        options
+    }
+
+    /// Lets veritysetup format into `theirs`, and returns the root hash.
+    fn format_theirs(&self) -> String {
+        fs::write(self.path("theirs"), b"").unwrap();
+        let output = veritysetup(
+            Command::new("veritysetup")
+                .arg("format")
+                .args([self.path("data"), self.path("theirs")])
+                .args(self.options()),
+        );
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("Root hash:")).unwrap().trim().to_owned()
+    }
+
+    /// Formats into `ours`, and returns the root hash.
+    fn format_ours(&self) -> String {
+        let sink = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(self.path("ours"))
+            .unwrap();
+        let data = File::open(self.path("data")).unwrap();
+        let root = build(&data, &self.params, &sink, self.area, &go_on).unwrap();
+        if self.area.has_superblock() {
+            let superblock = Superblock { params: self.params.clone(), uuid: UUID.parse::<Uuid>().unwrap() };
+            sink.write_all_at(&superblock.encode(), self.area.offset()).unwrap();
+        }
+        root.to_string()
+    }
+
+    fn verify_theirs(&self, hash: &str, root: &str) -> bool {
+        let mut command = Command::new("veritysetup");
+        command.arg("verify").args([self.path("data"), self.path(hash)]).arg(root);
+        let options = self.options();
+        // With a superblock these come from there, and veritysetup refuses to be told.
+        veritysetup(
+            command.args(
+                options
+                    .iter()
+                    .filter(|option| !self.area.has_superblock() || option.starts_with("--hash-offset")),
+            ),
+        )
+        .status
+        .success()
+    }
+
+    fn expected(&self, root: &str) -> Expected {
+        let root = hardpan_verity::RootHash::parse(self.params.algorithm, root).unwrap();
+        expected(&self.params, &root, self.area)
+    }
+
+    fn verify_ours(&self, hash: &str, root: &str) -> Result<(), VerifyError> {
+        let (data, hash) = (File::open(self.path("data")).unwrap(), File::open(self.path(hash)).unwrap());
+        verify(&data, &hash, &self.expected(root), &go_on).map(|_| ())
+    }
+
+    fn flip(&self, name: &str, offset: u64) {
+        let path = self.path(name);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[usize::try_from(offset).unwrap()] ^= 0x10;
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+/// Whether veritysetup is there. Its absence fails, unless the environment says that peers may be missing.
+fn veritysetup_is_there(test: &str) -> bool {
+    let there = Command::new("veritysetup").arg("--version").output().is_ok();
+    if !there {
+        assert!(
+            std::env::var_os("HARDPAN_WITHOUT_PEERS").is_some(),
+            "veritysetup is missing (cryptsetup-bin)"
+        );
+        eprintln!("skipped: {test}: veritysetup missing");
+    }
+    there
+}
+
+fn veritysetup(command: &mut Command) -> Output {
+    command.output().unwrap()
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap()
+}
+
+/// Compares everything for one case.
+fn compare(case: &Case) {
+    let (theirs, ours) = (case.format_theirs(), case.format_ours());
+    let name = format!("{} blocks, salt {}, {:?}", case.params.data_blocks, case.params.salt, case.area);
+    assert_eq!(ours, theirs, "{name}");
+    assert!(read(&case.path("ours")) == read(&case.path("theirs")), "{name}: the hash files differ");
+    assert!(case.verify_theirs("ours", &ours), "{name}: veritysetup refuses ours");
+    case.verify_ours("theirs", &theirs).unwrap();
+}
+
+#[test]
+fn the_same_bytes_for_every_shape_of_tree() {
+    if !veritysetup_is_there("the_same_bytes_for_every_shape_of_tree") {
+        return;
+    }
+    let mut random = Random(100);
+    for (index, data_blocks) in [1, 2, 127, 128, 129, 16_384, 16_385].into_iter().enumerate() {
+        let data = random.bytes(data_blocks * BLOCK);
+        let salt = random.bytes([32, 0, 1, 255, 256, 32, 7][index]);
+        compare(&Case::new(&data, &salt, area(0)));
+        compare(&Case::new(&data, &salt, HashArea::without_superblock(0)));
+    }
+}
+
+#[test]
+fn the_same_bytes_for_every_salt_and_offset() {
+    if !veritysetup_is_there("the_same_bytes_for_every_salt_and_offset") {
+        return;
+    }
+    let mut random = Random(101);
+    let data = random.bytes(130 * BLOCK);
+    for len in [0, 1, 32, 55, 64, 255, 256] {
+        compare(&Case::new(&data, &random.bytes(len), area(0)));
+    }
+    for offset in [512, 1024, 3584, 4096, 4608, 1 << 20] {
+        compare(&Case::new(&data, b"salt", area(offset)));
+    }
+    compare(&Case::new(&data, b"salt", HashArea::without_superblock(8192)));
+    let partial = Case { params: params(129, b"salt"), ..Case::new(&data, b"salt", area(0)) };
+    assert_eq!(partial.format_ours(), partial.format_theirs());
+    assert!(read(&partial.path("ours")) == read(&partial.path("theirs")));
+}
+
+#[test]
+fn the_root_hash_of_cryptsetups_own_test() {
+    if !veritysetup_is_there("the_root_hash_of_cryptsetups_own_test") {
+        return;
+    }
+    let salt: Vec<u8> = hex("e48da609055204e89ae53b655ca2216dd983cf3cb829f34f63a297d106d53e2d");
+    let case = Case::new(&vec![0; 8 << 20], &salt, area(0));
+    let root = case.format_ours();
+    assert!(root.starts_with("e522df0f"), "{root}");
+    compare(&case);
+    let unsalted = Case::new(&vec![0; 8 << 20], b"", area(0));
+    assert!(unsalted.format_ours().starts_with("ef29c902"));
+    compare(&unsalted);
+}
+
+#[test]
+fn both_find_damage_everywhere() {
+    if !veritysetup_is_there("both_find_damage_everywhere") {
+        return;
+    }
+    let data = Random(102).bytes(16_385 * BLOCK);
+    let case = Case::new(&data, b"salt", area(0));
+    let root = case.format_ours();
+    let layout = hardpan_verity::Layout::new(&case.params, case.area).unwrap();
+    let places = layout.levels.iter().map(|level| ("ours", level.start + (level.blocks - 1) * 4096 + 17));
+    for (name, offset) in places.chain([("data", 0), ("data", layout.data_end - 1)]) {
+        case.flip(name, offset);
+        assert!(!case.verify_theirs("ours", &root), "{name} {offset}");
+        assert!(matches!(case.verify_ours("ours", &root), Err(VerifyError::Corrupt(_))), "{name} {offset}");
+        case.flip(name, offset);
+    }
+    assert!(case.verify_theirs("ours", &root));
+    case.verify_ours("ours", &root).unwrap();
+    let other = root.replace(char::is_numeric, "0");
+    assert!(!case.verify_theirs("ours", &other) && case.verify_ours("ours", &other).is_err());
+}
+
+/// Accepted differences: what veritysetup takes and we refuse, since the root hash does not cover it.
+#[test]
+fn what_veritysetup_lets_pass_is_refused() {
+    if !veritysetup_is_there("what_veritysetup_lets_pass_is_refused") {
+        return;
+    }
+    let mut data = Random(103).bytes(1024 * BLOCK);
+    let case = Case::new(&data, b"salt", area(0));
+    let root = case.format_theirs();
+    let stored = read(&case.path("theirs"));
+
+    // The leaves passed off as data, under the same root hash.
+    let forged = Case::new(&stored[2 * BLOCK..], b"salt", area(0));
+    assert_eq!(forged.format_theirs(), root);
+    assert!(forged.verify_theirs("theirs", &root));
+    let trusted = Case { params: params(1024, b"salt"), ..forged };
+    assert!(trusted.verify_ours("theirs", &root).unwrap_err().is_failure());
+
+    // Junk between superblock and tree, in the superblock's padding, and after the tree.
+    for junk in [1000, 400, stored.len() + 10] {
+        let mut bytes = stored.clone();
+        bytes.resize(bytes.len().max(junk + 1), 0);
+        bytes[junk] = 1;
+        fs::write(case.path("theirs"), bytes).unwrap();
+        assert!(case.verify_theirs("theirs", &root), "{junk}");
+        assert!(case.verify_ours("theirs", &root).unwrap_err().is_failure(), "{junk}");
+    }
+    fs::write(case.path("theirs"), &stored).unwrap();
+
+    // A part of a block after the data.
+    data.extend([7; 100]);
+    fs::write(case.path("data"), &data).unwrap();
+    assert!(case.verify_theirs("theirs", &root));
+    assert!(case.verify_ours("theirs", &root).unwrap_err().is_failure());
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    text.parse::<hardpan_verity::Salt>().unwrap().as_bytes().to_vec()
+}
