@@ -1,8 +1,9 @@
 //! ROOT-003.
 
 use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
+use hardpan_verity::table::ErrorMode;
 
-use super::verity::{Backing, Configured, live_backing};
+use super::verity::{Backing, Configured, live_backing, shown};
 use crate::{AuditRule, CommandLine, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -31,38 +32,37 @@ fn check(context: &Context<'_>) -> Verdict {
 
 fn judge_line(line: &CommandLine, findings: &mut Vec<Finding>, evidence: &mut Vec<Evidence>) {
     let configured = Configured::of(line);
-    let mut judge = |device: &str, options: &[String]| match action(device, options, line) {
+    let mut judge = |device: &str, mode: Option<ErrorMode>| match action(device, mode, line) {
         Ok(fact) => evidence.push(fact),
         Err(finding) => findings.push(*finding),
     };
-    for table in configured.tables.iter().flatten() {
-        judge(&table.device, &table.options);
+    for target in &configured.targets {
+        judge(&target.name, target.table.options.corruption);
     }
     if configured.by_generator() {
-        judge(if configured.root_hash.is_some() { "root" } else { "usr" }, &configured.options);
+        judge(if configured.root_hash { "root" } else { "usr" }, configured.corruption);
     }
-    for bad in configured.tables.iter().filter_map(|table| table.as_ref().err()) {
-        let device = escape(bad.device.as_bytes());
-        let message = format!("verity device `{device}`: {}", escape(bad.reason.as_bytes()));
-        let origin = Some(line.origin.clone());
-        findings.push(Finding::unknown(Cause::Undecided, origin, format!("table:{device}"), message));
-    }
+    findings.extend(
+        configured
+            .bad
+            .iter()
+            .map(|bad| Finding::unknown(Cause::Undecided, Some(line.origin.clone()), "table", shown(bad))),
+    );
 }
 
-fn action(device: &str, options: &[String], line: &CommandLine) -> Result<Evidence, Box<Finding>> {
+fn action(device: &str, mode: Option<ErrorMode>, line: &CommandLine) -> Result<Evidence, Box<Finding>> {
     let device = escape(device.as_bytes());
-    let has = |wanted: &str| options.iter().any(|option| option == wanted);
-    let seen = if options.is_empty() { "no options".into() } else { options.join(" ") };
-    let fact = line.evidence(&format!("{device}: {seen}"), "restart_on_corruption or panic_on_corruption");
-    let message = if has("ignore_corruption") {
-        format!(
-            "verity device `{device}` only logs corrupt blocks and returns their content (`ignore_corruption`)"
-        )
-    } else if has("restart_on_corruption") || has("panic_on_corruption") {
-        return Ok(fact);
-    } else {
-        format!("a corrupt block of verity device `{device}` only fails its read; the host runs on")
+    let (seen, message) = match mode {
+        Some(ErrorMode::Restart) => ("restart_on_corruption", None),
+        Some(ErrorMode::Panic) => ("panic_on_corruption", None),
+        Some(ErrorMode::Ignore) => {
+            ("ignore_corruption", Some("only logs corrupt blocks and returns their content"))
+        }
+        _ => ("no option", Some("only fails the read of a corrupt block, and the host runs on")),
     };
+    let fact = line.evidence(&format!("{device}: {seen}"), "restart_on_corruption or panic_on_corruption");
+    let Some(message) = message else { return Ok(fact) };
+    let message = format!("verity device `{device}` {message}");
     Err(Box::new(Finding::fail(Some(line.origin.clone()), format!("device:{device}"), message).with(fact)))
 }
 
@@ -94,9 +94,11 @@ mod tests {
     use crate::fixture::expect;
     use crate::machine::{Machine, expect_configured};
 
+    const HASH: &str = "4a25101d8ed370882c613a94e8ba3f1fd5e320406dd5610454f4267cff2c81be";
+
     fn table(options: &str) -> String {
         format!(
-            "root=/dev/dm-0 dm-mod.create=\"root,,,ro,0 8 verity 1 d h 4096 4096 1 1 sha256 ab cd {options}\""
+            "root=/dev/dm-0 dm-mod.create=\"root,,,ro,0 8 verity 1 d h 4096 4096 1 1 sha256 {HASH} cd {options}\""
         )
     }
 
@@ -112,9 +114,10 @@ mod tests {
 
     #[test]
     fn systemd_spells_its_options_with_dashes() {
-        let with = "roothash=ab systemd.verity_root_options=restart-on-corruption,format";
-        expect_configured(&RULE, with, Outcome::Pass);
-        expect_configured(&RULE, "roothash=ab", Outcome::Fail);
+        let with = |options: &str| format!("roothash={HASH} systemd.verity_root_options={options}");
+        expect_configured(&RULE, &with("restart-on-corruption,format"), Outcome::Pass);
+        expect_configured(&RULE, &with("format"), Outcome::Fail);
+        expect_configured(&RULE, &with("panic-on-corruption,ignore-corruption"), Outcome::Fail);
     }
 
     #[test]

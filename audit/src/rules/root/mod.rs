@@ -5,7 +5,6 @@ pub(super) mod no_device_nodes;
 pub(super) mod read_only;
 pub(super) mod strong_hash;
 pub(super) mod system_owned;
-mod table;
 pub(super) mod verified;
 mod verity;
 pub(super) mod world_writable;

@@ -1,9 +1,9 @@
 //! ROOT-004.
 
 use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
+use hardpan_verity::table::CreatedTarget;
 
-use super::table::Table;
-use super::verity::{Backing, Configured, live_backing};
+use super::verity::{Backing, Configured, live_backing, shown};
 use crate::{AuditRule, CommandLine, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -23,14 +23,10 @@ fn check(context: &Context<'_>) -> Verdict {
     let mut evidence = Vec::new();
     for line in context.command_lines_in_force() {
         let configured = Configured::of(line);
-        for table in configured.tables.iter().flatten() {
-            judge(table, line, &mut findings, &mut evidence);
+        for target in &configured.targets {
+            judge(target, line, &mut findings, &mut evidence);
         }
-        for bad in configured.tables.iter().filter_map(|table| table.as_ref().err()) {
-            let device = escape(bad.device.as_bytes());
-            let message = format!("verity device `{device}`: {}", escape(bad.reason.as_bytes()));
-            findings.push(unknown(line, &device, message));
-        }
+        findings.extend(configured.bad.iter().map(|bad| unknown(line, "table", shown(bad))));
         if configured.by_generator() {
             let message = "the hash algorithm and the salt are in the verity superblock, which no command line shows; \
                            `hardpan verity dump` shows it";
@@ -43,14 +39,22 @@ fn check(context: &Context<'_>) -> Verdict {
     Verdict::of("hash and salt of each verity device on the kernel command lines", findings, evidence)
 }
 
-fn judge(table: &Table, line: &CommandLine, findings: &mut Vec<Finding>, evidence: &mut Vec<Evidence>) {
-    let device = escape(table.device.as_bytes());
-    let algorithm = escape(table.algorithm.as_bytes());
+fn judge(
+    target: &CreatedTarget,
+    line: &CommandLine,
+    findings: &mut Vec<Finding>,
+    evidence: &mut Vec<Evidence>,
+) {
+    let device = escape(target.name.as_bytes());
+    let algorithm = escape(target.table.algorithm.as_bytes());
     let origin = Some(line.origin.clone());
     let before = findings.len();
-    let seen = format!("{device}: {algorithm}, salt {}", if table.salt == "-" { "none" } else { "present" });
+    let seen = format!(
+        "{device}: {algorithm}, salt {}",
+        if target.table.salt.is_empty() { "none" } else { "present" }
+    );
     let fact = line.evidence(&seen, "sha256 or stronger, with a salt");
-    match strength(&table.algorithm) {
+    match strength(&target.table.algorithm) {
         Some(true) => {}
         Some(false) => {
             let message =
@@ -64,7 +68,7 @@ fn judge(table: &Table, line: &CommandLine, findings: &mut Vec<Finding>, evidenc
             findings.push(unknown(line, &format!("hash:{device}"), message));
         }
     }
-    if table.salt == "-" {
+    if target.table.salt.is_empty() {
         let message = format!("the hash tree of verity device `{device}` has no salt");
         findings.push(Finding::fail(origin, format!("salt:{device}"), message).with(fact.clone()));
     }
@@ -118,7 +122,9 @@ mod tests {
     use crate::machine::expect_configured;
 
     fn table(algorithm: &str, salt: &str) -> String {
-        format!("dm-mod.create=\"root,,,ro,0 8 verity 1 d h 4096 4096 1 1 {algorithm} ab {salt}\"")
+        let digits = if algorithm == "sha1" { 40 } else { 64 };
+        let hash = "ab".repeat(digits / 2);
+        format!("dm-mod.create=\"root,,,ro,0 8 verity 1 d h 4096 4096 1 1 {algorithm} {hash} {salt}\"")
     }
 
     #[test]
@@ -134,7 +140,7 @@ mod tests {
 
     #[test]
     fn what_only_the_superblock_knows_is_unknown() {
-        expect_configured(&RULE, "roothash=ab", Outcome::Unknown);
+        expect_configured(&RULE, &format!("roothash={}", "ab".repeat(32)), Outcome::Unknown);
         expect_configured(&RULE, "quiet", Outcome::NotApplicable);
         expect(&RULE, &MemoryTree::new(), Outcome::Unknown);
     }

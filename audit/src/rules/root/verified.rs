@@ -3,7 +3,7 @@
 use hardpan_lockdown::Mount;
 use hardpan_report::{Cause, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use super::verity::{Backing, Configured, live_backing};
+use super::verity::{Backing, Configured, live_backing, shown};
 use crate::mounting::{describe, is_in_memory, mount_at, mount_evidence};
 use crate::{AuditRule, CommandLine, Context};
 
@@ -88,16 +88,12 @@ fn configured(context: &Context<'_>) -> Verdict {
 fn judge(line: &CommandLine) -> Result<String, Box<Finding>> {
     let origin = Some(line.origin.clone());
     let configured = Configured::of(line);
-    if let Some(Err(bad)) = configured.tables.iter().find(|table| table.is_err()) {
-        let device = escape(bad.device.as_bytes());
-        let message = format!(
-            "the kernel would refuse the verity device `{device}`: {}",
-            escape(bad.reason.as_bytes())
-        );
-        return Err(Box::new(Finding::fail(origin, format!("table:{device}"), message)));
+    if let Some(bad) = configured.bad.first() {
+        let message = format!("a verity device is asked for in a way that is refused: {}", shown(bad));
+        return Err(Box::new(Finding::fail(origin, "table", message)));
     }
-    let devices: Vec<&str> = configured.tables.iter().flatten().map(|table| table.device.as_str()).collect();
-    let by_hash = configured.disabled.is_none() && configured.root_hash.is_some();
+    let devices: Vec<&str> = configured.targets.iter().map(|target| target.name.as_str()).collect();
+    let by_hash = configured.disabled.is_none() && configured.root_hash;
     let mapped = if by_hash { vec!["root"] } else { devices };
     if mapped.is_empty() {
         return Err(Box::new(not_mapped(line, &configured)));
@@ -125,7 +121,7 @@ fn judge(line: &CommandLine) -> Result<String, Box<Finding>> {
 
 fn not_mapped(line: &CommandLine, configured: &Configured) -> Finding {
     let origin = Some(line.origin.clone());
-    if let (Some(word), true) = (&configured.disabled, configured.root_hash.is_some()) {
+    if let (Some(word), true) = (&configured.disabled, configured.root_hash) {
         let message = "a root hash is given, but verification is switched off";
         return Finding::fail(origin, "disabled", message).with(line.evidence(word, "not switched off"));
     }
@@ -170,8 +166,9 @@ mod tests {
     use crate::machine::{Machine, expect_configured};
 
     const ON_DM: &str = "1 0 253:0 / / ro - ext4 /dev/dm-0 ro\n";
-    const TABLE: &str =
-        "dm-mod.create=\"root,,,ro,0 8 verity 1 PARTUUID=a PARTUUID=b 4096 4096 1 1 sha256 ab cd\"";
+    const HASH: &str = "4a25101d8ed370882c613a94e8ba3f1fd5e320406dd5610454f4267cff2c81be";
+    const TABLE: &str = "dm-mod.create=\"root,,,ro,0 8 verity 1 PARTUUID=a PARTUUID=b 4096 4096 1 1 sha256 \
+                         4a25101d8ed370882c613a94e8ba3f1fd5e320406dd5610454f4267cff2c81be cd\"";
 
     fn on_dm(uuid: &str) -> Machine {
         Machine::new()
@@ -193,7 +190,7 @@ mod tests {
         let machine = Machine::new()
             .with("/proc/self/mountinfo", "1 0 8:1 / / ro - ext4 /dev/sda1 ro\n")
             .with("/sys/dev/block/8:1/size", "8\n")
-            .with("/proc/cmdline", "roothash=ab");
+            .with("/proc/cmdline", format!("roothash={HASH}"));
         let verdict = machine.expect(&RULE, Outcome::Fail);
         assert_eq!(verdict.findings[0].evidence[1].seen, "asks for dm-verity");
     }
@@ -217,11 +214,12 @@ mod tests {
     #[test]
     fn a_command_line_must_map_the_root_and_mount_what_it_maps() {
         expect_configured(&RULE, &format!("root=/dev/dm-0 {TABLE}"), Outcome::Pass);
-        expect_configured(&RULE, "roothash=abcd", Outcome::Pass);
+        expect_configured(&RULE, &format!("roothash={HASH}"), Outcome::Pass);
+        expect_configured(&RULE, "roothash=abcd", Outcome::Fail);
         expect_configured(&RULE, &format!("root=/dev/sda1 {TABLE}"), Outcome::Fail);
         expect_configured(&RULE, &format!("root=UUID=1 {TABLE}"), Outcome::Unknown);
-        expect_configured(&RULE, "roothash=abcd systemd.verity=no", Outcome::Fail);
-        expect_configured(&RULE, "usrhash=abcd", Outcome::Unknown);
+        expect_configured(&RULE, &format!("roothash={HASH} systemd.verity=no"), Outcome::Fail);
+        expect_configured(&RULE, &format!("usrhash={HASH}"), Outcome::Unknown);
         expect_configured(&RULE, "root=/dev/sda1 ro quiet", Outcome::Fail);
         expect_configured(&RULE, &format!("root=/dev/sda1 -- {TABLE}"), Outcome::Fail);
         expect(&RULE, &MemoryTree::new(), Outcome::Unknown);

@@ -2,58 +2,88 @@
 
 use hardpan_lockdown::{Host, Mount, Reading};
 use hardpan_report::escape;
+use hardpan_verity::table::{
+    CmdlineVerity, CreatedTarget, ErrorMode, HashParameter, TableError, find_in_cmdline,
+};
 
-use super::table::{BadTable, Table, tables};
 use crate::cmdline::Word;
 use crate::mounting::mount_at;
 use crate::{CommandLine, Context};
 
 /// What a command line says of dm-verity.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Configured {
-    /// The tables in `dm-mod.create=`.
-    pub(super) tables: Vec<Result<Table, BadTable>>,
-    /// The root hash that systemd's generator in the initrd maps the root by.
-    pub(super) root_hash: Option<String>,
+    /// The verity targets in `dm-mod.create=`.
+    pub(super) targets: Vec<CreatedTarget>,
+    /// What is meant to be verity and breaks its format.
+    pub(super) bad: Vec<TableError>,
+    /// Whether systemd's generator in the initrd has a root hash for the root.
+    pub(super) root_hash: bool,
     /// The same for `/usr`.
-    pub(super) usr_hash: Option<String>,
+    pub(super) usr_hash: bool,
     /// The word that switches systemd's generator off.
     pub(super) disabled: Option<String>,
-    /// Options of systemd's, with `_` for `-`.
-    pub(super) options: Vec<String>,
+    /// What systemd's options say of corrupt blocks.
+    pub(super) corruption: Option<ErrorMode>,
 }
 
 impl Configured {
     /// Reads a command line. User space has its own parser, which does not stop at `--`.
     pub(super) fn of(line: &CommandLine) -> Self {
+        let mut configured = Self::default();
+        for mention in find_in_cmdline(&line.text) {
+            match mention {
+                Ok(CmdlineVerity::Created(target)) => configured.targets.push(*target),
+                Ok(CmdlineVerity::RootHash { parameter: HashParameter::Root, .. }) => {
+                    configured.root_hash = true
+                }
+                Ok(CmdlineVerity::RootHash { parameter: HashParameter::Usr, .. }) => {
+                    configured.usr_hash = true
+                }
+                // A kind of mention that this rule does not know yet decides nothing.
+                Ok(_) => {}
+                Err(error) => configured.bad.push(error),
+            }
+        }
         let words = line.words();
-        let last = |name: &str| words.iter().rfind(|word| word.is(name)).and_then(|word| word.value.clone());
         let is_off = |value: &str| matches!(value, "0" | "no" | "false" | "off" | "n" | "f");
         let switch = words.iter().rfind(|word| word.is("systemd.verity") || word.is("rd.systemd.verity"));
         let disabled = switch.filter(|word| word.value.as_deref().is_some_and(is_off));
-        let options = ["systemd.verity_root_options", "systemd.verity_usr_options"];
-        Self {
-            tables: tables(line),
-            root_hash: last("roothash"),
-            usr_hash: last("usrhash"),
-            disabled: disabled.map(Word::text),
-            options: options
-                .iter()
-                .filter_map(|name| last(name))
-                .flat_map(|value| value.split(',').map(|option| option.replace('-', "_")).collect::<Vec<_>>())
-                .collect(),
-        }
+        configured.disabled = disabled.map(Word::text);
+        configured.corruption = systemd_corruption(&words);
+        configured
     }
 
     /// Whether systemd's generator maps something by a root hash.
     pub(super) fn by_generator(&self) -> bool {
-        self.disabled.is_none() && (self.root_hash.is_some() || self.usr_hash.is_some())
+        self.disabled.is_none() && (self.root_hash || self.usr_hash)
     }
 
     /// Whether anything is mapped at all.
     pub(super) fn is_any(&self) -> bool {
-        !self.tables.is_empty() || self.by_generator()
+        !self.targets.is_empty() || self.by_generator()
     }
+}
+
+/// The options of systemd's that veritytab(5) lists, as far as they concern corrupt blocks.
+fn systemd_corruption(words: &[Word]) -> Option<ErrorMode> {
+    let named =
+        |word: &&Word| word.is("systemd.verity_root_options") || word.is("systemd.verity_usr_options");
+    let values = words.iter().filter(named).filter_map(|word| word.value.as_deref());
+    let mut modes = values.flat_map(|value| value.split(',')).filter_map(|option| match option {
+        "ignore-corruption" => Some(ErrorMode::Ignore),
+        "restart-on-corruption" => Some(ErrorMode::Restart),
+        "panic-on-corruption" => Some(ErrorMode::Panic),
+        _ => None,
+    });
+    let first = modes.next()?;
+    // Of several the worst counts.
+    Some(modes.fold(first, |worst, mode| if mode == ErrorMode::Ignore { mode } else { worst }))
+}
+
+/// An error of the table's parser, to be shown: it quotes the command line.
+pub(super) fn shown(error: &TableError) -> String {
+    escape(error.to_string().as_bytes())
 }
 
 /// What a mounted file system lies on.
@@ -108,8 +138,8 @@ fn judge_device(context: &Context<'_>, host: &Host, device: &str, name: &str, uu
         return Backing::Verity(shown);
     }
     let running = context.command_lines.iter().filter(|line| line.live);
-    let mut made = running.flat_map(tables);
-    if made.any(|table| table.is_ok_and(|table| !name.is_empty() && table.device == name)) {
+    let mut made = running.flat_map(|line| Configured::of(line).targets);
+    if made.any(|target| !name.is_empty() && target.name == name) {
         return Backing::Verity(format!(
             "device-mapper device `{}` of dm-mod.create",
             escape(name.as_bytes())
