@@ -23,8 +23,14 @@ fn check(context: &Context<'_>) -> Verdict {
         return Verdict::unknown(Cause::NoFacts, NO_FACTS);
     }
     let mut findings = context.command_line_troubles.clone();
-    findings.extend(lines.iter().flat_map(judge));
-    let evidence = lines.iter().map(|line| line.evidence("none of the words looked for", "none")).collect();
+    let mut evidence = Vec::new();
+    for line in lines {
+        let found = judge(line);
+        if found.is_empty() {
+            evidence.push(line.evidence("none of the words looked for", "none"));
+        }
+        findings.extend(found);
+    }
     Verdict::of(format!("{} kernel command lines looked at", lines.len()), findings, evidence)
 }
 
@@ -148,6 +154,7 @@ mod tests {
             "\"init=/bin/sh -c x\"",
         ] {
             let verdict = expect_configured(&RULE, line, Outcome::Fail);
+            assert!(verdict.evidence.is_empty(), "a failing line is no evidence for a pass: {line}");
             assert_eq!(verdict.findings.len(), 1, "{line}");
         }
     }

@@ -48,7 +48,7 @@ fn check(context: &Context<'_>) -> Verdict {
     let mut evidence: Vec<Evidence> = kernels.iter().map(fact).collect();
     evidence.push(Evidence::new("versions in /lib/modules", modules.len().to_string(), "0 or 1"));
     Verdict::of(
-        format!("{} kernels, modules of {} versions", kernels.len(), modules.len()),
+        format!("versions of kernels: {}, of modules: {}", kernels.len(), modules.len()),
         findings,
         evidence,
     )

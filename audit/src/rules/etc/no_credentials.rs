@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn locked_accounts_and_empty_files_pass() {
-        let tree = shadow("root:*:1::\nbin:!!:1::\n").file("/root/.netrc", 0o600, "");
+        let tree =
+            shadow("root:*:1::\nbin:!!:1::\nthirteen:!bcdefghijklm:1::\n").file("/root/.netrc", 0o600, "");
         expect(&RULE, &tree, Outcome::Pass);
         expect(&RULE, &MemoryTree::new(), Outcome::Pass);
     }

@@ -138,7 +138,7 @@ fn configured_on_root(context: &Context<'_>) -> Verdict {
 
 const PLAIN: &str = "/etc is a plain directory of the root file system: neither an etc.mount unit nor /etc/fstab mounts \
                      anything there";
-const EMPTY: &str = "the image's /etc is empty, so something fills it at boot, but neither an etc.mount unit nor \
+const EMPTY: &str = "the image has nothing in /etc, so something fills it at boot, but neither an etc.mount unit nor \
                      /etc/fstab shows what; audit the running host (`hardpan audit /`)";
 
 #[cfg(test)]

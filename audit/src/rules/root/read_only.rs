@@ -83,8 +83,13 @@ fn by_command_lines(context: &Context<'_>) -> Verdict {
         return Verdict::unknown(Cause::NoFacts, NO_FACTS);
     }
     let mut findings = context.troubles_in_force().to_vec();
-    findings.extend(lines.iter().filter_map(|line| judge(line)));
-    let evidence = lines.iter().map(|line| line.evidence("ro", "ro")).collect();
+    let mut evidence = Vec::new();
+    for line in lines {
+        match judge(line) {
+            None => evidence.push(line.evidence("ro", "ro")),
+            Some(finding) => findings.push(finding),
+        }
+    }
     Verdict::of("how the kernel is told to mount /", findings, evidence)
 }
 

@@ -35,10 +35,10 @@ impl Configured {
             match mention {
                 Ok(CmdlineVerity::Created(target)) => configured.targets.push(*target),
                 Ok(CmdlineVerity::RootHash { parameter: HashParameter::Root, .. }) => {
-                    configured.root_hash = true
+                    configured.root_hash = true;
                 }
                 Ok(CmdlineVerity::RootHash { parameter: HashParameter::Usr, .. }) => {
-                    configured.usr_hash = true
+                    configured.usr_hash = true;
                 }
                 // A kind of mention that this rule does not know yet decides nothing.
                 Ok(_) => {}

@@ -89,7 +89,7 @@ fn pair(names: &[String]) -> Option<(&str, &str)> {
         let lower = name.to_lowercase();
         let Some(at) = lower.rfind(['-', '_', '.']) else { continue };
         let (base, slot) = (&lower[..at], &lower[at + 1..]);
-        let is_slot = matches!(slot, "a" | "b" | "0" | "1") || (slot == "2" && lower.len() > 2);
+        let is_slot = matches!(slot, "a" | "b" | "0" | "1" | "2");
         if !is_slot || !SYSTEM.iter().any(|word| base.contains(word)) {
             continue;
         }
@@ -100,7 +100,9 @@ fn pair(names: &[String]) -> Option<(&str, &str)> {
         }
     }
     let empty = names.iter().find(|name| *name == "_empty")?;
-    let running = names.iter().find(|name| SYSTEM.iter().any(|word| name.to_lowercase().contains(word)))?;
+    // Not by "system": that is in the usual name of the EFI system partition.
+    let running =
+        names.iter().find(|name| ["root", "usr"].iter().any(|word| name.to_lowercase().contains(word)))?;
     Some((running, empty))
 }
 
@@ -161,7 +163,7 @@ fn is_arch_type(kind: &str) -> bool {
 }
 
 const BLOCK: &str = "/sys/class/block";
-const SYSTEM: [&str; 4] = ["root", "usr", "system", "rootfs"];
+const SYSTEM: [&str; 3] = ["root", "usr", "system"];
 const REPART: [&str; 3] = ["/etc/repart.d", "/run/repart.d", "/usr/lib/repart.d"];
 const NO_FACTS: &str = "a tree of files does not show how the disk is divided, and no updater is configured in it; audit \
                         the running host (`hardpan audit /`)";
@@ -189,6 +191,7 @@ mod tests {
         disk(&["boot", "system_a", "system_b"]).expect(&RULE, Outcome::Pass);
         disk(&["esp", "os_root_24", "_empty"]).expect(&RULE, Outcome::Pass);
         disk(&["EFI-A", "EFI-B", "root"]).expect(&RULE, Outcome::Fail);
+        disk(&["EFI System Partition", "data", "_empty"]).expect(&RULE, Outcome::Fail);
         disk(&["ROOT-A"]).expect(&RULE, Outcome::Fail);
         disk(&[]).expect(&RULE, Outcome::Fail);
         Machine::new().expect(&RULE, Outcome::Unknown);
