@@ -134,7 +134,8 @@ mod tests {
 
     #[test]
     fn both_variables_count() {
-        firmware(1, 0).expect(&RULE, Outcome::Pass);
+        let verdict = firmware(1, 0).expect(&RULE, Outcome::Pass);
+        assert!(verdict.evidence.iter().all(|fact| fact.seen == fact.wanted), "{:#?}", verdict.evidence);
         firmware(0, 0).expect(&RULE, Outcome::Fail);
         firmware(1, 1).expect(&RULE, Outcome::Fail);
         variable(Machine::new(), "SecureBoot", &[6, 0, 0, 0, 1]).expect(&RULE, Outcome::Unknown);
