@@ -4,16 +4,21 @@
 //! absent proves it through [`Context::absence`], so that a directory that could not be read never becomes a pass.
 
 mod accounts;
+mod cmdline;
 pub mod content;
 mod context;
 #[cfg(test)]
 mod fixture;
 mod gather;
 mod judge;
+#[cfg(test)]
+mod machine;
+mod mounting;
 mod place;
 mod rules;
 mod systemd;
 mod text;
+mod units;
 
 pub use context::{Attributes, Context, Parameters, Program, Script};
 pub use gather::{Facts, Progress, gather};

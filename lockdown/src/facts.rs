@@ -1,9 +1,9 @@
 //! What is known of the kernel: the running one's state, or what an image's files would configure.
 
-use hardpan_report::{Finding, Location};
+use hardpan_report::{Evidence, Finding, Location, escape_str};
 
 use crate::Host;
-use crate::cmdline::{Parameter, parameters};
+use crate::cmdline::{Word, last, words};
 use crate::kconfig::Kconfig;
 use crate::sysctl::SysctlConfig;
 
@@ -28,7 +28,7 @@ pub struct CommandLine {
     /// The text.
     pub text: String,
     /// What the kernel makes of it.
-    pub parameters: Vec<Parameter>,
+    pub words: Vec<Word>,
     /// Where it was read: `/proc/cmdline`, or a line of a boot loader's configuration.
     pub origin: Location,
     /// Whether the running kernel was booted with it.
@@ -39,6 +39,17 @@ impl CommandLine {
     /// Splits a command line.
     pub fn new(text: impl Into<String>, origin: Location, live: bool) -> Self {
         let text = text.into();
-        Self { parameters: parameters(&text), text, origin, live }
+        Self { words: words(&text), text, origin, live }
+    }
+
+    /// The value of the last word of this name that the kernel looks at; empty for a bare name.
+    pub fn kernel_value(&self, name: &str) -> Option<String> {
+        last(&self.words, name).map(|word| word.value.clone().unwrap_or_default())
+    }
+
+    /// The fact that the line says something.
+    pub fn evidence(&self, seen: &str, wanted: &'static str) -> Evidence {
+        let what = if self.live { "running kernel's command line" } else { "configured command line" };
+        Evidence::new(what, escape_str(seen), wanted).at(self.origin.clone())
     }
 }

@@ -162,8 +162,7 @@ fn lockdown(wanted: &str, facts: &KernelFacts<'_>) -> Answer {
 /// Of several `lockdown=` the highest counts, since the level only ever rises and `none` is no level to the kernel.
 fn configured_lockdown(wanted: &str, facts: &KernelFacts<'_>) -> Answer {
     let levels = at_least(wanted);
-    let raised =
-        |line: &CommandLine| levels.iter().any(|level| has(&line.parameters, "lockdown", Some(level)));
+    let raised = |line: &CommandLine| levels.iter().any(|level| has(&line.words, "lockdown", Some(level)));
     if let Some(first) = facts.command_lines.first()
         && facts.command_lines.iter().all(raised)
     {
@@ -232,7 +231,7 @@ fn lsm(name: &str, facts: &KernelFacts<'_>) -> Answer {
     let chosen = facts
         .command_lines
         .iter()
-        .find_map(|line| Some((last(&line.parameters, "lsm")?.value.clone()?, line.origin.clone())));
+        .find_map(|line| Some((last(&line.words, "lsm")?.value.clone()?, line.origin.clone())));
     match (chosen, facts.kconfigs.first()) {
         (Some((list, origin)), _) => judge(&list, origin),
         (None, Some(config)) => judge(config.get("LSM").0, config.place("LSM")),
@@ -270,7 +269,7 @@ fn cmdline(parameter: &str, one_of: &[String], facts: &KernelFacts<'_>) -> Answe
     let wanted = Test::Cmdline { parameter: parameter.to_owned(), one_of: one_of.to_vec() }.describe();
     let Some(first) = facts.command_lines.first() else { return no_cmdline() };
     for line in &facts.command_lines {
-        let found = last(&line.parameters, parameter);
+        let found = last(&line.words, parameter);
         let holds = found.is_some_and(|found| {
             one_of.iter().any(|value| *value == found.value.as_deref().unwrap_or_default())
         });
@@ -298,8 +297,8 @@ fn cmdline_absent(names: &[String], facts: &KernelFacts<'_>) -> Answer {
             .iter()
             .map(String::as_str)
             .filter(|name| match name.split_once('=') {
-                Some((name, value)) => has(&line.parameters, name, Some(value)),
-                None => has(&line.parameters, name, None),
+                Some((name, value)) => has(&line.words, name, Some(value)),
+                None => has(&line.words, name, None),
             })
             .collect();
         if !bad.is_empty() {

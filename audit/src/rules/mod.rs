@@ -1,9 +1,13 @@
 //! The catalogue: one rule is one file, and one page beside it.
 
 mod api;
+mod boot;
+mod etc;
 mod lang;
 mod mac;
 mod min;
+mod root;
+mod upd;
 
 use hardpan_report::{RuleMeta, Verdict};
 
@@ -23,6 +27,19 @@ pub struct AuditRule {
 
 /// Every rule, ordered by pillar and id.
 pub static RULES: &[&AuditRule] = &[
+    &root::read_only::RULE,
+    &root::verified::RULE,
+    &root::corruption_action::RULE,
+    &root::strong_hash::RULE,
+    &root::world_writable::RULE,
+    &root::system_owned::RULE,
+    &root::no_device_nodes::RULE,
+    &etc::volatile::RULE,
+    &etc::mount_options::RULE,
+    &etc::no_private_keys::RULE,
+    &etc::machine_id::RULE,
+    &etc::factory::RULE,
+    &etc::no_credentials::RULE,
     &min::no_shell::RULE,
     &min::no_interpreter::RULE,
     &min::no_package_manager::RULE,
@@ -37,6 +54,16 @@ pub static RULES: &[&AuditRule] = &[
     &mac::not_disabled::RULE,
     &mac::labelled::RULE,
     &mac::kernel_strict::RULE,
+    &boot::secure_boot::RULE,
+    &boot::signed_efi::RULE,
+    &boot::one_kernel::RULE,
+    &boot::signed_modules::RULE,
+    &boot::menu_locked::RULE,
+    &boot::no_backdoors::RULE,
+    &upd::two_sets::RULE,
+    &upd::trust_root::RULE,
+    &upd::tuf_root::RULE,
+    &upd::no_in_place::RULE,
     &api::no_passwords::RULE,
     &api::no_empty_passwords::RULE,
     &api::no_login_shells::RULE,

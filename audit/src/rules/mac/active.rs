@@ -55,7 +55,7 @@ fn live(host: &Host) -> Verdict {
 /// What the kernel of an image would start: `lsm=` on its command line, or what it was built with.
 fn configured(context: &Context<'_>) -> Verdict {
     for line in &context.kernel.command_lines {
-        if let Some(list) = last(&line.parameters, "lsm").and_then(|parameter| parameter.value.as_ref()) {
+        if let Some(list) = last(&line.words, "lsm").and_then(|word| word.value.as_ref()) {
             return judge(list, line.origin.clone());
         }
     }

@@ -31,7 +31,7 @@ fn check(context: &Context<'_>) -> Verdict {
         let fact = Evidence::new("kernel command line", escape_str(&line.text), "").at(line.origin.clone());
         evidence.push(fact);
         for (name, value, why) in WEAKENING {
-            if has(&line.parameters, name, Some(value)) {
+            if has(&line.words, name, Some(value)) {
                 let parameter = format!("{name}={value}");
                 let fact =
                     Evidence::new("kernel parameter", parameter.clone(), "absent").at(line.origin.clone());

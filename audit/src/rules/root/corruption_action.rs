@@ -1,0 +1,134 @@
+//! ROOT-003.
+
+use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
+use hardpan_verity::table::ErrorMode;
+
+use super::verity::{Backing, Configured, live_backing, shown};
+use crate::{AuditRule, Context};
+use hardpan_lockdown::CommandLine;
+
+pub(crate) static RULE: AuditRule = AuditRule {
+    meta: RuleMeta::new(
+        "ROOT-003",
+        "verity-corruption-action",
+        "A corrupt block stops the host",
+        Pillar::VerifiedRoot,
+        Severity::Medium,
+        include_str!("corruption_action.md"),
+    ),
+    check,
+};
+
+fn check(context: &Context<'_>) -> Verdict {
+    let mut findings = context.troubles_in_force().to_vec();
+    let mut evidence = Vec::new();
+    for line in context.command_lines_in_force() {
+        judge_line(line, &mut findings, &mut evidence);
+    }
+    if findings.is_empty() && evidence.is_empty() {
+        return without_tables(context);
+    }
+    Verdict::of("options of each verity device on the kernel command lines", findings, evidence)
+}
+
+fn judge_line(line: &CommandLine, findings: &mut Vec<Finding>, evidence: &mut Vec<Evidence>) {
+    let configured = Configured::of(line);
+    let mut judge = |device: &str, mode: Option<ErrorMode>| match action(device, mode, line) {
+        Ok(fact) => evidence.push(fact),
+        Err(finding) => findings.push(*finding),
+    };
+    for target in &configured.targets {
+        judge(&target.name, target.table.options.corruption);
+    }
+    if configured.by_generator() {
+        judge(if configured.root_hash { "root" } else { "usr" }, configured.corruption);
+    }
+    findings.extend(
+        configured
+            .bad
+            .iter()
+            .map(|bad| Finding::unknown(Cause::Undecided, Some(line.origin.clone()), "table", shown(bad))),
+    );
+}
+
+fn action(device: &str, mode: Option<ErrorMode>, line: &CommandLine) -> Result<Evidence, Box<Finding>> {
+    let device = escape(device.as_bytes());
+    let (seen, message) = match mode {
+        Some(ErrorMode::Restart) => ("restart_on_corruption", None),
+        Some(ErrorMode::Panic) => ("panic_on_corruption", None),
+        Some(ErrorMode::Ignore) => {
+            ("ignore_corruption", Some("only logs corrupt blocks and returns their content"))
+        }
+        _ => ("no option", Some("only fails the read of a corrupt block, and the host runs on")),
+    };
+    let fact = line.evidence(&format!("{device}: {seen}"), "restart_on_corruption or panic_on_corruption");
+    let Some(message) = message else { return Ok(fact) };
+    let message = format!("verity device `{device}` {message}");
+    Err(Box::new(Finding::fail(Some(line.origin.clone()), format!("device:{device}"), message).with(fact)))
+}
+
+fn without_tables(context: &Context<'_>) -> Verdict {
+    match live_backing(context, b"/") {
+        Some(Backing::Verity(seen)) => Verdict::unknown(
+            Cause::NoFacts,
+            format!("/ is verified ({seen}), but neither the command line nor /sys shows with which options"),
+        ),
+        Some(Backing::Undecided(why)) => Verdict::unknown(
+            Cause::Undecided,
+            format!("whether / is verified, and with which options, cannot be told: {why}"),
+        ),
+        Some(Backing::Other(_)) => Verdict::not_applicable("/ does not lie on a verity device"),
+        None if context.kernel.command_lines.is_empty() => Verdict::unknown(Cause::NoFacts, NO_FACTS),
+        None => Verdict::not_applicable("no kernel command line sets up a verity device"),
+    }
+}
+
+const NO_FACTS: &str = "no kernel command line was found that would show verity options; audit the running host \
+                        (`hardpan audit /`), or include /boot";
+
+#[cfg(test)]
+mod tests {
+    use hardpan_image::MemoryTree;
+    use hardpan_report::Outcome;
+
+    use super::*;
+    use crate::fixture::expect;
+    use crate::machine::{Machine, expect_configured};
+
+    const HASH: &str = "4a25101d8ed370882c613a94e8ba3f1fd5e320406dd5610454f4267cff2c81be";
+
+    fn table(options: &str) -> String {
+        format!(
+            "root=/dev/dm-0 dm-mod.create=\"root,,,ro,0 8 verity 1 d h 4096 4096 1 1 sha256 {HASH} cd {options}\""
+        )
+    }
+
+    #[test]
+    fn the_table_must_name_an_action() {
+        expect_configured(&RULE, &table("2 restart_on_corruption ignore_zero_blocks"), Outcome::Pass);
+        expect_configured(&RULE, &table("1 panic_on_corruption"), Outcome::Pass);
+        expect_configured(&RULE, &table("1 ignore_zero_blocks"), Outcome::Fail);
+        expect_configured(&RULE, &table(""), Outcome::Fail);
+        expect_configured(&RULE, &table("1 ignore_corruption"), Outcome::Fail);
+        expect_configured(&RULE, &table("2 restart_on_corruption"), Outcome::Unknown);
+    }
+
+    #[test]
+    fn systemd_spells_its_options_with_dashes() {
+        let with = |options: &str| format!("roothash={HASH} systemd.verity_root_options={options}");
+        expect_configured(&RULE, &with("restart-on-corruption,format"), Outcome::Pass);
+        expect_configured(&RULE, &with("format"), Outcome::Fail);
+        expect_configured(&RULE, &with("panic-on-corruption,ignore-corruption"), Outcome::Fail);
+    }
+
+    #[test]
+    fn without_verity_there_is_nothing_to_judge() {
+        expect_configured(&RULE, "root=/dev/sda1", Outcome::NotApplicable);
+        expect(&RULE, &MemoryTree::new(), Outcome::Unknown);
+        let mounted = Machine::new().with("/proc/self/mountinfo", "1 0 253:0 / / ro - ext4 /dev/dm-0 ro\n");
+        mounted
+            .with("/proc/cmdline", "quiet")
+            .with("/sys/dev/block/253:0/dm/uuid", "CRYPT-VERITY-0-root")
+            .expect(&RULE, Outcome::Unknown);
+    }
+}
