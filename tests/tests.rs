@@ -1,3 +1,15 @@
 //! End-to-end tests: the `hardpan` command as users run it.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
+
+mod arrows;
+mod gate;
+//mod hostile;
+//mod html;
+//mod output;
+mod rules;
+mod trees;
+mod util;
 mod verity;
+
+// The same peers as the renderers' own tests have, and the same way to do without them.

@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{BLOCK, Dir, is_there, names, root_hash};
+use super::{BLOCK, Dir, root_hash};
+use crate::util::{is_there, names};
 
 #[test]
 fn data_is_never_overwritten_whatever_link_leads_there() {

@@ -5,7 +5,8 @@ use std::io::Write;
 
 use serde_json::Value;
 
-use super::{BLOCK, Dir, UUID, is_there, root_hash};
+use super::{BLOCK, Dir, UUID, root_hash};
+use crate::util::is_there;
 
 #[test]
 fn output_and_files_are_those_of_veritysetup() {

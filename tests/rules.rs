@@ -1,0 +1,138 @@
+//! `hardpan rules` and `hardpan explain`: the catalogue of rules.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::util::Dir;
+
+/// The headings of every page, in their order.
+const SECTIONS: [&str; 4] = ["What it checks", "Why it matters", "How it is judged", "How to fix it"];
+
+#[test]
+fn every_rule_is_listed_once() {
+    let rules = rules();
+    for key in ["id", "name", "title"] {
+        let all: Vec<&str> = rules.iter().map(|rule| rule[key].as_str().unwrap()).collect();
+        let distinct: BTreeSet<&&str> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len(), "there are two rules of one {key}: {all:?}");
+    }
+    let text = Dir::new().ok(&["rules"]);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    for rule in &rules {
+        let lines = text.lines().filter(|line| line.split_whitespace().next() == rule["id"].as_str());
+        let [line] = lines.collect::<Vec<_>>()[..] else { panic!("{} is not on one line", rule["id"]) };
+        for key in ["severity", "name", "title"] {
+            assert!(line.contains(rule[key].as_str().unwrap()), "{line} lacks the {key}");
+        }
+    }
+    let ids = words.iter().filter(|word| is_id(word)).count();
+    assert_eq!(ids, rules.len(), "the text lists other rules than the JSON");
+}
+
+/// Ids are part of the interface: waivers, baselines and other people's dashboards name them.
+#[test]
+fn ids_are_never_reused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rule_ids.txt");
+    let mut kept: Vec<String> = fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
+    let mut now: Vec<String> = rules()
+        .iter()
+        .map(|rule| format!("{} {}", rule["id"].as_str().unwrap(), rule["name"].as_str().unwrap()))
+        .collect();
+    kept.sort();
+    now.sort();
+    let new: Vec<&String> = now.iter().filter(|rule| !kept.contains(rule)).collect();
+    let gone: Vec<&String> =
+        kept.iter().filter(|line| !line.starts_with('#') && !now.contains(line)).collect();
+    assert!(
+        new.is_empty() && gone.is_empty(),
+        "the rules are not those of tests/rule_ids.txt.\n\
+        New: {new:?}. Add the lines if no rule ever had these ids and names.\n\
+        Gone: {gone:?}. A rule that was released is not renamed or renumbered; one that is given up leaves its id unused \
+        for ever, so move its line to the end of tests/rule_ids.txt, behind a `#`."
+    );
+}
+
+#[test]
+fn given_up_ids_stay_unused() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rule_ids.txt")).unwrap();
+    let given_up = text.lines().filter_map(|line| line.strip_prefix('#')?.split_whitespace().next());
+    for id in given_up {
+        assert!(rules().iter().all(|rule| rule["id"] != id), "{id} was given up and is used again");
+    }
+}
+
+#[test]
+fn every_pillar_has_its_rules() {
+    let rules = rules();
+    assert!(rules.len() >= 40, "only {} rules", rules.len());
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for rule in &rules {
+        *counts.entry(rule["pillar"].as_str().unwrap_or("the run")).or_default() += 1;
+    }
+    // The ten pillars, and the run itself.
+    assert_eq!(counts.len(), 11, "{counts:?}");
+    assert!(counts.values().all(|count| *count >= 3), "{counts:?}");
+}
+
+#[test]
+fn every_rule_is_explained_by_id_and_by_name() {
+    let dir = Dir::new();
+    for rule in &rules() {
+        let (id, name) = (rule["id"].as_str().unwrap(), rule["name"].as_str().unwrap());
+        let page = dir.ok(&["explain", id]);
+        assert_eq!(page, dir.ok(&["explain", name]));
+        assert_eq!(page, dir.ok(&["explain", &id.to_lowercase()]));
+        assert!(page.starts_with(id) && page.lines().next().unwrap().contains(name), "{page}");
+        let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+        assert_eq!(headings[..4], SECTIONS, "{id}");
+        for section in page.split("\n## ").skip(1).take(SECTIONS.len()) {
+            let (heading, body) = section.split_once('\n').unwrap();
+            assert!(body.trim().len() > 20, "{id}: {heading} says nothing");
+        }
+        let described: Value = serde_json::from_str(&dir.ok(&["explain", "--json", name])).unwrap();
+        assert_eq!(described, *rule);
+        assert!(page.ends_with(described["page"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_rule_that_is_not_there_is_suggested_or_refused() {
+    let dir = Dir::new();
+    let message = dir.fails(2, &["explain", "ELF-0O1"]);
+    assert!(message.contains("did you mean ELF-001 (relro)?"), "{message}");
+    let message = dir.fails(2, &["explain", "relo"]);
+    assert!(message.contains("did you mean ELF-001 (relro)?"), "{message}");
+    let message = dir.fails(2, &["explain", "something else entirely"]);
+    assert!(message.contains("`hardpan rules` lists them") && !message.contains("did you mean"), "{message}");
+    assert!(dir.fails(2, &["explain", ""]).contains("there is no rule"));
+}
+
+/// Every rule of the catalogue is in an audit's report, and no other: a rule that is listed is a rule that runs.
+#[test]
+fn an_audit_judges_every_rule() {
+    let dir = Dir::new();
+    dir.write("root/etc/passwd", "root:x:0:0::/:/bin/false\n");
+    dir.write(
+        "hardpan.toml",
+        "[[waiver]]\nrule = \"relro\"\nreason = \"r\"\nowner = \"o\"\nexpires = 9999-01-01\n",
+    );
+    let report = dir.report(&["audit", "root"]);
+    let ids = |rules: &[Value]| -> Vec<String> { rules.iter().map(|rule| rule["id"].to_string()).collect() };
+    assert_eq!(ids(report.rules()), ids(&rules()));
+}
+
+fn rules() -> Vec<Value> {
+    serde_json::from_str(&Dir::new().ok(&["rules", "--json"])).unwrap()
+}
+
+/// `FAMILY-NNN`.
+fn is_id(word: &str) -> bool {
+    word.split_once('-').is_some_and(|(family, number)| {
+        family.bytes().all(|byte| byte.is_ascii_uppercase())
+            && number.len() == 3
+            && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
