@@ -156,7 +156,7 @@ fn a_waiver_that_covers_nothing_is_a_finding_at_its_line() {
     let report = dir.report(&["audit", "root"]);
     let findings = report.rule("RUN-003")["findings"].as_array().unwrap();
     assert_eq!(findings.len(), 1);
-    assert_eq!(findings[0]["location"]["line"], 8);
+    assert_eq!(findings[0]["location"]["line"], 7);
     // It is of medium severity.
     assert!(report.disposed("gating").iter().all(|path| *path != "hardpan.toml"));
     assert!(dir.report(&["audit", "root", "--fail-on=medium"]).disposed("gating").contains("hardpan.toml"));

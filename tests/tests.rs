@@ -6,10 +6,12 @@ mod arrows;
 mod gate;
 //mod hostile;
 //mod html;
-//mod output;
+mod output;
 mod rules;
 mod trees;
 mod util;
 mod verity;
 
 // The same peers as the renderers' own tests have, and the same way to do without them.
+#[path = "../report/tests/render/peers.rs"]
+mod peers;

@@ -47,7 +47,10 @@ fn programs(name: &str) -> Vec<PathBuf> {
 
 /// A file that `xtask` has fetched below `target/peers`, or below `HARDPAN_PEERS`.
 pub(crate) fn fetched(file: &str) -> Option<PathBuf> {
-    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers");
+    // This file is also a module of the tests at the root of the workspace.
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = if package.join("xtask").is_dir() { package } else { package.parent().unwrap() };
+    let default = || root.join("target/peers");
     let folder = env::var_os("HARDPAN_PEERS").map_or_else(default, PathBuf::from);
     Some(folder.join(file)).filter(|path| path.is_file())
 }

@@ -1,0 +1,152 @@
+//! Every format of real runs, held against its schema.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{assert_harmless, hostile_tree};
+use crate::peers::{VALIDATOR, fetched, objections, python_with_jsonschema, require};
+use crate::util::report::Report;
+use crate::util::{Dir, HARDPAN};
+
+/// In the npm package `@microsoft/jest-sarif` 1.0.0-beta.0.
+const SARIF_SCHEMA: &str = "node_modules/@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json";
+
+/// The runs: all programs of this machine, a hostile tree, its archive, and one with damage of every kind.
+const RUNS: [&[&str]; 5] = [
+    &["checksec", "/usr/bin"],
+    &["audit", "root"],
+    &["audit", "root.tar"],
+    &["audit", "cut.tar"],
+    &["checksec", "damaged", "/usr/bin/env"],
+];
+
+fn runs() -> Dir {
+    let dir = hostile_tree();
+    dir.tool("tar", &["--format=pax", "-cf", "root.tar", "-C", "root", "."]);
+    let archive = fs::read(dir.path("root.tar")).unwrap();
+    dir.write("cut.tar", &archive[..archive.len() / 2]);
+    dir.write("damaged/cut\u{1b}[31m", &fs::read(HARDPAN).unwrap()[..5000]);
+    dir.write(
+        "hardpan.toml",
+        "[[waiver]]\nrule = \"relro\"\nreason = \"a \\u001b[31mreason\"\nowner = \"o\"\nexpires = 9999-12-31\n\
+        [[waiver]]\nrule = \"pie\"\npath = \"/nowhere/\\u001b*\"\nreason = \"r\"\nowner = \"o\"\nexpires = 2001-01-01\n",
+    );
+    dir
+}
+
+#[test]
+fn json_of_real_runs_satisfies_the_schema_that_the_command_prints() {
+    let name = "json_of_real_runs_satisfies_the_schema_that_the_command_prints";
+    let Some(python) = require(name, VALIDATOR, python_with_jsonschema()) else { return };
+    let dir = runs();
+    let schema = dir.write("schema.json", dir.ok(&["schema"]));
+    for run in RUNS {
+        let report = dir.run(&[run, &["--format=json"]].concat()).stdout;
+        assert!(report.len() > 10_000, "{run:?}: the report is too short to prove anything");
+        assert_eq!(objections(&python, &schema, &report), "", "{run:?}");
+        let mut damaged: Value = serde_json::from_slice(&report).unwrap();
+        damaged["gate"]["exit_code"] = 3.into();
+        assert_ne!(objections(&python, &schema, damaged.to_string().as_bytes()), "");
+    }
+}
+
+#[test]
+fn sarif_of_real_runs_satisfies_the_standards_schema() {
+    let name = "sarif_of_real_runs_satisfies_the_standards_schema";
+    let Some(python) = require(name, VALIDATOR, python_with_jsonschema()) else { return };
+    let Some(schema) = require(name, SARIF_SCHEMA, fetched(SARIF_SCHEMA)) else { return };
+    let dir = runs();
+    for run in RUNS {
+        let log = dir.run(&[run, &["--format=sarif"]].concat()).stdout;
+        assert_eq!(objections(&python, &schema, &log), "", "{run:?}");
+        let log: Value = serde_json::from_slice(&log).unwrap();
+        let json = dir.report(run);
+        let results = log["runs"][0]["results"].as_array().unwrap();
+        assert!(!results.is_empty(), "{run:?}: no results prove nothing");
+        // The form that code-scanning services take is limited in number; none of these runs comes near.
+        assert!(json.findings().count() == results.len() || results.len() >= 5000, "{run:?}");
+    }
+}
+
+#[test]
+fn hostile_names_reach_no_format_raw() {
+    let dir = runs();
+    for run in RUNS {
+        for format in ["text", "json", "sarif", "html"] {
+            let output = dir.run(&[run, &["--all", "--format", format]].concat());
+            assert_harmless(&format!("{run:?} as {format}"), &output.stdout);
+            assert_harmless(&format!("standard error of {run:?}"), &output.stderr);
+        }
+        // Colours are the only escape sequences, when they are asked for.
+        let output = dir.run(&[run, &["--all", "--color=always"]].concat());
+        assert_harmless(&format!("{run:?} in colour"), &without_colors(&output.stdout));
+    }
+    // An error about a file with such a name is shown on a terminal too.
+    let message = dir.fails(2, &["audit", "no\u{1b}[31m\u{7}where"]);
+    assert_harmless("the error", message.as_bytes());
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_for_any_number_of_threads() {
+    let dir = runs();
+    for run in RUNS {
+        for format in ["text", "json", "sarif", "html"] {
+            let with = |threads: &str| {
+                let mut command = dir.hardpan(&[run, &["--all", "--format", format]].concat());
+                command.env("RAYON_NUM_THREADS", threads).env("SOURCE_DATE_EPOCH", "1800000000");
+                command.output().unwrap()
+            };
+            let first = with("1");
+            for threads in ["2", "2", "1", "7"] {
+                assert!(with(threads) == first, "{run:?} as {format} differs with {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn all_formats_are_written_in_one_run() {
+    let dir = hostile_tree();
+    let outputs = ["r.html", "r.json", "r.sarif", "r.txt", "html=page", "json=data.txt"];
+    let options: Vec<&str> = outputs.iter().flat_map(|output| ["--output", output]).collect();
+    let printed = dir.run(&[&["audit", "root", "--format=none"], options.as_slice()].concat());
+    assert_eq!(printed.status.code(), Some(1));
+    assert!(printed.stdout.is_empty() && printed.stderr.is_empty());
+    assert_eq!(dir.names(), ["data.txt", "page", "r.html", "r.json", "r.sarif", "r.txt", "root"]);
+    // Each is what standard output would have been.
+    for (file, format) in
+        [("r.html", "html"), ("r.json", "json"), ("r.sarif", "sarif"), ("page", "html"), ("data.txt", "json")]
+    {
+        let stdout = dir.run(&["audit", "root", "--format", format]).stdout;
+        assert!(fs::read(dir.path(file)).unwrap() == stdout, "{file}");
+    }
+    let json = Report::parse(&fs::read(dir.path("r.json")).unwrap()).unwrap();
+    let text = fs::read_to_string(dir.path("r.txt")).unwrap();
+    for rule in json.rules().iter().filter(|rule| rule["outcome"] == "fail") {
+        assert!(text.contains(rule["id"].as_str().unwrap()), "{} is not in the text", rule["id"]);
+    }
+}
+
+#[test]
+fn the_published_schema_is_the_one_that_the_command_prints() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/report.schema.json");
+    assert!(Dir::new().ok(&["schema"]) == fs::read_to_string(kept).unwrap());
+}
+
+fn without_colors(bytes: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut rest = bytes;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let color = rest.strip_prefix(b"\x1b[").and_then(|tail| {
+            let length = tail.iter().position(|byte| !byte.is_ascii_digit() && *byte != b';')?;
+            tail[length..].strip_prefix(b"m")
+        });
+        if color.is_none() {
+            kept.push(byte);
+        }
+        rest = color.unwrap_or(tail);
+    }
+    kept
+}
