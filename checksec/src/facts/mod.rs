@@ -140,7 +140,7 @@ impl ElfFacts {
         let symbols = match (&dynamic, &strings) {
             (Ok(Some(dynamic)), Some(strings)) => {
                 let sections = sections.as_ref().ok();
-                symbols::of_dynamic(&reader, &header, &segments, (dynamic, strings), &slots, sections)
+                symbols::of_dynamic(&reader, &header, &segments, (dynamic, strings), sections)
             }
             (Err(error), _) => Err(error.clone()),
             _ => Ok(Symbols::default()),
@@ -220,10 +220,6 @@ impl ElfFacts {
 /// The kernel takes the first, at its file offset, and wants it to end with NUL.
 fn interpreter(reader: &Reader<'_>, segments: &Segments) -> Result<Option<Interpreter>, ElfError> {
     let Some((header, segment)) = segments.of(PT_INTERP).next() else { return Ok(None) };
-    if segment.file_size == 0 {
-        // What is left of it in a debug file.
-        return Ok(None);
-    }
     if !(2..=PATH_MAX).contains(&segment.file_size) {
         let reason = format!("{} bytes are no path", segment.file_size);
         return Err(ElfError::malformed("PT_INTERP", header, reason));
