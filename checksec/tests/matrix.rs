@@ -501,6 +501,23 @@ const SPECIALS: &[Special] = &[
         arguments: "--crate-type=cdylib",
         differs: &[("pie", "~DSO"), ("stack-protector", "~Rust"), ("fortify", "~Rust")],
     },
+    Special {
+        name: "bpf",
+        compiler: "clang",
+        source: "bpf.c",
+        arguments: "",
+        differs: &[
+            ("relro", "~n/a"),
+            ("bind-now", "~n/a"),
+            ("pie", "~n/a"),
+            ("nx-stack", "~n/a"),
+            ("stack-protector", "~n/a"),
+            ("fortify", "~n/a"),
+            ("rpath", "~n/a"),
+            ("textrel", "~n/a"),
+            ("wx-segments", "~n/a"),
+        ],
+    },
 ];
 
 const GOOD_PIE: [&str; 10] =
@@ -522,8 +539,11 @@ fn specials() -> Option<(Root, Scan)> {
     }
     std::os::unix::fs::symlink("open", root.path().join("link")).unwrap();
     for special in SPECIALS {
-        let mut arguments: Vec<String> =
-            if special.compiler == "rustc" { vec!["-O".into()] } else { BASE.arguments() };
+        let mut arguments: Vec<String> = match special.name {
+            "bpf" => ["--target=bpf", "-O2", "-c"].map(Into::into).into(),
+            _ if special.compiler == "rustc" => vec!["-O".into()],
+            _ => BASE.arguments(),
+        };
         arguments.extend(special.arguments.split_whitespace().map(Into::into));
         let source = root.path().join("src").join(special.source);
         compile(&root, special.compiler, special.name, &arguments, &source);
@@ -641,6 +661,12 @@ fn patched_files() {
     expect("DT_BIND_NOW alone", &old.0, &[]);
     expect("no flag", &with_flags(&now, Some(0), Some(DF_1_PIE)), &[(0, "-broken"), (1, "-lazy")]);
     expect("PIE by DT_DEBUG", &with_flags(&now, None, Some(DF_1_NOW)), &[]);
+
+    expect("DF_TEXTREL alone", &with_flags(&now, Some(DF_BIND_NOW | DF_TEXTREL), None), &[(7, "-yes")]);
+    let mut old = Patch(now.clone());
+    let entry = old.dynamic(DT_FLAGS);
+    old.put(entry, &DT_TEXTREL.to_le_bytes());
+    expect("DT_TEXTREL alone", &old.0, &[(7, "-yes")]);
 
     expect("last stack header is executable", &two_stacks(&now, 6, 7), &[(3, "-exec")]);
     expect("first stack header is executable", &two_stacks(&now, 7, 6), &[(3, "-ambiguous")]);
@@ -815,15 +841,18 @@ const SOURCES: &[(&str, &[u8])] = &[
     ("reads.c", b"#include <unistd.h>\nchar *at; int main(int c, char **v) { return read(c, v[0], 1); }\n"),
     ("data.c", b"const int table[4] = {1, 2, 3, 4};\n"),
     ("module.c", b"const char license[] __attribute__((section(\".modinfo\"))) = \"license=GPL\";\nvoid fill(char *); int init_module(void) { char b[64]; fill(b); return b[0]; }\n"),
+    ("bpf.c", b"int filter(void *packet) { return packet != 0; }\n"),
     ("no-note.s", b".text\n.globl f\nf: ret\n"),
     ("exec-note.s", b".text\n.globl f\nf: ret\n.section .note.GNU-stack,\"x\",@progbits\n"),
     ("go.c", b"__attribute__((section(\".go.buildinfo\"), aligned(16), used)) char info[32] = \"\\xff Go buildinf:\\x08\\x02\";\nvoid _start(void) { for (;;) {} }\n"),
     ("sample.rs", b"fn main() { println!(\"{:?}\", std::env::args().collect::<Vec<_>>()); }\n#[unsafe(no_mangle)] pub extern \"C\" fn answer() -> usize { std::env::args().count() }\n"),
 ];
 
+const DF_TEXTREL: u64 = 4;
 const DF_BIND_NOW: u64 = 8;
 const DF_1_NOW: u64 = 1;
 const DF_1_PIE: u64 = 0x0800_0000;
+const DT_TEXTREL: u64 = 22;
 const DT_BIND_NOW: u64 = 24;
 const DT_FLAGS: u64 = 30;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;

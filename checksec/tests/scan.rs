@@ -60,14 +60,15 @@ fn a_tree_full_of_traps() {
 struct Broken {
     inner: DirTree,
     refused: Mutex<Vec<NodeId>>,
-    shrinking: Mutex<Vec<NodeId>>,
+    /// Nodes and how many bytes of them are left.
+    shrinking: Mutex<Vec<(NodeId, u64)>>,
 }
 
-struct Shrinking<'t>(Box<dyn ReadAt + 't>);
+struct Shrinking<'t>(Box<dyn ReadAt + 't>, u64);
 
 impl ReadAt for Shrinking<'_> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let left = usize::try_from(100_u64.saturating_sub(offset)).unwrap().min(buffer.len());
+        let left = usize::try_from(self.1.saturating_sub(offset)).unwrap().min(buffer.len());
         self.0.read_at(&mut buffer[..left], offset)
     }
 
@@ -95,7 +96,10 @@ impl Tree for Broken {
             let named =
                 |name: &[u8]| entries.iter().find(|entry| *entry.name == *name).map(|entry| entry.node);
             self.refused.lock().unwrap().extend(named(b"refused"));
-            self.shrinking.lock().unwrap().extend(named(b"shrinking"));
+            let mut shrinking = self.shrinking.lock().unwrap();
+            shrinking.extend(named(b"shrinking").map(|node| (node, 100)));
+            // Its first page is whole, the dynamic segment behind it is not.
+            shrinking.extend(named(b"shrinking-later").map(|node| (node, 0x1010)));
         }
         Ok(listing)
     }
@@ -113,10 +117,10 @@ impl Tree for Broken {
             return Err(Error::Io { operation: "open", source: io::ErrorKind::PermissionDenied.into() });
         }
         let source = self.inner.open(file)?;
-        if self.shrinking.lock().unwrap().contains(&file) {
-            Ok(Box::new(Shrinking(source)))
-        } else {
-            Ok(source)
+        let shrinking = self.shrinking.lock().unwrap();
+        match shrinking.iter().find(|(node, _)| *node == file) {
+            Some((_, left)) => Ok(Box::new(Shrinking(source, *left))),
+            None => Ok(source),
         }
     }
 
@@ -128,26 +132,28 @@ impl Tree for Broken {
 #[test]
 fn files_that_cannot_be_read_are_unknown() {
     let root = Root::new();
-    for name in ["good", "refused", "shrinking"] {
+    for name in ["good", "refused", "shrinking", "shrinking-later"] {
         root.write(name, &tiny(SHAPES[0]));
     }
     let inner = DirTree::open(root.path()).unwrap();
     let tree = Broken { inner, refused: Mutex::default(), shrinking: Mutex::default() };
     let index = Index::build(&tree, &|_| true).unwrap().unwrap();
     let scan = scan(&index, &ScanOptions::default(), &|_| true).unwrap();
-    let [refused] = &scan.unreadable[..] else { panic!("{:?}", scan.unreadable) };
-    assert_eq!((&*refused.path, refused.cause), (&b"/refused"[..], Cause::Unreadable));
-    let shrinking = &scan.elves[1];
-    assert_eq!(shrinking.path, b"/shrinking");
-    assert_eq!(shrinking.facts.as_ref().unwrap_err().cause(), Cause::Changed);
+    let unreadable: Vec<_> = scan.unreadable.iter().map(|file| (&*file.path, file.cause)).collect();
+    assert_eq!(unreadable, [(&b"/refused"[..], Cause::Unreadable), (b"/shrinking", Cause::Changed)]);
+    let later = &scan.elves[1];
+    assert_eq!(later.path, b"/shrinking-later");
+    assert_eq!(later.facts.as_ref().unwrap().dynamic.as_ref().unwrap_err().cause(), Cause::Changed);
     let all = verdicts(&scan);
     let form = &all[9].1;
     let causes: Vec<_> = form.findings.iter().map(|finding| finding.cause).collect();
-    assert_eq!(causes, [Some(Cause::Unreadable), Some(Cause::Changed)]);
-    assert_eq!(form.summary, "1 of 3 pass; 2 unknown");
-    assert_eq!(all[0].1.summary, "1 of 3 pass; 2 unknown");
+    assert_eq!(causes, [Some(Cause::Unreadable), Some(Cause::Changed), Some(Cause::Changed)]);
+    assert_eq!(form.summary, "1 of 4 pass; 3 unknown");
+    assert_eq!(all[0].1.summary, "1 of 4 pass; 3 unknown");
+    // The two that nothing is known of are reported once, not by every rule.
+    assert_eq!(all[0].1.findings.len(), 1);
     assert_eq!(all[0].1.outcome(), Outcome::Unknown);
-    assert_eq!(form.evidence[0].seen, "2 ELF files judged, 3 files opened, 1 of them unreadable");
+    assert_eq!(form.evidence[0].seen, "2 ELF files judged, 4 files opened, 2 of them unreadable");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub enum Kind {
     KernelModule,
     /// Input of a linker.
     Object,
+    /// A program for the kernel's virtual machine, which checks it when it is loaded.
+    Bpf,
     /// An image of a process.
     Core,
     /// The debugging information of another file: headers without code.
@@ -47,6 +49,7 @@ impl Kind {
             Self::Undecided => "PIE or shared object",
             Self::KernelModule => "kernel module",
             Self::Object => "object file",
+            Self::Bpf => "BPF program",
             Self::Core => "core dump",
             Self::Debug => "debug file",
             Self::Other => "other",

@@ -18,7 +18,7 @@ mod symbols;
 use std::borrow::Cow;
 
 use hardpan_image::ReadAt;
-use object::elf::{DT_PLTGOT, ET_CORE, ET_REL, PT_INTERP};
+use object::elf::{DT_PLTGOT, EM_BPF, ET_CORE, ET_REL, PT_INTERP};
 
 pub use dynamic::{Dynamic, Names, Tagged};
 pub(crate) use header::EHDR32;
@@ -188,6 +188,7 @@ impl ElfFacts {
             kind: match header.file_type {
                 kind if kind == ET_CORE.0 => Kind::Core,
                 _ if header.is_loadable() => Kind::Debug,
+                _ if header.machine == EM_BPF.0 => Kind::Bpf,
                 _ if is_object && sections.has_modinfo => Kind::KernelModule,
                 _ if is_object && sections.code_is_elsewhere => Kind::Debug,
                 _ if is_object => Kind::Object,
