@@ -199,6 +199,18 @@ fn a_scan_can_be_stopped() {
     assert!(scan(&index, &ScanOptions::default(), &stop).is_none());
 }
 
+/// The index goes breadth first, which is not the order of paths.
+#[test]
+fn files_are_ordered_by_path() {
+    let root = Root::new();
+    for path in ["b", "a/z/z", "a/b", "a.b"] {
+        root.write(path, &tiny(SHAPES[0]));
+    }
+    let scan = root.scan();
+    let paths: Vec<_> = scan.elves.iter().map(|elf| elf.path.as_slice()).collect();
+    assert_eq!(paths, [&b"/a.b"[..], b"/a/b", b"/a/z/z", b"/b"]);
+}
+
 #[test]
 fn the_result_does_not_depend_on_threads() {
     let scans: Vec<Scan> = [1, 2, 5]

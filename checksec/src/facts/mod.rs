@@ -125,46 +125,53 @@ impl ElfFacts {
             return Self::of_unloadable(&reader, header, sections, anomalies);
         }
         let segments = segments::read(&reader, &header, &mut anomalies)?;
-        if kind::is_debug(&segments, sections.as_ref().ok()) {
+        if kind::is_debug(&header, &segments, sections.as_ref().ok(), reader.len()) {
             return Self::of_unloadable(&reader, header, sections, Vec::new());
         }
-        let interpreter = interpreter(&reader, &segments);
-        let (dynamic, strings) = match dynamic::read(&reader, &segments, &mut anomalies) {
+        Ok(Self::of_loadable(&reader, header, segments, sections, anomalies, (path, environment)))
+    }
+
+    /// Programs and shared objects, part by part: damage to one leaves the others.
+    fn of_loadable(
+        reader: &Reader<'_>,
+        header: Header,
+        segments: Segments,
+        sections: Result<Sections, ElfError>,
+        mut anomalies: Vec<Anomaly>,
+        (path, environment): (&[u8], &dyn Environment),
+    ) -> Self {
+        let interpreter = interpreter(reader, &segments);
+        let (dynamic, strings) = match dynamic::read(reader, &segments, &mut anomalies) {
             Ok(Some((dynamic, strings))) => (Ok(Some(dynamic)), Some(strings)),
             Ok(None) => (Ok(None), None),
             Err(error) => (Err(error), None),
         };
-        let kind = kind::of_loadable(&header, &interpreter, &dynamic);
-        let slots = slots(&reader, &header, &segments, &dynamic, &sections);
-        let needs_relro = needs_relro(&slots, &dynamic);
+        let slots = slots(reader, &header, &segments, &dynamic, &sections);
         let symbols = match (&dynamic, &strings) {
             (Ok(Some(dynamic)), Some(strings)) => {
                 let sections = sections.as_ref().ok();
-                symbols::of_dynamic(&reader, &header, &segments, (dynamic, strings), sections)
+                symbols::of_dynamic(reader, &header, &segments, (dynamic, strings), sections)
             }
             (Err(error), _) => Err(error.clone()),
             _ => Ok(Symbols::default()),
         };
-        let places = places(&dynamic, &interpreter, path, environment);
         let known = dynamic.as_ref().ok().and_then(Option::as_ref);
-        let origin =
-            language::detect(&reader, &segments, sections.as_ref().ok(), known, symbols.as_ref().ok());
-        Ok(Self {
-            header,
-            kind,
+        Self {
+            kind: kind::of_loadable(&header, &interpreter, &dynamic),
+            origin: language::detect(reader, &segments, sections.as_ref().ok(), known, symbols.as_ref().ok()),
+            places: places(&dynamic, &interpreter, path, environment),
+            needs_relro: needs_relro(&slots, &dynamic),
             has_code: segments.has_code(),
+            header,
             segments,
             interpreter,
             dynamic,
             slots,
-            needs_relro,
             symbols,
-            places,
             stack_note: None,
-            origin,
             sections: sections.map(drop),
             anomalies: anomalies.into(),
-        })
+        }
     }
 
     /// Object files, kernel modules, core dumps and debug files. Without sections nothing can be told of the former.
