@@ -612,8 +612,12 @@ fn a_language_is_told_of_stripped_files() {
     let mut go = BASE.arguments();
     go.extend(["-nostdlib".into(), "-static-pie".into()]);
     compile(&root, "gcc", "go", &go, &source("go.c"));
+    let mut object = BASE.arguments();
+    object.push("-c".into());
+    compile(&root, "gcc", "part.o", &object, &source("part.c"));
+    compile(&root, "rustc", "mixed", &["-O".into(), "-Clink-arg=part.o".into()], &source("mixed.rs"));
     let bin = root.path().join("bin");
-    for name in ["rust", "c"] {
+    for name in ["rust", "c", "mixed"] {
         run("objcopy", &["-R", ".comment", "-S", name, &format!("{name}-bare")], &bin);
     }
     let bare = Patch(std::fs::read(bin.join("go")).unwrap()).without_sections();
@@ -623,6 +627,9 @@ fn a_language_is_told_of_stripped_files() {
     assert_eq!(origin("rust-bare").evidence, "paths of Rust's standard library in .rodata");
     assert_eq!(origin("rust-bare").language, Language::Rust);
     assert_eq!(origin("c-bare").language, Language::CFamily);
+    assert_eq!(origin("mixed").language, Language::Rust);
+    assert_eq!(origin("mixed-bare").language, Language::Unknown);
+    assert_eq!(origin("mixed-bare").evidence, "Rust's standard library beside C's defences");
     assert_eq!(origin("go-bare").language, Language::Go);
 }
 
@@ -841,6 +848,11 @@ const SOURCES: &[(&str, &[u8])] = &[
     ("reads.c", b"#include <unistd.h>\nchar *at; int main(int c, char **v) { return read(c, v[0], 1); }\n"),
     ("data.c", b"const int table[4] = {1, 2, 3, 4};\n"),
     ("module.c", b"const char license[] __attribute__((section(\".modinfo\"))) = \"license=GPL\";\nvoid fill(char *); int init_module(void) { char b[64]; fill(b); return b[0]; }\n"),
+    ("part.c", b"void fill(char *);\nint c_part(void) { char b[64]; fill(b); return b[0]; }\n"),
+    (
+        "mixed.rs",
+        b"unsafe extern \"C\" { fn c_part() -> i32; }\n#[unsafe(no_mangle)] extern \"C\" fn fill(at: *mut u8) { unsafe { *at = 1 } }\nfn main() { println!(\"{}\", unsafe { c_part() }); }\n",
+    ),
     ("bpf.c", b"int filter(void *packet) { return packet != 0; }\n"),
     ("no-note.s", b".text\n.globl f\nf: ret\n"),
     ("exec-note.s", b".text\n.globl f\nf: ret\n.section .note.GNU-stack,\"x\",@progbits\n"),
