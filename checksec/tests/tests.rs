@@ -5,7 +5,11 @@
 mod adversarial;
 mod goblin;
 mod matrix;
+mod patched;
 mod readelf;
+mod registry;
+mod samples;
 mod scan;
+mod specials;
 mod support;
 mod tiny;
