@@ -48,6 +48,12 @@ fn patched_files() {
     old.put(entry, &DT_TEXTREL.to_le_bytes());
     expect("DT_TEXTREL alone", &old.0, &[(7, "-yes")]);
 
+    expect("PLT slots outside", &with_size(&now, PT_GNU_RELRO, 40, 1), &[(0, "-partial")]);
+    let no_plt = made(Flags { extra: &["-fno-plt"], ..BASE }).0;
+    expect("no PLT", &no_plt, &[]);
+    expect("GOT slots outside", &with_size(&no_plt, PT_GNU_RELRO, 40, 1), &[(0, "-partial")]);
+    expect("less memory than file", &with_size(&now, PT_LOAD, 40, 1), &[(9, "-malformed")]);
+
     expect("last stack header is executable", &two_stacks(&now, 6, 7), &[(3, "-exec")]);
     expect("first stack header is executable", &two_stacks(&now, 7, 6), &[(3, "-ambiguous")]);
     let mut none = Patch(now.clone());
@@ -93,6 +99,14 @@ fn with_flags(bytes: &[u8], flags: Option<u64>, flags_1: Option<u64>) -> Vec<u8>
     patch.0
 }
 
+/// Puts a 64-bit field of the first program header of a type.
+fn with_size(bytes: &[u8], kind: u32, field: usize, value: u64) -> Vec<u8> {
+    let mut patch = Patch(bytes.to_vec());
+    let header = patch.headers(kind)[0];
+    patch.put(header + field, &value.to_le_bytes());
+    patch.0
+}
+
 /// Makes the first note header a second stack header, which comes before the other.
 fn two_stacks(bytes: &[u8], first: u32, last: u32) -> Vec<u8> {
     let mut patch = Patch(bytes.to_vec());
@@ -112,5 +126,7 @@ const DT_TEXTREL: u64 = 22;
 const DT_BIND_NOW: u64 = 24;
 const DT_FLAGS: u64 = 30;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;
+const PT_LOAD: u32 = 1;
+const PT_GNU_RELRO: u32 = 0x6474_e552;
 const PT_NOTE: u32 = 4;
 const PT_GNU_STACK: u32 = 0x6474_e551;

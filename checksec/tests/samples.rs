@@ -48,6 +48,7 @@ pub(crate) const SOURCES: &[(&str, &[u8])] = &[
         "mixed.rs",
         b"unsafe extern \"C\" { fn c_part() -> i32; }\n#[unsafe(no_mangle)] extern \"C\" fn fill(at: *mut u8) { unsafe { *at = 1 } }\nfn main() { println!(\"{}\", unsafe { c_part() }); }\n",
     ),
+    ("libc.c", b"void __stack_chk_fail(void) { for (;;) {} }\n"),
     ("bpf.c", b"int filter(void *packet) { return packet != 0; }\n"),
     ("no-note.s", b".text\n.globl f\nf: ret\n"),
     ("exec-note.s", b".text\n.globl f\nf: ret\n.section .note.GNU-stack,\"x\",@progbits\n"),

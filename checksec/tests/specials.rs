@@ -187,5 +187,8 @@ rust | rustc | sample.rs |  | stack-protector ~Rust, fortify ~Rust
 rust-stripped | rustc | sample.rs | -C strip=symbols -C panic=abort | stack-protector ~Rust, fortify ~Rust
 rust-fixed | rustc | sample.rs | -C relocation-model=static -C relro-level=off | pie -no, relro -none, bind-now -lazy, stack-protector ~Rust, fortify ~Rust
 rust-cdylib | rustc | sample.rs | --crate-type=cdylib | pie ~DSO, stack-protector ~Rust, fortify ~Rust
+# Only a C library may define the guard itself.
+libc | gcc | libc.c | -shared -nostdlib -Wl,-soname,libc.so.9 | pie ~DSO, fortify ~no glibc
+not-libc | gcc | libc.c | -shared -nostdlib -Wl,-soname,libd.so.9 | pie ~DSO, stack-protector ?no sign, fortify ~no glibc
 bpf | clang | bpf.c |  | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, stack-protector ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a
 ";
