@@ -1,8 +1,9 @@
 //! Reading every ELF file of an index.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hardpan_image::{Entry, EntryId, Error, Fault, FileKind, Index, ReadAt};
+use hardpan_image::{Entry, EntryId, Error, Fault, FileKind, Index, read_exact_at};
 use hardpan_report::{Cause, Judgement};
 use rayon::prelude::*;
 
@@ -122,12 +123,13 @@ fn visit(
         Err(error) => return unreadable(cause(&error), error.to_string()),
     };
     let mut head = [0; HEAD];
-    let head = match read_head(&*source, &mut head) {
-        Ok(length) => &head[..length],
+    let head = &mut head[..usize::try_from(source.len()).unwrap_or(HEAD).min(HEAD)];
+    match read_exact_at(&*source, head, 0) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return unreadable(Cause::Changed, "the file was cut while it was read".into());
+        }
         Err(error) => return unreadable(Cause::Unreadable, format!("read: {error}")),
-    };
-    if (head.len() as u64) < least.min(source.len()) || source.len() < entry.metadata.size {
-        return unreadable(Cause::Changed, "the file was cut while it was read".into());
     }
     if !head.starts_with(MAGIC) || source.len() < EHDR32 {
         if let Some(sniff) = options.sniff {
@@ -143,16 +145,6 @@ fn visit(
 
 fn judge(facts: &ElfFacts) -> Vec<Judgement> {
     RULES.iter().map(|rule| rule.judge(facts)).collect()
-}
-
-/// One read is enough for a local file: a short one means that the file ends, and that is told by its length.
-fn read_head(source: &dyn ReadAt, head: &mut [u8]) -> std::io::Result<usize> {
-    loop {
-        match source.read_at(head, 0) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
 }
 
 fn cause(error: &Error) -> Cause {
