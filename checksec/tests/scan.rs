@@ -36,24 +36,25 @@ fn a_tree_full_of_traps() {
 
     let scan = root.scan();
     let paths: Vec<_> = scan.elves.iter().map(|elf| elf.path.as_slice()).collect();
-    assert_eq!(paths, [&b"/bin/damaged"[..], b"/bin/good", b"/bin/\xff\x1b[31m\n"]);
-    assert_eq!(scan.files_opened, 4);
+    assert_eq!(paths, [&b"/bin/damaged"[..], b"/bin/good", b"/bin/short", b"/bin/\xff\x1b[31m\n"]);
+    assert_eq!(scan.files_opened, 5);
     assert!(scan.unreadable.is_empty());
     let all = verdicts(&scan);
     for (meta, verdict) in &all[..9] {
         let (tally, unit) = verdict.tally.unwrap();
-        assert_eq!((tally.pass, tally.unknown, unit), (2, 1, "executables"), "{}", meta.id);
+        assert_eq!((tally.pass, tally.unknown, unit), (2, 2, "executables"), "{}", meta.id);
         assert_eq!(verdict.outcome(), Outcome::Unknown, "{}", meta.id);
         assert!(verdict.findings.is_empty(), "{}: {:?}", meta.id, verdict.findings);
     }
-    let [finding] = &all[9].1.findings[..] else { panic!("{:?}", all[9].1.findings) };
+    let [finding, short] = &all[9].1.findings[..] else { panic!("{:?}", all[9].1.findings) };
     assert_eq!((finding.outcome, finding.cause), (Outcome::Unknown, Some(Cause::Malformed)));
     assert_eq!(finding.fingerprint(&all[9].0.id), "ELF-010:/bin/damaged:well-formed");
     assert_eq!(finding.location.as_ref().unwrap().offset, Some(64));
+    assert_eq!((short.outcome, short.cause), (Outcome::Unknown, Some(Cause::Malformed)));
     let table = matrix(&scan);
-    assert_eq!((table.columns.len(), table.rows.len()), (10, 3));
+    assert_eq!((table.columns.len(), table.rows.len()), (10, 4));
     assert_eq!((table.rows[0].kind, &*table.rows[0].cells[3].label), ("damaged", "damaged"));
-    assert_eq!(table.rows[2].path.to_string(), "/bin/\\xff\\x1b[31m\\x0a");
+    assert_eq!(table.rows[3].path.to_string(), "/bin/\\xff\\x1b[31m\\x0a");
 }
 
 /// A tree in which some files cannot be opened, or end before they should.
@@ -171,11 +172,11 @@ fn other_files_are_shown_to_whoever_asks() {
     let sniff = |entry: hardpan_image::Entry<'_>, head: &[u8]| {
         seen.lock().unwrap().push((entry.name.to_vec(), head.len()));
     };
-    let found = scan(&index, &ScanOptions { sniff: Some(&sniff) }, &|_| true).unwrap();
-    assert_eq!((found.elves.len(), found.files_opened), (1, 5));
+    let found = scan(&index, &ScanOptions { sniff: Some(&sniff), on_host: false }, &|_| true).unwrap();
+    assert_eq!((found.elves.len(), found.files_opened), (2, 5));
     let mut seen = seen.into_inner().unwrap();
     seen.sort();
-    let wanted = [("fragment", 4), ("large", 4096), ("script", 10), ("two", 2)];
+    let wanted = [("large", 4096), ("script", 10), ("two", 2)];
     assert_eq!(seen, wanted.map(|(name, length)| (name.as_bytes().to_vec(), length)));
 }
 
@@ -230,4 +231,29 @@ fn the_result_does_not_depend_on_threads() {
     }
     assert!(scans[0].elves.len() > 100);
     assert!(scans[0].elves.is_sorted_by(|a, b| a.path < b.path));
+}
+
+#[test]
+fn a_directory_that_was_not_read_keeps_every_rule_from_passing() {
+    let program = std::fs::read("/bin/true").unwrap();
+    let tree = hardpan_image::MemoryTree::new().file("/bin/true", 0o755, program);
+    let outcomes = |tree: &hardpan_image::MemoryTree| {
+        let index = Index::build(tree, &|_| true).unwrap().unwrap();
+        let found = scan(&index, &ScanOptions::default(), &|_| true).unwrap();
+        verdicts(&found).into_iter().map(|(_, verdict)| verdict.outcome()).collect::<Vec<_>>()
+    };
+    assert!(outcomes(&tree).contains(&Outcome::Pass));
+    let tree = tree.directory("/lib", 0o755).unreadable("/lib");
+    assert!(!outcomes(&tree).contains(&Outcome::Pass));
+}
+
+#[test]
+fn a_file_for_no_machine_is_data_in_the_shape_of_elf() {
+    let mut program = std::fs::read("/bin/true").unwrap();
+    program[18..20].fill(0);
+    let tree = hardpan_image::MemoryTree::new().file("/module.go", 0o644, program);
+    let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+    let found = scan(&index, &ScanOptions::default(), &|_| true).unwrap();
+    assert_eq!(found.elves[0].facts.as_ref().unwrap().kind.as_str(), "other");
+    assert!(found.elves[0].judgements.iter().all(|judgement| judgement.outcome != Outcome::Fail));
 }

@@ -18,10 +18,9 @@ mod symbols;
 use std::borrow::Cow;
 
 use hardpan_image::ReadAt;
-use object::elf::{DT_PLTGOT, EM_BPF, ET_CORE, ET_REL, PT_INTERP};
+use object::elf::{DT_PLTGOT, EM_BPF, EM_NONE, ET_CORE, ET_REL, PT_INTERP};
 
 pub use dynamic::{Dynamic, Names, Tagged};
-pub(crate) use header::EHDR32;
 pub use header::Header;
 pub use kind::Kind;
 pub use language::Origin;
@@ -121,7 +120,8 @@ impl ElfFacts {
         let mut anomalies = Vec::new();
         let (header, reader) = header::read(source, head, &mut anomalies)?;
         let sections = sections::read(&reader, &header);
-        if !header.is_loadable() {
+        // No Linux runs a file for no machine. Guile's compiled modules, named .go, are such: data in the shape of ELF.
+        if !header.is_loadable() || header.machine == EM_NONE.0 {
             return Self::of_unloadable(&reader, header, sections, anomalies);
         }
         let segments = segments::read(&reader, &header, &mut anomalies)?;
@@ -194,6 +194,7 @@ impl ElfFacts {
             header,
             kind: match header.file_type {
                 kind if kind == ET_CORE.0 => Kind::Core,
+                _ if header.machine == EM_NONE.0 => Kind::Other,
                 _ if header.is_loadable() => Kind::Debug,
                 _ if header.machine == EM_BPF.0 => Kind::Bpf,
                 _ if is_object && sections.has_modinfo => Kind::KernelModule,
