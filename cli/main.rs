@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::{Args, Command};
-use crate::context::Interrupted;
 pub(crate) use crate::context::Context;
+use crate::context::Interrupted;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {

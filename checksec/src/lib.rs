@@ -12,7 +12,7 @@ pub mod rules;
 mod scan;
 mod verdict;
 
-pub use environment::IndexEnvironment;
+pub use environment::{HostEnvironment, IndexEnvironment};
 pub use error::ElfError;
 pub use facts::{ElfFacts, Kind};
 pub use matrix::{languages, matrix};

@@ -50,11 +50,8 @@ impl<'a> Reader<'a> {
         offset: u64,
         length: u64,
     ) -> Result<Fields<'a>, ElfError> {
-        let end = offset.checked_add(length).filter(|end| *end <= self.len());
-        let (Some(end), Ok(size)) = (end, usize::try_from(length)) else {
-            let reason = format!("{length} bytes from here end past the file's {} bytes", self.len());
-            return Err(ElfError::malformed(structure, offset, reason));
-        };
+        let end = self.end(structure, offset, length)?;
+        let size = usize::try_from(length).map_err(|_| self.past_end(structure, offset, length))?;
         let bytes = if end <= self.head.len() as u64 {
             let start = usize::try_from(offset).unwrap_or(usize::MAX);
             Cow::Borrowed(self.head.get(start..start + size).unwrap_or_default())
@@ -65,6 +62,18 @@ impl<'a> Reader<'a> {
             Cow::Owned(buffer)
         };
         Ok(Fields { bytes, offset, class: self.class, order: self.order })
+    }
+
+    /// Where `length` bytes at `offset` end: an error if that is past the end of the file. To be asked before a limit of
+    /// ours is applied, so that a size that cannot be true is called damage.
+    pub(crate) fn end(&self, structure: &'static str, offset: u64, length: u64) -> Result<u64, ElfError> {
+        let end = offset.checked_add(length).filter(|end| *end <= self.len());
+        end.ok_or_else(|| self.past_end(structure, offset, length))
+    }
+
+    fn past_end(&self, structure: &'static str, offset: u64, length: u64) -> ElfError {
+        let reason = format!("{length} bytes from here end past the file's {} bytes", self.len());
+        ElfError::malformed(structure, offset, reason)
     }
 
     /// `count` records of `size` bytes from `offset`, a chunk at a time, so that a huge table costs time in proportion

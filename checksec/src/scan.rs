@@ -1,14 +1,15 @@
 //! Reading every ELF file of an index.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hardpan_image::{Entry, EntryId, Error, Fault, FileKind, Index, ReadAt};
+use hardpan_image::{Entry, EntryId, Error, Fault, FileKind, Index, read_exact_at};
 use hardpan_report::{Cause, Judgement};
 use rayon::prelude::*;
 
-use crate::facts::EHDR32;
+use crate::facts::Environment;
 use crate::rules::RULES;
-use crate::{ElfError, ElfFacts, IndexEnvironment};
+use crate::{ElfError, ElfFacts, HostEnvironment, IndexEnvironment};
 
 /// Looks at the first bytes, at most 4 KiB, of a file that is no ELF file. Called from many threads at once.
 pub type Sniff<'s> = &'s (dyn Fn(Entry<'_>, &[u8]) + Sync);
@@ -16,9 +17,12 @@ pub type Sniff<'s> = &'s (dyn Fn(Entry<'_>, &[u8]) + Sync);
 /// How to scan.
 #[derive(Clone, Copy, Default)]
 pub struct ScanOptions<'s> {
-    /// Is shown the files that are no ELF files. Files of 2 to 51 bytes, which are too short to be any, are opened for
-    /// it alone.
+    /// Is shown the files that are no ELF files. Files of 2 or 3 bytes, which are too short to be any, are opened for it
+    /// alone.
     pub sniff: Option<Sniff<'s>>,
+    /// Whether the files are the running host's own and the index holds only some of them, so that the directories
+    /// they name are looked up on the host.
+    pub on_host: bool,
 }
 
 /// What a scan found.
@@ -30,6 +34,8 @@ pub struct Scan {
     pub unreadable: Vec<Unreadable>,
     /// How many files were opened.
     pub files_opened: u64,
+    /// How many places of the index may hide files that were therefore not looked at.
+    pub hidden_places: u64,
 }
 
 /// One ELF file.
@@ -68,7 +74,8 @@ pub fn scan(
     progress: &(dyn Fn(u64) -> bool + Sync),
 ) -> Option<Scan> {
     let stopped = AtomicBool::new(false);
-    let environment = IndexEnvironment(index);
+    let in_index = IndexEnvironment(index);
+    let environment: &(dyn Environment + Sync) = if options.on_host { &HostEnvironment } else { &in_index };
     let visits: Vec<Visit> = index
         .par_entries()
         .filter_map(|entry| {
@@ -76,10 +83,11 @@ pub fn scan(
                 stopped.store(true, Ordering::Relaxed);
                 return None;
             }
-            visit(index, entry, options, &environment)
+            visit(index, entry, options, environment)
         })
         .collect();
-    (!stopped.into_inner()).then(|| gather(visits))
+    let hidden_places = index.blind_spots(b"/").count() as u64;
+    (!stopped.into_inner()).then(|| gather(visits, hidden_places))
 }
 
 enum Visit {
@@ -88,8 +96,8 @@ enum Visit {
     Unreadable(Unreadable),
 }
 
-fn gather(visits: Vec<Visit>) -> Scan {
-    let mut scan = Scan { elves: Vec::new(), unreadable: Vec::new(), files_opened: 0 };
+fn gather(visits: Vec<Visit>, hidden_places: u64) -> Scan {
+    let mut scan = Scan { elves: Vec::new(), unreadable: Vec::new(), files_opened: 0, hidden_places };
     for visit in visits {
         scan.files_opened += 1;
         match visit {
@@ -107,9 +115,9 @@ fn visit(
     index: &Index<'_>,
     entry: Entry<'_>,
     options: &ScanOptions<'_>,
-    environment: &IndexEnvironment<'_, '_>,
+    environment: &dyn Environment,
 ) -> Option<Visit> {
-    let least = if options.sniff.is_some() { SHORTEST_SCRIPT } else { EHDR32 };
+    let least = if options.sniff.is_some() { SHORTEST_SCRIPT } else { MAGIC.len() as u64 };
     if entry.metadata.kind != FileKind::File || entry.metadata.size < least {
         return None;
     }
@@ -122,14 +130,16 @@ fn visit(
         Err(error) => return unreadable(cause(&error), error.to_string()),
     };
     let mut head = [0; HEAD];
-    let head = match read_head(&*source, &mut head) {
-        Ok(length) => &head[..length],
+    let head = &mut head[..usize::try_from(source.len()).unwrap_or(HEAD).min(HEAD)];
+    match read_exact_at(&*source, head, 0) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            return unreadable(Cause::Changed, "the file was cut while it was read".into());
+        }
         Err(error) => return unreadable(Cause::Unreadable, format!("read: {error}")),
-    };
-    if (head.len() as u64) < least.min(source.len()) || source.len() < entry.metadata.size {
-        return unreadable(Cause::Changed, "the file was cut while it was read".into());
     }
-    if !head.starts_with(MAGIC) || source.len() < EHDR32 {
+    // A file of the magic number and little else runs nowhere, yet claims to be a program: it is judged as damaged.
+    if !head.starts_with(MAGIC) {
         if let Some(sniff) = options.sniff {
             sniff(entry, head);
         }
@@ -143,16 +153,6 @@ fn visit(
 
 fn judge(facts: &ElfFacts) -> Vec<Judgement> {
     RULES.iter().map(|rule| rule.judge(facts)).collect()
-}
-
-/// One read is enough for a local file: a short one means that the file ends, and that is told by its length.
-fn read_head(source: &dyn ReadAt, head: &mut [u8]) -> std::io::Result<usize> {
-    loop {
-        match source.read_at(head, 0) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
 }
 
 fn cause(error: &Error) -> Cause {

@@ -39,6 +39,9 @@ fn verdict(scan: &Scan, rule: usize, meta: &'static RuleMeta) -> Verdict {
             findings.push(unknown(file.cause, Location::file(file.path.as_slice()), meta, &file.reason));
         }
     }
+    // Executables may be there too, and a rule that did not see them cannot pass. The places are findings of their own,
+    // of the rule that everything be read.
+    tally.unknown += scan.hidden_places;
     findings.sort_by(|a, b| a.location.cmp(&b.location));
     Verdict::over("executables", tally, summary(tally), findings, vec![coverage(scan)])
 }

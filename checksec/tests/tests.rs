@@ -1,5 +1,15 @@
 //! The tests of the crate, in one binary so that they share their helpers.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
+
+mod adversarial;
+mod goblin;
 mod matrix;
+mod patched;
 mod readelf;
+mod registry;
+mod samples;
+mod scan;
+mod specials;
 mod support;
+mod tiny;

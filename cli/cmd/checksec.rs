@@ -70,7 +70,8 @@ fn read<'t>(tree: &'t dyn Tree, paths: &[Vec<u8>], context: &Context) -> anyhow:
         bar.inc(count);
         context.goes_on()
     };
-    let scan = scan(&index, &ScanOptions::default(), &go_on).ok_or(Interrupted)?;
+    let options = ScanOptions { on_host: !paths.is_empty(), ..ScanOptions::default() };
+    let scan = scan(&index, &options, &go_on).ok_or(Interrupted)?;
     bar.finish_and_clear();
     Ok((index, scan))
 }

@@ -125,8 +125,10 @@ impl Sink<'_> {
             _ => meta.severity,
         };
         let outcome = verdict.outcome();
+        let has_tally = verdict.tally.is_some();
         let mut findings = verdict.findings;
         findings.sort_by(|a, b| (&a.location, &a.key, &a.message).cmp(&(&b.location, &b.key, &b.message)));
+        let headline = if has_tally { None } else { headline(&findings, outcome) };
         let findings = findings
             .into_iter()
             .map(|finding| {
@@ -145,7 +147,7 @@ impl Sink<'_> {
             pillar: meta.pillar,
             severity,
             outcome,
-            summary: verdict.summary,
+            summary: headline.unwrap_or(verdict.summary),
             rationale: meta.rationale().to_owned(),
             remedy: meta.remedy().to_owned(),
             evidence: verdict.evidence,
@@ -218,24 +220,28 @@ impl Sink<'_> {
         });
         let expired = Verdict::of("no waiver has expired", expired.collect(), proof());
         let unused = Verdict::of("every waiver covers a finding", unused.collect(), proof());
-        vec![
-            (&WAIVER_EXPIRED, summarised(expired, "waivers have expired")),
-            (&WAIVER_UNUSED, summarised(unused, "waivers cover nothing")),
-        ]
+        vec![(&WAIVER_EXPIRED, expired), (&WAIVER_UNUSED, unused)]
     }
+}
+
+/// What a rule has to say in one line: the first of the findings that decide it, and how many more there are. What it
+/// counted says nothing to a reader who wants to know what is wrong.
+fn headline(findings: &[Finding], outcome: Outcome) -> Option<String> {
+    let mut deciding = findings.iter().filter(|finding| finding.outcome == outcome);
+    let first = deciding.next()?;
+    let more = deciding.count();
+    if more == 0 {
+        return Some(first.message.clone());
+    }
+    let path = first.location.as_ref().map(|location| location.path.to_string());
+    let place = path.filter(|path| !first.message.contains(path.as_str())).map(|path| format!("{path}: "));
+    Some(format!("{}{}; and {more} more", place.unwrap_or_default(), first.message))
 }
 
 fn waiver_finding(waiver: &Waiver, message: String, evidence: Evidence) -> Finding {
     let path = waiver.path.as_ref().map_or("", |glob| glob.glob().glob());
     let key = format!("{}:{}", waiver.rule, escape_str(path));
     Finding::fail(Some(waiver.at.clone()), key, message).with(evidence.at(waiver.at.clone()))
-}
-
-fn summarised(mut verdict: Verdict, what: &str) -> Verdict {
-    if verdict.outcome() != Outcome::Pass {
-        verdict.summary = format!("{} {what}", verdict.findings.len());
-    }
-    verdict
 }
 
 fn everything_read(coverage: &Coverage) -> Verdict {
@@ -257,12 +263,7 @@ fn everything_read(coverage: &Coverage) -> Verdict {
         ),
         "",
     );
-    let summary = match findings.len() {
-        0 => "everything was read".to_owned(),
-        1 => "1 place could not be read".to_owned(),
-        count => format!("{count} places could not be read"),
-    };
-    Verdict::of(summary, findings, vec![proof])
+    Verdict::of("everything was read", findings, vec![proof])
 }
 
 fn gate(rules: &[RuleResult], policy: &Policy) -> Gate {
@@ -296,12 +297,11 @@ fn sentence(gate: &Gate) -> String {
     };
     let mut parts = Vec::new();
     if gate.incomplete > 0 {
-        parts.push(format!("incomplete: {} could not be judged", things(gate.incomplete, "thing")));
+        parts.push(format!("{} could not be judged", things(gate.incomplete, "thing")));
     }
     match gate.gating {
-        0 if gate.incomplete > 0 => {}
-        0 => parts.push(format!("passed: no new finding {threshold}")),
-        count => parts.push(format!("failed: {} {threshold}", things(count, "finding"))),
+        0 => parts.push(format!("no {}finding {threshold}", if gate.known > 0 { "new " } else { "" })),
+        count => parts.push(format!("{} {threshold}", things(count, "finding"))),
     }
     if gate.waived > 0 {
         parts.push(format!("{} waived", gate.waived));

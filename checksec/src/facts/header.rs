@@ -124,7 +124,7 @@ fn choose(source: &dyn ReadAt, head: &[u8], ident: &Fields<'_>) -> Result<(Class
 }
 
 /// Whether Linux on that machine would take it in this reading: what it looks at is the machine and the size of a
-/// program header.
+/// program header. Linkers, which take the other types, look at the size of a section header.
 fn is_plausible(header: &Header) -> bool {
     let machine = MACHINES.iter().find(|(machine, ..)| *machine == header.machine);
     let class_fits = machine.is_some_and(|(.., class)| match class {
@@ -132,9 +132,13 @@ fn is_plausible(header: &Header) -> bool {
         Width::Only64 => header.class == Class::Elf64,
         Width::Both => true,
     });
-    let program_header_fits = header.program_header_count == 0
-        || u64::from(header.program_header_size) == if header.class == Class::Elf32 { 32 } else { 56 };
-    class_fits && program_header_fits
+    let (program, section) = if header.class == Class::Elf32 { (32, 40) } else { (56, 64) };
+    let table_fits = if header.is_loadable() {
+        header.program_header_count > 0 && header.program_header_size == program
+    } else {
+        header.section_count == 0 || header.section_header_size == section
+    };
+    class_fits && table_fits
 }
 
 fn declared_class(ident: &Fields<'_>) -> Option<Class> {

@@ -26,6 +26,8 @@ pub enum Kind {
     KernelModule,
     /// Input of a linker.
     Object,
+    /// A program for the kernel's virtual machine, which checks it when it is loaded.
+    Bpf,
     /// An image of a process.
     Core,
     /// The debugging information of another file: headers without code.
@@ -47,6 +49,7 @@ impl Kind {
             Self::Undecided => "PIE or shared object",
             Self::KernelModule => "kernel module",
             Self::Object => "object file",
+            Self::Bpf => "BPF program",
             Self::Core => "core dump",
             Self::Debug => "debug file",
             Self::Other => "other",
@@ -106,10 +109,16 @@ pub(crate) fn of_loadable(
 /// Section headers alone must not decide it, since Linux ignores them: a program could hide from every rule behind
 /// them. elfutils keeps the segments' sizes when it splits a file, so its debug files are not recognised and judged
 /// as the damaged programs that they are; that is the safe side.
-pub(crate) fn is_debug(segments: &Segments, sections: Option<&Sections>) -> bool {
-    let mut mapped = segments.of(PT_LOAD).map(|(_, segment)| segment).peekable();
+pub(crate) fn is_debug(
+    header: &Header,
+    segments: &Segments,
+    sections: Option<&Sections>,
+    file_length: u64,
+) -> bool {
     let is_split = sections.is_some_and(|sections| sections.code_is_elsewhere);
     let lacks_dynamic = segments.last(PT_DYNAMIC).is_some_and(|(_, segment)| segment.file_size == 0);
-    let lacks_code = mapped.peek().is_some() && !segments.has_code();
-    lacks_code && (is_split || lacks_dynamic)
+    let is_mapped = segments.of(PT_LOAD).next().is_some();
+    // Where stacks are executable, on i386 everything that is readable is: code needs no flag to run there.
+    let starts = header.entry != 0 && segments.file_range(header.entry, file_length).is_some();
+    is_mapped && !segments.has_code() && !starts && (is_split || lacks_dynamic)
 }

@@ -35,20 +35,27 @@ pub(crate) fn detect(
     let needs = |library: &[u8]| names.is_some_and(|names| names.needs(library));
     let needs_cpp = needs(b"libstdc++.so") || needs(b"libc++.so");
     let unwinds = symbols.is_some_and(|symbols| symbols.unwinds) && !needs_cpp;
+    let has_c_defences =
+        symbols.is_some_and(|symbols| symbols.guard.is_some() || !symbols.checked.is_empty());
     let (language, evidence) = if is_go(reader, segments, sections) {
         (Language::Go, "Go build information")
     } else if comment.rustc {
         (Language::Rust, "rustc's name in .comment")
     } else if unwinds && has_rust_paths(reader, sections) {
         // Compilers before 1.76 left no name; C programs that unwind are few, so few files are read for this.
-        (Language::Rust, "paths of Rust's standard library in .rodata")
+        if has_c_defences {
+            // A browser of C++ with a library of Rust in it looks like this, and must not count as memory-safe.
+            (Language::Unknown, "Rust's standard library beside C's defences")
+        } else {
+            (Language::Rust, "paths of Rust's standard library in .rodata")
+        }
     } else if needs_cpp {
         (Language::CFamily, "needs a C++ standard library")
     } else if comment.gcc {
         (Language::CFamily, "GCC's name in .comment")
     } else if comment.clang {
         (Language::CFamily, "clang's name in .comment")
-    } else if symbols.is_some_and(|symbols| symbols.guard.is_some() || !symbols.checked.is_empty()) {
+    } else if has_c_defences {
         // Distributions strip .comment. Of the languages told apart here only C and C++ have these defences.
         (Language::CFamily, "refers to the stack protector or to checked C functions")
     } else {

@@ -18,10 +18,9 @@ mod symbols;
 use std::borrow::Cow;
 
 use hardpan_image::ReadAt;
-use object::elf::{DT_PLTGOT, ET_CORE, ET_REL, PT_INTERP};
+use object::elf::{DT_PLTGOT, EM_BPF, EM_NONE, ET_CORE, ET_REL, PT_INTERP};
 
 pub use dynamic::{Dynamic, Names, Tagged};
-pub(crate) use header::EHDR32;
 pub use header::Header;
 pub use kind::Kind;
 pub use language::Origin;
@@ -121,50 +120,58 @@ impl ElfFacts {
         let mut anomalies = Vec::new();
         let (header, reader) = header::read(source, head, &mut anomalies)?;
         let sections = sections::read(&reader, &header);
-        if !header.is_loadable() {
+        // No Linux runs a file for no machine. Guile's compiled modules, named .go, are such: data in the shape of ELF.
+        if !header.is_loadable() || header.machine == EM_NONE.0 {
             return Self::of_unloadable(&reader, header, sections, anomalies);
         }
         let segments = segments::read(&reader, &header, &mut anomalies)?;
-        if kind::is_debug(&segments, sections.as_ref().ok()) {
+        if kind::is_debug(&header, &segments, sections.as_ref().ok(), reader.len()) {
             return Self::of_unloadable(&reader, header, sections, Vec::new());
         }
-        let interpreter = interpreter(&reader, &segments);
-        let (dynamic, strings) = match dynamic::read(&reader, &segments, &mut anomalies) {
+        Ok(Self::of_loadable(&reader, header, segments, sections, anomalies, (path, environment)))
+    }
+
+    /// Programs and shared objects, part by part: damage to one leaves the others.
+    fn of_loadable(
+        reader: &Reader<'_>,
+        header: Header,
+        segments: Segments,
+        sections: Result<Sections, ElfError>,
+        mut anomalies: Vec<Anomaly>,
+        (path, environment): (&[u8], &dyn Environment),
+    ) -> Self {
+        let interpreter = interpreter(reader, &segments);
+        let (dynamic, strings) = match dynamic::read(reader, &segments, &mut anomalies) {
             Ok(Some((dynamic, strings))) => (Ok(Some(dynamic)), Some(strings)),
             Ok(None) => (Ok(None), None),
             Err(error) => (Err(error), None),
         };
-        let kind = kind::of_loadable(&header, &interpreter, &dynamic);
-        let slots = slots(&reader, &header, &segments, &dynamic, &sections);
-        let needs_relro = needs_relro(&slots, &dynamic);
+        let slots = slots(reader, &header, &segments, &dynamic, &sections);
         let symbols = match (&dynamic, &strings) {
             (Ok(Some(dynamic)), Some(strings)) => {
                 let sections = sections.as_ref().ok();
-                symbols::of_dynamic(&reader, &header, &segments, (dynamic, strings), &slots, sections)
+                symbols::of_dynamic(reader, &header, &segments, (dynamic, strings), sections)
             }
             (Err(error), _) => Err(error.clone()),
             _ => Ok(Symbols::default()),
         };
-        let places = places(&dynamic, &interpreter, path, environment);
         let known = dynamic.as_ref().ok().and_then(Option::as_ref);
-        let origin =
-            language::detect(&reader, &segments, sections.as_ref().ok(), known, symbols.as_ref().ok());
-        Ok(Self {
-            header,
-            kind,
+        Self {
+            kind: kind::of_loadable(&header, &interpreter, &dynamic),
+            origin: language::detect(reader, &segments, sections.as_ref().ok(), known, symbols.as_ref().ok()),
+            places: places(&dynamic, &interpreter, path, environment),
+            needs_relro: needs_relro(&slots, &dynamic),
             has_code: segments.has_code(),
+            header,
             segments,
             interpreter,
             dynamic,
             slots,
-            needs_relro,
             symbols,
-            places,
             stack_note: None,
-            origin,
             sections: sections.map(drop),
             anomalies: anomalies.into(),
-        })
+        }
     }
 
     /// Object files, kernel modules, core dumps and debug files. Without sections nothing can be told of the former.
@@ -187,7 +194,9 @@ impl ElfFacts {
             header,
             kind: match header.file_type {
                 kind if kind == ET_CORE.0 => Kind::Core,
+                _ if header.machine == EM_NONE.0 => Kind::Other,
                 _ if header.is_loadable() => Kind::Debug,
+                _ if header.machine == EM_BPF.0 => Kind::Bpf,
                 _ if is_object && sections.has_modinfo => Kind::KernelModule,
                 _ if is_object && sections.code_is_elsewhere => Kind::Debug,
                 _ if is_object => Kind::Object,
@@ -220,10 +229,6 @@ impl ElfFacts {
 /// The kernel takes the first, at its file offset, and wants it to end with NUL.
 fn interpreter(reader: &Reader<'_>, segments: &Segments) -> Result<Option<Interpreter>, ElfError> {
     let Some((header, segment)) = segments.of(PT_INTERP).next() else { return Ok(None) };
-    if segment.file_size == 0 {
-        // What is left of it in a debug file.
-        return Ok(None);
-    }
     if !(2..=PATH_MAX).contains(&segment.file_size) {
         let reason = format!("{} bytes are no path", segment.file_size);
         return Err(ElfError::malformed("PT_INTERP", header, reason));

@@ -84,7 +84,7 @@ pub(crate) fn of_static(
             count: section.size / size,
             size,
         };
-        slots.scan(reader, limited(table)?, |_| true, &protected)?;
+        slots.scan(reader, limited(reader, table)?, |_| true, &protected)?;
     }
     Ok(slots)
 }
@@ -189,10 +189,11 @@ fn mapped(
             format!("{bytes:#x} bytes at address {address:#x} lie in no PT_LOAD"),
         )
     })?;
-    limited(Table { structure, offset, count: bytes / size, size })
+    limited(reader, Table { structure, offset, count: bytes / size, size })
 }
 
-fn limited(table: Table) -> Result<Table, ElfError> {
+fn limited(reader: &Reader<'_>, table: Table) -> Result<Table, ElfError> {
+    reader.end(table.structure, table.offset, table.count.saturating_mul(table.size))?;
     if table.count > MAX_RELOCATIONS {
         let Table { structure, offset, .. } = table;
         return Err(ElfError::Limit { structure, offset, limit: MAX_RELOCATIONS });

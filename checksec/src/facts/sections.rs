@@ -79,8 +79,9 @@ pub(crate) fn read(reader: &Reader<'_>, header: &Header) -> Result<Sections, Elf
         index if index == SHN_XINDEX.0 => first.u32(if reader.class == Class::Elf32 { 24 } else { 40 }),
         index => u32::from(index),
     };
+    reader.end(STRUCTURE, at, count.saturating_mul(size))?;
     if count > MAX_SECTIONS {
-        return Err(too_many(reader, at, count, size));
+        return Err(ElfError::Limit { structure: STRUCTURE, offset: at, limit: MAX_SECTIONS });
     }
     let mut all = Vec::new();
     reader.records(Table { structure: STRUCTURE, offset: at, count, size }, |fields, at| {
@@ -170,14 +171,6 @@ fn section(fields: &crate::reader::Fields<'_>, at: usize) -> Section {
         header: fields.offset.saturating_add(at as u64),
         name: fields.u32(at),
     }
-}
-
-fn too_many(reader: &Reader<'_>, at: u64, count: u64, size: u64) -> ElfError {
-    if count.checked_mul(size).and_then(|bytes| bytes.checked_add(at)).is_none_or(|end| end > reader.len()) {
-        let reason = format!("{count} of them end past the file's {} bytes", reader.len());
-        return ElfError::malformed(STRUCTURE, at, reason);
-    }
-    ElfError::Limit { structure: STRUCTURE, offset: at, limit: MAX_SECTIONS }
 }
 
 fn no_names(at: u64, index: u32) -> ElfError {

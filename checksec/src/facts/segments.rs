@@ -4,7 +4,7 @@ use object::elf::{PF_W, PF_X, PT_LOAD};
 
 use crate::ElfError;
 use crate::facts::{Anomaly, Header};
-use crate::reader::{Class, Reader, Table};
+use crate::reader::{Class, Fields, Reader, Table};
 
 /// A program header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,56 +79,61 @@ impl Segments {
     }
 }
 
-/// Reads the table with the limits of the kernel: it refuses a program whose headers have another size or exceed 64 KiB.
+/// Reads the table.
 pub(crate) fn read(
     reader: &Reader<'_>,
     header: &Header,
     anomalies: &mut Vec<Anomaly>,
 ) -> Result<Segments, ElfError> {
-    let size: u64 = if reader.class == Class::Elf32 { 32 } else { 56 };
-    let count = u64::from(header.program_header_count);
-    let table = Table { structure: "program headers", offset: header.program_headers, count, size };
-    if count == 0 {
-        return if header.is_loadable() {
-            Err(refused(table.offset, "there are none"))
-        } else {
-            Ok(Segments::default())
-        };
-    }
-    if u64::from(header.program_header_size) != size {
-        return Err(refused(
-            table.offset,
-            format!("e_phentsize is {}, not {size}", header.program_header_size),
-        ));
-    }
-    if count * size > MAX_TABLE {
-        return Err(refused(table.offset, format!("{count} of them exceed the kernel's {MAX_TABLE} bytes")));
-    }
+    let table = table(reader, header)?;
     let mut all = Vec::new();
     reader.records(table, |fields, at| {
-        all.push(match reader.class {
-            Class::Elf32 => Segment {
-                kind: fields.u32(at),
-                flags: fields.u32(at + 24),
-                offset: fields.u32(at + 4).into(),
-                address: fields.u32(at + 8).into(),
-                file_size: fields.u32(at + 16).into(),
-                memory_size: fields.u32(at + 20).into(),
-            },
-            Class::Elf64 => Segment {
-                kind: fields.u32(at),
-                flags: fields.u32(at + 4),
-                offset: fields.u64(at + 8),
-                address: fields.u64(at + 16),
-                file_size: fields.u64(at + 32),
-                memory_size: fields.u64(at + 40),
-            },
-        });
+        all.push(if fields.is_wide() { segment64(fields, at) } else { segment32(fields, at) });
         true
     })?;
     let segments = Segments { table: table.offset, entry_size: header.program_header_size, all: all.into() };
     note_loads(&segments, reader.len(), anomalies);
     Ok(segments)
+}
+
+/// Where the table is, within the limits of the kernel: it refuses a program that has no program headers, or whose
+/// headers have another size or exceed 64 KiB.
+fn table(reader: &Reader<'_>, header: &Header) -> Result<Table, ElfError> {
+    let size: u64 = if reader.class == Class::Elf32 { 32 } else { 56 };
+    let (offset, count) = (header.program_headers, u64::from(header.program_header_count));
+    let refused = |reason: String| Err(ElfError::malformed("program headers", offset, reason));
+    if count == 0 {
+        return refused("there are none".into());
+    }
+    if u64::from(header.program_header_size) != size {
+        return refused(format!("e_phentsize is {}, not {size}", header.program_header_size));
+    }
+    if count * size > MAX_TABLE {
+        return refused(format!("{count} of them exceed the kernel's {MAX_TABLE} bytes"));
+    }
+    Ok(Table { structure: "program headers", offset, count, size })
+}
+
+fn segment32(fields: &Fields<'_>, at: usize) -> Segment {
+    Segment {
+        kind: fields.u32(at),
+        flags: fields.u32(at + 24),
+        offset: fields.u32(at + 4).into(),
+        address: fields.u32(at + 8).into(),
+        file_size: fields.u32(at + 16).into(),
+        memory_size: fields.u32(at + 20).into(),
+    }
+}
+
+fn segment64(fields: &Fields<'_>, at: usize) -> Segment {
+    Segment {
+        kind: fields.u32(at),
+        flags: fields.u32(at + 4),
+        offset: fields.u64(at + 8),
+        address: fields.u64(at + 16),
+        file_size: fields.u64(at + 32),
+        memory_size: fields.u64(at + 40),
+    }
 }
 
 /// What a sound linker does not write, though Linux may run it.
@@ -156,10 +161,6 @@ fn note_loads(segments: &Segments, file_length: u64, anomalies: &mut Vec<Anomaly
         }
         previous = load.address;
     }
-}
-
-fn refused(offset: u64, reason: impl Into<std::borrow::Cow<'static, str>>) -> ElfError {
-    ElfError::malformed("program headers", offset, reason)
 }
 
 /// `load_elf_phdrs` of Linux refuses larger tables.

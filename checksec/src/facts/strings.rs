@@ -19,6 +19,7 @@ impl<'a> Strings<'a> {
         offset: u64,
         length: u64,
     ) -> Result<Self, ElfError> {
+        reader.end(structure, offset, length)?;
         if length > MAX_STRINGS {
             return Err(ElfError::Limit { structure, offset, limit: MAX_STRINGS });
         }

@@ -4,7 +4,7 @@ use object::elf::{DT_DEBUG, DT_GNU_HASH, DT_HASH, DT_SYMTAB, EM_ALPHA, EM_S390, 
 
 use crate::ElfError;
 use crate::facts::strings::Strings;
-use crate::facts::{Dynamic, Header, Sections, Segments, Slots, relocations};
+use crate::facts::{Dynamic, Header, Sections, Segments, relocations};
 use crate::reader::{Class, Reader, Table};
 
 /// What the symbol table says of the defences in the code.
@@ -119,7 +119,6 @@ pub(crate) fn of_dynamic(
     header: &Header,
     segments: &Segments,
     (dynamic, strings): (&Dynamic, &Result<Strings<'_>, ElfError>),
-    slots: &Result<Option<Slots>, ElfError>,
     sections: Option<&Sections>,
 ) -> Result<Symbols, ElfError> {
     let Some(symbols) = dynamic.get(DT_SYMTAB) else { return Ok(Symbols::default()) };
@@ -131,7 +130,7 @@ pub(crate) fn of_dynamic(
     if header.file_type == ET_EXEC.0 || dynamic.has(DT_DEBUG) {
         // A function whose address a program takes may be undefined and hashed all the same: the program's own PLT
         // entry then stands for it everywhere. Shared objects have no such entries.
-        count = count.max(slots.as_ref().ok().and_then(Option::as_ref).map_or(0, |slots| slots.symbols));
+        count = count.max(relocations::symbol_count(reader, segments, dynamic)?);
     }
     if is_libc {
         // The C library defines the guard: only the section headers tell how many symbols it exports.
@@ -157,6 +156,7 @@ pub(crate) fn of_object(reader: &Reader<'_>, sections: &Sections) -> Result<Symb
 }
 
 fn scan(reader: &Reader<'_>, table: Table, strings: &Strings<'_>) -> Result<Symbols, ElfError> {
+    reader.end(table.structure, table.offset, table.count.saturating_mul(table.size))?;
     if table.count > MAX_SYMBOLS {
         return Err(ElfError::Limit { structure: table.structure, offset: table.offset, limit: MAX_SYMBOLS });
     }

@@ -61,6 +61,7 @@ fn not_loaded(kind: Kind) -> Option<Judgement> {
     let reason = match kind {
         Kind::KernelModule => "the kernel links modules itself and sets their pages' permissions",
         Kind::Object => "an object file is not loaded; what it is linked into is judged",
+        Kind::Bpf => "the kernel checks BPF programs itself and runs them on a stack of its own",
         Kind::Core => "a core dump is data",
         Kind::Debug => "a debug file has no code; the file that it was split from is judged",
         Kind::Other => "neither kernel nor loader takes a file of this type",

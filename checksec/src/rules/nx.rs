@@ -1,7 +1,7 @@
 //! Whether stacks are without execute permission.
 
 use hardpan_report::{Cause, Evidence, Judgement, Pillar, RuleMeta, Severity};
-use object::elf::{EM_386, EM_BPF, EM_X86_64, PT_GNU_STACK};
+use object::elf::{EM_386, EM_X86_64, PT_GNU_STACK};
 
 use crate::ElfFacts;
 use crate::facts::Kind;
@@ -30,12 +30,6 @@ impl ElfRule for Nx {
     }
 
     fn judge(&self, facts: &ElfFacts) -> Judgement {
-        if facts.header.machine == EM_BPF.0 {
-            return Judgement::not_applicable(
-                "BPF",
-                "BPF programs run in the kernel, on no stack of a process",
-            );
-        }
         if facts.kind == Kind::Object {
             return of_object(facts);
         }

@@ -14,7 +14,9 @@ use crate::{
 };
 
 /// Findings shown for each rule, and problems for each list, unless all are asked for.
-const SHOWN: usize = 5;
+const SHOWN: usize = 3;
+/// Facts shown for each finding, unless all are asked for.
+const FACTS: usize = 2;
 /// Columns of the marks: the longest is `UNKNOWN`, and a space parts it from what follows.
 const MARK: usize = 8;
 /// From this width on, the summaries of the pillars stand beside their titles.
@@ -36,7 +38,8 @@ impl TerminalStyle {
     pub const FILE: Self = Self { color: false, width: 120, all: true };
 }
 
-/// Writes the report as text. `checksec` leads with its table, `audit` with the pillars; the gate's sentence is last.
+/// Writes the report as text. `checksec` leads with its table. `audit` ends with the pillars at a glance, because the end
+/// is what a terminal shows when the report has run through; the gate's sentence is last.
 pub fn terminal(report: &Report, style: &TerminalStyle, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page { layout: Layout::new(out, style.color, style.width), all: style.all };
     page.header(report)?;
@@ -46,14 +49,12 @@ pub fn terminal(report: &Report, style: &TerminalStyle, out: &mut dyn Write) -> 
             page.totals(report)?;
             page.checksec_rules(report)?;
         }
-        _ => {
-            page.glance(report)?;
-            page.pillars(report)?;
-        }
+        _ => page.pillars(report)?,
     }
     page.languages(&report.languages)?;
     page.problems("Not entered", &report.coverage.not_entered)?;
     page.problems("Could not be read", &report.coverage.problems)?;
+    page.glance(report)?;
     page.gate(report)
 }
 
@@ -190,10 +191,27 @@ impl Page<'_> {
         // What fails the run comes before what the policy has settled; the order by path stays within each.
         ordered.sort_by_key(|judged| urgency(&judged.disposition));
         let shown = if self.all { ordered.len() } else { SHOWN };
+        if let [only] = &ordered[..]
+            && only.finding.message == rule.summary
+        {
+            return self.only_finding(only);
+        }
         for judged in ordered.iter().take(shown) {
             self.finding(&rule.summary, judged)?;
         }
         self.more(MARK, ordered.len().saturating_sub(shown))
+    }
+
+    /// The summary has said it; the facts and the place are left.
+    fn only_finding(&mut self, judged: &Judged) -> io::Result<()> {
+        let finding = &judged.finding;
+        let places = finding.evidence.iter().any(|evidence| evidence.location.is_some());
+        if let Some(location) = finding.location.as_ref().filter(|_| !places) {
+            let line = Line::of(Paint::Faint, "at ").and(Paint::Plain, &location_words(location));
+            self.layout.paragraph(MARK + 2, MARK + 4, &line)?;
+        }
+        self.facts(None, &finding.evidence)?;
+        self.disposition(judged)
     }
 
     /// A finding that is about the whole subject often says what the rule's summary has said just before.
@@ -222,9 +240,16 @@ impl Page<'_> {
                 self.layout.paragraph(MARK, MARK + 2, &line)?;
             }
         }
-        for evidence in &finding.evidence {
-            self.evidence(finding.location.as_ref(), evidence)?;
-        }
+        self.facts(finding.location.as_ref(), &finding.evidence)?;
+        self.disposition(judged)
+    }
+
+    fn facts(&mut self, known: Option<&crate::Location>, facts: &[Evidence]) -> io::Result<()> {
+        let shown = if self.all { facts.len() } else { FACTS };
+        facts.iter().take(shown).try_for_each(|evidence| self.evidence(known, evidence))
+    }
+
+    fn disposition(&mut self, judged: &Judged) -> io::Result<()> {
         match disposition_words(&judged.disposition) {
             Some(words) => {
                 self.layout.paragraph(MARK + 2, MARK + 4, &Line::of(Paint::Faint, &format!("({words})")))

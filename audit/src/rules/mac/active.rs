@@ -72,13 +72,11 @@ fn configured(context: &Context<'_>) -> Verdict {
 fn judge(list: &str, place: Location) -> Verdict {
     let shown = escape_str(list);
     let evidence = Evidence::new("security modules", shown.clone(), WANTED).at(place.clone());
-    match list.split(',').find(|name| MANDATORY.contains(name)) {
-        Some(name) => Verdict::pass(format!("`{name}` is active"), vec![evidence]),
-        None => {
-            let message = format!("no security module with a mandatory policy is active, only `{shown}`");
-            Verdict::finding(Finding::fail(Some(place), "lsm", message).with(evidence))
-        }
+    if let Some(name) = list.split(',').find(|name| MANDATORY.contains(name)) {
+        return Verdict::pass(format!("`{name}` is active"), vec![evidence]);
     }
+    let message = format!("no security module with a mandatory policy is active, only `{shown}`");
+    Verdict::finding(Finding::fail(Some(place), "lsm", message).with(evidence))
 }
 
 const LSM: &str = "/sys/kernel/security/lsm";

@@ -1,0 +1,62 @@
+//! The list of rules, their pages, and that each has samples of both kinds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hardpan_checksec::rules::RULES;
+use hardpan_report::PAGE_SECTIONS;
+
+use crate::matrix::cases;
+use crate::specials::table;
+
+#[test]
+fn every_rule_is_documented_and_has_its_name_for_good() {
+    let ids: Vec<_> = RULES.iter().map(|rule| (&*rule.meta().id, &*rule.meta().name)).collect();
+    let known = [
+        ("ELF-001", "relro"),
+        ("ELF-002", "bind-now"),
+        ("ELF-003", "pie"),
+        ("ELF-004", "nx-stack"),
+        ("ELF-005", "stack-protector"),
+        ("ELF-006", "fortify"),
+        ("ELF-007", "rpath"),
+        ("ELF-008", "textrel"),
+        ("ELF-009", "wx-segments"),
+        ("ELF-010", "well-formed"),
+    ];
+    assert_eq!(ids, known);
+    let names: BTreeSet<_> = ids.iter().map(|(_, name)| name).collect();
+    let columns: BTreeSet<_> = RULES.iter().map(|rule| rule.column()).collect();
+    assert_eq!((names.len(), columns.len()), (RULES.len(), RULES.len()));
+    for rule in RULES {
+        let meta = rule.meta();
+        assert!(rule.column().len() <= 10, "{}", rule.column());
+        assert_eq!(meta.page.lines().next(), Some(&*format!("# {}", meta.title)), "{}", meta.id);
+        for section in PAGE_SECTIONS {
+            assert!(meta.section(section).len() > 40, "{} {section}", meta.id);
+        }
+        for compiler in ["gcc", "clang", "rustc", "go"] {
+            assert!(meta.remedy().contains(compiler), "{} {compiler}", meta.id);
+        }
+    }
+}
+
+#[test]
+fn every_rule_has_a_passing_and_a_failing_sample() {
+    let samples = cases().into_iter().map(|case| case.expected().map(str::to_string));
+    let mut signs: BTreeMap<&str, BTreeSet<char>> = BTreeMap::new();
+    for sample in samples {
+        for (rule, verdict) in RULES.iter().zip(&sample) {
+            signs.entry(&rule.meta().name).or_default().extend(verdict.chars().next());
+        }
+    }
+    for (rule, verdict) in table().into_iter().flat_map(|special| special.differs) {
+        signs.entry(rule).or_default().extend(verdict.chars().next());
+    }
+    // Its failing samples are in adversarial.rs: no compiler makes one.
+    signs.entry("well-formed").or_default().insert('-');
+    for (rule, signs) in signs {
+        // Nothing proves that code was compiled without the stack protector, so its rule never fails.
+        let bad = if rule == "stack-protector" { '?' } else { '-' };
+        assert!(signs.contains(&'+') && signs.contains(&bad), "{rule}: {signs:?}");
+    }
+}
