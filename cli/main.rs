@@ -7,6 +7,7 @@ mod cmd;
 mod config;
 mod context;
 mod output;
+mod replace;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -22,7 +23,11 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => {
             // Help and version come this way too, and are no errors. A closed pipe is nobody's fault.
-            let _ = error.print();
+            let plain = error.render().to_string();
+            let _ = match printable(&plain) {
+                text if text == plain => error.print(),
+                text => write!(std::io::stderr(), "{text}"),
+            };
             return ExitCode::from(if error.use_stderr() { exit::UNUSABLE } else { exit::CLEAN });
         }
     };
@@ -52,16 +57,29 @@ fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     // Not `eprintln!`: it panics when standard error is closed.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let _ = writeln!(std::io::stderr(), "error: {}", printable(&format!("{error:#}")));
     ExitCode::from(exit::UNUSABLE)
+}
+
+/// An error with control characters as `\xNN`: it may name a file whose name drives a terminal. Its lines stay lines, and
+/// backslashes stay single, since it may also show a line of the policy, under which a caret points.
+fn printable(error: &str) -> String {
+    let show = |character: char| match character {
+        '\n' => "\n".to_owned(),
+        '\\' => "\\".to_owned(),
+        other => hardpan_report::escape_str(other.encode_utf8(&mut [0; 4])),
+    };
+    error.chars().map(show).collect()
 }
 
 /// `hardpan rules | head` is no error.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
-        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    let kind = |cause: &(dyn std::error::Error + 'static)| {
+        let plain = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        // It keeps its cause to itself.
+        plain.or_else(|| cause.downcast_ref::<serde_json::Error>()?.io_error_kind())
+    };
+    error.chain().any(|cause| kind(cause) == Some(std::io::ErrorKind::BrokenPipe))
 }
 
 /// Exit codes. 2 wins over 1: what could not be judged is worse than what failed.

@@ -10,6 +10,7 @@ use hardpan_report::render::{Format, TerminalStyle, render, terminal};
 
 use crate::args::{ColorChoice, OutputArgs, Printed};
 use crate::context::Context;
+use crate::replace::{persist, temporary_beside};
 
 /// A file to write and the format to write.
 #[derive(Clone, Debug)]
@@ -49,27 +50,16 @@ pub(crate) fn write(report: &Report, args: &OutputArgs, context: &Context) -> an
     print(report, args)
 }
 
-/// Replaces a file in one step: a temporary file beside it, synced, then renamed over it.
+/// Replaces a file in one step, and follows links to it: a temporary file beside it, synced, then renamed over it.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let failed = || format!("cannot write {}", path.display());
     // A device or a pipe takes bytes and can not be replaced.
     if path.exists() && !path.is_file() {
         return std::fs::write(path, bytes).with_context(failed);
     }
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    let mut file = tempfile::Builder::new()
-        .prefix(".hardpan-")
-        .suffix(".tmp")
-        .permissions(permissions)
-        .tempfile_in(directory)
-        .with_context(failed)?;
+    let mut file = temporary_beside(path).with_context(failed)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).with_context(failed)?;
-    file.persist(path).map_err(|error| error.error).with_context(failed)?;
-    Ok(())
+    persist(file, path).with_context(failed)
 }
 
 fn print(report: &Report, args: &OutputArgs) -> anyhow::Result<()> {

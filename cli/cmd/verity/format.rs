@@ -1,9 +1,8 @@
 //! `hardpan verity format`.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::num::NonZeroU64;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -18,6 +17,7 @@ use super::device::{Device, Identity, identity_of};
 use super::output::{Lines, Tree, print_json};
 use super::{FormatArgs, with_progress};
 use crate::Context;
+use crate::replace::{persist, real_path, temporary_beside};
 
 pub(super) fn run(args: &FormatArgs, context: &Context) -> anyhow::Result<u8> {
     let area = args.place.area()?;
@@ -149,41 +149,6 @@ fn prepare_root_hash_file(path: &Path, root: &RootHash) -> anyhow::Result<RootHa
     };
     let temporary = write().with_context(|| format!("cannot write root hash file {}", path.display()))?;
     Ok(RootHashFile { temporary, path: path.to_owned() })
-}
-
-/// An empty file in the directory in which `path` really is, with the mode that the new file is to have.
-fn temporary_beside(path: &Path) -> io::Result<NamedTempFile> {
-    let mode = match path.metadata() {
-        Ok(metadata) => metadata.permissions().mode() & 0o777,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => 0o666,
-        Err(error) => return Err(error),
-    };
-    let place = real_path(path)?;
-    let directory = place.parent().unwrap_or(Path::new("/"));
-    tempfile::Builder::new()
-        .prefix(".hardpan-")
-        .suffix(".tmp")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(directory)
-}
-
-/// Moves a complete file into its place, durably.
-fn persist(temporary: NamedTempFile, path: &Path) -> io::Result<()> {
-    let place = real_path(path)?;
-    temporary.persist(&place).map_err(|error| error.error)?;
-    File::open(place.parent().unwrap_or(Path::new("/")))?.sync_all()
-}
-
-/// The path without symbolic links, so that a link stays a link; what does not exist yet is named in its real directory.
-fn real_path(path: &Path) -> io::Result<PathBuf> {
-    match path.canonicalize() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-            let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-            Ok(directory.unwrap_or(Path::new(".")).canonicalize()?.join(name))
-        }
-        other => other,
-    }
 }
 
 /// The root hash must not replace what it is the root of.
