@@ -4,8 +4,8 @@
 
 mod arrows;
 mod gate;
-//mod hostile;
-//mod html;
+mod hostile;
+mod html;
 mod output;
 mod rules;
 mod trees;
@@ -13,5 +13,8 @@ mod util;
 mod verity;
 
 // The same peers as the renderers' own tests have, and the same way to do without them.
+#[expect(dead_code, reason = "the renderers' tests also print pages")]
+#[path = "../report/tests/render/browser.rs"]
+mod browser;
 #[path = "../report/tests/render/peers.rs"]
 mod peers;

@@ -72,10 +72,14 @@ fn a_report_goes_where_a_link_leads() {
     let dir = small();
     fs::create_dir(dir.path("elsewhere")).unwrap();
     fs::write(dir.path("elsewhere/real.json"), "old").unwrap();
+    chmod(&dir.path("elsewhere/real.json"), 0o600);
     symlink("elsewhere/real.json", dir.path("r.json")).unwrap();
     dir.run(&["checksec", "bin", "-o", "r.json"]);
     assert!(dir.path("r.json").symlink_metadata().unwrap().is_symlink(), "the link was replaced");
-    assert!(dir.path("elsewhere/real.json").metadata().unwrap().len() > 1000);
+    let metadata = dir.path("elsewhere/real.json").metadata().unwrap();
+    assert!(metadata.len() > 1000);
+    // What its owner kept to himself is not opened to others.
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
     assert_eq!(names(&dir.path("elsewhere")), ["real.json"]);
 }
 

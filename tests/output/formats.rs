@@ -86,6 +86,9 @@ fn hostile_names_reach_no_format_raw() {
     // An error about a file with such a name is shown on a terminal too.
     let message = dir.fails(2, &["audit", "no\u{1b}[31m\u{7}where"]);
     assert_harmless("the error", message.as_bytes());
+    assert!(message.contains("no\\x1b[31m\\x07where"), "{message}");
+    let message = dir.fails(2, &["audit", "root", "no\u{1b}[31m\u{7}where"]);
+    assert_harmless("the error about arguments", message.as_bytes());
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn check(dir: &Dir, old: Option<&str>, code: Option<i32>) {
         let found = fs::read(dir.path(name)).ok();
         let is_old = found.as_deref() == old.map(str::as_bytes);
         let is_new = found.as_deref().is_some_and(|bytes| match name {
-            "x.html" => bytes.starts_with(b"<!doctype html>") && bytes.ends_with(b"</html>\n"),
+            "x.html" => bytes.starts_with(b"<!DOCTYPE html>") && bytes.ends_with(b"</html>"),
             _ => Report::parse(bytes).is_ok_and(|report| report.0["schema"] == "hardpan-report/1"),
         });
         assert!(is_new || (is_old && code == Some(130)), "{name} is neither old nor new after {code:?}");

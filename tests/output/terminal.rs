@@ -80,7 +80,7 @@ fn a_closed_standard_output_costs_no_file() {
     dir.tool("bash", &["-c", &line]);
     let report = std::fs::read(dir.path("r.json")).unwrap();
     assert!(serde_json::from_slice::<serde_json::Value>(&report).is_ok());
-    assert!(std::fs::read(dir.path("r.html")).unwrap().ends_with(b"</html>\n"));
+    assert!(std::fs::read(dir.path("r.html")).unwrap().ends_with(b"</html>"));
 }
 
 /// Runs the command on a terminal of its own.
