@@ -168,12 +168,17 @@ impl<'a> Context<'a> {
     pub fn absence_proof(&self) -> Evidence {
         let entries = self.index.len();
         let skipped = self.index.not_entered().len();
-        let seen = match skipped {
-            0 => format!("{entries} entries, every directory read"),
-            _ => {
-                format!("{entries} entries, every directory read but {skipped} mounts of other file systems")
+        // A rule that looks at a part of the tree may pass although another part was not read.
+        let unread = self.index.blind_spots(b"/").count();
+        let mut seen = format!("{entries} entries, every directory read");
+        for (count, what) in
+            [(skipped, "mounts of other file systems"), (unread, "places that could not be read")]
+        {
+            if count > 0 {
+                seen += if seen.contains(" but ") { " and " } else { " but " };
+                seen += &format!("{count} {what}");
             }
-        };
+        }
         Evidence::new("tree enumerated", seen, "")
     }
 
