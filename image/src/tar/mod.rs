@@ -401,6 +401,11 @@ fn copy_zstd(from: &mut BufReader<impl Read>, to: &mut File) -> io::Result<(u64,
             let error = format!("more than {MAX_UNPACKED} bytes come out of it, which is the limit");
             return Ok((total, Some(io::Error::other(error))));
         }
+        // The decoder computes the checksum and leaves it to its caller to compare; a frame need not have one.
+        let stored = frame.decoder.get_checksum_from_data();
+        if stored.is_some() && stored != frame.decoder.get_calculated_checksum() {
+            return Ok((total, Some(io::Error::other("the checksum of a frame differs"))));
+        }
     }
 }
 
