@@ -8,7 +8,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
@@ -172,20 +172,15 @@ impl Tree for DirTree {
     fn xattrs(&self, node: NodeId) -> Result<Vec<Xattr>, Error> {
         // There is no call that lists attributes through an `O_PATH` descriptor, and opening a FIFO or a device for
         // reading is out of the question, so this one look-up goes by path.
-        let path = self.full_path(node)?;
-        let mut list = vec![0; XATTR_LIST_FIRST];
-        let names = loop {
-            match rustix::fs::llistxattr(&path, &mut list[..]) {
-                Ok(length) => break &list[..length],
-                Err(Errno::RANGE) if list.len() < XATTR_LIST_MAX => list.resize(XATTR_LIST_MAX, 0),
-                Err(Errno::NOTSUP) => break &[],
-                Err(error) => return Err(system("listxattr")(error)),
+        match xattrs(&self.full_path(node)?, Links::Stay) {
+            // Only paths have a longest length. The descriptor's name in /proc, which looks like a link, leads to the
+            // file too; it is not the first choice, since it takes one more call for every file, and a mounted /proc.
+            Err(error) if is_too_long(&error) => {
+                let (fd, _) = self.open_node(node, OFlags::PATH)?;
+                xattrs(Path::new(&format!("/proc/self/fd/{}", fd.as_raw_fd())), Links::Follow)
             }
-        };
-        let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-        let mut xattrs = names.map(|name| xattr(&path, name)).collect::<Result<Vec<_>, _>>()?;
-        xattrs.sort();
-        Ok(xattrs)
+            result => result,
+        }
     }
 
     fn open(&self, file: NodeId) -> Result<Box<dyn ReadAt + '_>, Error> {
@@ -218,8 +213,9 @@ fn open_beneath(root: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, E
     let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(root, path, flags, Mode::empty(), resolve) {
-        // Kernels before 5.6 lack the call, and older container sandboxes refuse calls that they do not know.
-        Err(Errno::NOSYS | Errno::PERM) => open_stepwise(root, path, flags),
+        // Kernels before 5.6 lack the call, and older container sandboxes refuse calls that they do not know. A tree may
+        // be deeper than a path can be long.
+        Err(Errno::NOSYS | Errno::PERM | Errno::NAMETOOLONG) => open_stepwise(root, path, flags),
         result => result,
     }
 }
@@ -237,12 +233,46 @@ fn open_stepwise(root: &OwnedFd, path: &[u8], flags: OFlags) -> Result<OwnedFd, 
     at.ok_or(Errno::NOENT)
 }
 
-fn xattr(path: &Path, name: &[u8]) -> Result<Xattr, Error> {
+#[derive(Clone, Copy)]
+enum Links {
+    Follow,
+    Stay,
+}
+
+fn xattrs(path: &Path, links: Links) -> Result<Vec<Xattr>, Error> {
+    let mut list = vec![0; XATTR_LIST_FIRST];
+    let names = loop {
+        let result = match links {
+            Links::Follow => rustix::fs::listxattr(path, &mut list[..]),
+            Links::Stay => rustix::fs::llistxattr(path, &mut list[..]),
+        };
+        match result {
+            Ok(length) => break &list[..length],
+            Err(Errno::RANGE) if list.len() < XATTR_LIST_MAX => list.resize(XATTR_LIST_MAX, 0),
+            Err(Errno::NOTSUP) => break &[],
+            Err(error) => return Err(system("listxattr")(error)),
+        }
+    };
+    let names = names.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    let mut xattrs = names.map(|name| xattr(path, links, name)).collect::<Result<Vec<_>, _>>()?;
+    xattrs.sort();
+    Ok(xattrs)
+}
+
+fn xattr(path: &Path, links: Links, name: &[u8]) -> Result<Xattr, Error> {
     let mut value = vec![0; XATTR_SIZE_MAX];
-    let length =
-        rustix::fs::lgetxattr(path, OsStr::from_bytes(name), &mut value[..]).map_err(system("getxattr"))?;
+    let length = match links {
+        Links::Follow => rustix::fs::getxattr(path, OsStr::from_bytes(name), &mut value[..]),
+        Links::Stay => rustix::fs::lgetxattr(path, OsStr::from_bytes(name), &mut value[..]),
+    }
+    .map_err(system("getxattr"))?;
     value.truncate(length);
     Ok(Xattr { name: name.into(), value: value.into() })
+}
+
+/// Whether a path was longer than `PATH_MAX`.
+fn is_too_long(error: &Error) -> bool {
+    matches!(error, Error::Io { source, .. } if source.raw_os_error() == Some(Errno::NAMETOOLONG.raw_os_error()))
 }
 
 fn metadata_of(stat: &Stat) -> Metadata {
