@@ -22,7 +22,7 @@ fn a_cut_archive_is_never_a_whole_one() {
     let whole = dir.report(&["audit", "whole.tar"]);
     for name in ["whole.tar", "whole.tar.gz", "whole.tar.zst"] {
         let bytes = fs::read(dir.path(name)).unwrap();
-        // Two blocks of zeros end an archive; what follows them fills up its last record.
+        // Two blocks of zeros end an archive, and readers agree that one is enough; what follows fills up a record.
         let needed = if name == "whole.tar" { end_of(&bytes) } else { bytes.len() };
         for step in 0..=50 {
             let cut = needed * step / 50;
@@ -58,12 +58,22 @@ fn a_damaged_archive_is_never_a_reason_to_fall_over() {
             dir.write("damaged", bytes);
             let output = dir.run(&["audit", "damaged", "--format=json"]);
             let code = output.status.code();
-            // A plain archive has checksums of headers only; compressed ones have them over everything.
-            if name == "whole.tar" {
-                assert!(matches!(code, Some(1 | 2)), "{name} at {at}: {}", text(&output));
-            } else if name == "whole.tar.zst" || at >= 10 {
-                assert_eq!(code, Some(2), "{name} at {at}: {}", text(&output));
-            }
+            // A plain archive has checksums of headers only; compressed ones have them over everything, and their own
+            // programs know whether a bit matters.
+            let whole = match name {
+                "whole.tar.gz" => dir
+                    .command("gzip", &["--test", "--suffix=", "damaged"])
+                    .output()
+                    .unwrap()
+                    .status
+                    .success(),
+                "whole.tar.zst" => {
+                    dir.command("zstd", &["--test", "damaged"]).output().unwrap().status.success()
+                }
+                _ => code == Some(1),
+            };
+            let expected = if whole { 1 } else { 2 };
+            assert_eq!(code, Some(expected), "{name} at {at}: {}", text(&output));
             assert!(!output.stdout.is_empty() || !output.stderr.is_empty(), "{name} at {at} says nothing");
         }
     }
@@ -95,11 +105,10 @@ fn names_that_lead_outside_are_refused_and_absolute_ones_are_inside() {
 fn what_is_no_root_file_system_is_refused_by_name() {
     let dir = Dir::new();
     dir.write("empty", "");
-    dir.write("zeros", [0; 10240]);
     dir.write("text", "hello\n".repeat(1000));
     dir.write("program", elf::hardened());
     dir.tool("gzip", &["--keep", "text"]);
-    for name in ["empty", "zeros", "text", "program", "text.gz"] {
+    for name in ["empty", "text", "program", "text.gz"] {
         let message = dir.fails(2, &["audit", name]);
         assert!(message.contains(&format!("{name} is neither a directory nor a tar")), "{message}");
     }
@@ -117,11 +126,11 @@ fn a_compressed_hole_does_not_fill_the_memory() {
     assert_eq!((report.exit_code(), report.problems().len()), (1, 0), "{}", report.0["coverage"]);
 }
 
-/// Where the first of two blocks of zeros that end a plain archive begins, and 1024 more.
+/// Where the first of the two blocks of zeros ends that end a plain archive.
 fn end_of(archive: &[u8]) -> usize {
     let blocks = archive.chunks(512).collect::<Vec<_>>();
     let last = blocks.iter().rposition(|block| block.iter().any(|byte| *byte != 0)).unwrap();
-    (last + 1) * 512 + 1024
+    (last + 2) * 512
 }
 
 /// Appends a file under a name that no well-meant program would write.

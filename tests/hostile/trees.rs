@@ -34,14 +34,12 @@ fn what_may_not_be_read_makes_a_run_incomplete() {
             .collect();
         assert!(unknown.contains(&"/usr/bin/secret"), "{command}: {unknown:?}");
         assert!(report.executables().contains("/usr/bin/hardened"));
-        // Nothing is passed as absent that may be in the closed directory.
-        let absent = report.rules().iter().filter(|rule| rule["outcome"] == "pass");
-        let claims = absent.filter(|rule| rule["evidence"].to_string().contains("tree enumerated"));
-        assert_eq!(
-            claims.count(),
-            0,
-            "{command} claims that something is nowhere in a tree that was not read"
-        );
+        // A rule about /etc alone may pass. It must not claim that everything was read.
+        let passes = report.rules().iter().filter(|rule| rule["outcome"] == "pass");
+        let evidence: Vec<String> = passes.map(|rule| rule["evidence"].to_string()).collect();
+        assert_eq!(evidence.iter().filter(|text| text.contains("every directory read\"")).count(), 0);
+        let honest = evidence.iter().any(|text| text.contains("every directory read but 1 places"));
+        assert_eq!(honest, command == "audit");
     }
     // For the tests' own cleaning up.
     chmod(&dir.path("root/var/closed"), 0o755);
