@@ -170,15 +170,14 @@ impl<'a> Context<'a> {
         let skipped = self.index.not_entered().len();
         // A rule that looks at a part of the tree may pass although another part was not read.
         let unread = self.index.blind_spots(b"/").count();
-        let mut seen = format!("{entries} entries, every directory read");
-        for (count, what) in
+        let exceptions: Vec<String> =
             [(skipped, "mounts of other file systems"), (unread, "places that could not be read")]
-        {
-            if count > 0 {
-                seen += if seen.contains(" but ") { " and " } else { " but " };
-                seen += &format!("{count} {what}");
-            }
-        }
+                .into_iter()
+                .filter(|(count, _)| *count > 0)
+                .map(|(count, what)| format!("{count} {what}"))
+                .collect();
+        let but = if exceptions.is_empty() { "" } else { " but " };
+        let seen = format!("{entries} entries, every directory read{but}{}", exceptions.join(" and "));
         Evidence::new("tree enumerated", seen, "")
     }
 
