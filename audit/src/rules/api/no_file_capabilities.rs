@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use hardpan_image::TreeKind;
 use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
 use crate::{AuditRule, Context};
@@ -37,6 +38,14 @@ pub(crate) fn unread_attributes(context: &Context<'_>) -> Option<Finding> {
     if attributes.capabilities.is_empty() && attributes.labelled + attributes.unlabelled == 0 {
         let reason = "no extended attributes were read; audit an image or a tree that keeps them";
         return Some(Finding::unknown(Cause::NoFacts, None, "not-read", reason));
+    }
+    let kind = context.index.tree().kind();
+    let is_archive = matches!(kind, TreeKind::Tar | TreeKind::TarGzip | TreeKind::TarZstd);
+    if is_archive && attributes.capabilities.is_empty() && attributes.labelled == 0 {
+        // `tar` leaves extended attributes out unless it is asked for them, and nothing in the archive tells.
+        let reason = "the archive holds no capabilities and no labels, and may have been written without them; \
+            write it with extended attributes (tar --xattrs --xattrs-include='*')";
+        return Some(Finding::unknown(Cause::NoFacts, None, "not-kept", reason));
     }
     let first = attributes.unread.first()?;
     let count = attributes.unread.len();
