@@ -2,12 +2,15 @@
 
 use crate::browser::Browser;
 use crate::peers::require;
-use crate::util::{Dir, root};
+use crate::util::{Dir, lacks, root};
 
 const BROWSER: &str = "chromium";
 
 #[test]
 fn a_hostile_tree_is_shown_and_not_run() {
+    if lacks(&["cc"]) {
+        return;
+    }
     let name = "a_hostile_tree_is_shown_and_not_run";
     let Some(browser) = require(name, BROWSER, Browser::find()) else { return };
     let dir = Dir::new();

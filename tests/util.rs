@@ -153,7 +153,7 @@ pub(crate) fn unprivileged(dir: &Dir, args: &[&str]) -> Command {
     dir.command("setpriv", &[&nobody, args].concat())
 }
 
-/// Whether a program is there. Its absence fails, unless the environment says that peers may be missing.
+/// Whether a program is there and answers. Its absence fails, unless the environment says that peers may be missing.
 #[expect(clippy::print_stderr, reason = "a skip is to be seen, and tests have no other channel")]
 pub(crate) fn is_there(test: &str, program: &str, probe: &[&str]) -> bool {
     let there = Command::new(program).args(probe).output().is_ok_and(|output| output.status.success());
@@ -165,6 +165,13 @@ pub(crate) fn is_there(test: &str, program: &str, probe: &[&str]) -> bool {
         eprintln!("skipped: {test}: {program} missing");
     }
     there
+}
+
+/// Whether the running test has to do without one of these programs; [`is_there`] for many.
+pub(crate) fn lacks(programs: &[&str]) -> bool {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    // Each is asked for its version, so that one that is there and broken counts as missing.
+    !programs.iter().all(|program| is_there(&test, program, &["--version"]))
 }
 
 /// A sequence of numbers that looks random and is the same in every run (xorshift64).

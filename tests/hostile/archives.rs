@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::util::report::Report;
-use crate::util::{Dir, Numbers, elf, root, text};
+use crate::util::{Dir, Numbers, elf, lacks, root, text};
 
 /// A tree's archives: plain, gzip, Zstandard.
 fn archives() -> Dir {
@@ -18,6 +18,9 @@ fn archives() -> Dir {
 
 #[test]
 fn a_cut_archive_is_never_a_whole_one() {
+    if lacks(&["cc", "tar", "gzip", "zstd"]) {
+        return;
+    }
     let dir = archives();
     let whole = dir.report(&["audit", "whole.tar"]);
     for name in ["whole.tar", "whole.tar.gz", "whole.tar.zst"] {
@@ -47,6 +50,9 @@ fn a_cut_archive_is_never_a_whole_one() {
 
 #[test]
 fn a_damaged_archive_is_never_a_reason_to_fall_over() {
+    if lacks(&["cc", "tar", "gzip", "zstd"]) {
+        return;
+    }
     let dir = archives();
     let mut numbers = Numbers::seeded(42);
     for name in ["whole.tar", "whole.tar.gz", "whole.tar.zst"] {
@@ -60,16 +66,13 @@ fn a_damaged_archive_is_never_a_reason_to_fall_over() {
             let code = output.status.code();
             // A plain archive has checksums of headers only; compressed ones have them over everything, and their own
             // programs know whether a bit matters.
+            let accepts = |program: &str| {
+                let damaged = fs::File::open(dir.path("damaged")).unwrap();
+                dir.command(program, &["--test"]).stdin(damaged).output().unwrap().status.success()
+            };
             let whole = match name {
-                "whole.tar.gz" => dir
-                    .command("gzip", &["--test", "--suffix=", "damaged"])
-                    .output()
-                    .unwrap()
-                    .status
-                    .success(),
-                "whole.tar.zst" => {
-                    dir.command("zstd", &["--test", "damaged"]).output().unwrap().status.success()
-                }
+                "whole.tar.gz" => accepts("gzip"),
+                "whole.tar.zst" => accepts("zstd"),
                 _ => code == Some(1),
             };
             let expected = if whole { 1 } else { 2 };
@@ -81,6 +84,9 @@ fn a_damaged_archive_is_never_a_reason_to_fall_over() {
 
 #[test]
 fn names_that_lead_outside_are_refused_and_absolute_ones_are_inside() {
+    if lacks(&["cc"]) {
+        return;
+    }
     let dir = Dir::new();
     dir.write("outside", "not to be seen");
     let mut archive = Vec::new();
@@ -103,6 +109,9 @@ fn names_that_lead_outside_are_refused_and_absolute_ones_are_inside() {
 
 #[test]
 fn what_is_no_root_file_system_is_refused_by_name() {
+    if lacks(&["cc", "gzip"]) {
+        return;
+    }
     let dir = Dir::new();
     dir.write("empty", "");
     dir.write("text", "hello\n".repeat(1000));
@@ -117,6 +126,9 @@ fn what_is_no_root_file_system_is_refused_by_name() {
 /// A gigabyte of zeros is some kilobytes in an archive; what it claims to hold is not held in memory.
 #[test]
 fn a_compressed_hole_does_not_fill_the_memory() {
+    if lacks(&["tar", "bash"]) {
+        return;
+    }
     let dir = Dir::new();
     dir.write("root/etc/passwd", "root:x:0:0::/:/bin/false\n");
     fs::File::create(dir.path("root/hole")).unwrap().set_len(1 << 30).unwrap();

@@ -4,10 +4,13 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::process::Stdio;
 
-use crate::util::{Dir, chmod, elf, names, text, unprivileged};
+use crate::util::{Dir, chmod, elf, lacks, names, text, unprivileged};
 
 #[test]
 fn an_ending_that_tells_no_format_lists_those_that_do() {
+    if lacks(&["cc"]) {
+        return;
+    }
     let dir = small();
     for name in ["report.pdf", "report", ".html/report", "xml=report.html.bak"] {
         let message = dir.fails(2, &["checksec", "bin", "-o", name]);
@@ -20,6 +23,9 @@ fn an_ending_that_tells_no_format_lists_those_that_do() {
 
 #[test]
 fn a_directory_that_may_not_be_written_gets_nothing_and_fails() {
+    if lacks(&["cc", "setfattr", "setpriv"]) {
+        return;
+    }
     let dir = small();
     chmod(dir.root(), 0o755);
     let closed = dir.path("closed");
@@ -42,6 +48,9 @@ fn a_directory_that_may_not_be_written_gets_nothing_and_fails() {
 
 #[test]
 fn a_full_disk_is_an_error_and_not_a_short_report() {
+    if lacks(&["cc"]) {
+        return;
+    }
     let dir = small();
     let message = dir.fails(2, &["checksec", "bin", "-o", "html=/dev/full"]);
     assert!(message.contains("cannot write /dev/full"), "{message}");
@@ -54,6 +63,9 @@ fn a_full_disk_is_an_error_and_not_a_short_report() {
 
 #[test]
 fn a_file_is_replaced_in_one_step() {
+    if lacks(&["cc"]) {
+        return;
+    }
     let dir = small();
     fs::write(dir.path("r.json"), "old").unwrap();
     let kept = File::open(dir.path("r.json")).unwrap();
@@ -69,6 +81,9 @@ fn a_file_is_replaced_in_one_step() {
 
 #[test]
 fn a_report_goes_where_a_link_leads() {
+    if lacks(&["cc"]) {
+        return;
+    }
     let dir = small();
     fs::create_dir(dir.path("elsewhere")).unwrap();
     fs::write(dir.path("elsewhere/real.json"), "old").unwrap();

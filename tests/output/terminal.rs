@@ -3,14 +3,14 @@
 use std::process::{Command, Output};
 
 use super::hostile_tree;
-use crate::util::{Dir, HARDPAN, is_there, text};
+use crate::util::{Dir, HARDPAN, lacks, text};
 
 #[test]
 fn colours_are_for_terminals_only() {
-    let dir = hostile_tree();
-    if !is_there("colours_are_for_terminals_only", "script", &["--version"]) {
+    if lacks(&["cc", "script"]) {
         return;
     }
+    let dir = hostile_tree();
     let colored = |output: &Output| {
         assert_eq!(output.status.code(), Some(1), "{}", text(output));
         assert!(String::from_utf8_lossy(&output.stdout).contains("ELF-001"));
@@ -34,10 +34,10 @@ fn colours_are_for_terminals_only() {
 /// Progress is drawn on standard error, and only there; what is on standard output stays a report.
 #[test]
 fn progress_never_mixes_with_a_report() {
-    let dir = hostile_tree();
-    if !is_there("progress_never_mixes_with_a_report", "script", &["--version"]) {
+    if lacks(&["cc", "script"]) {
         return;
     }
+    let dir = hostile_tree();
     let output = on_terminal(&dir, "audit /usr/bin --format=json > report.json").output().unwrap();
     assert!(output.stdout.contains(&b'\r') || output.stdout.contains(&0x1b), "no progress was drawn");
     let report = std::fs::read(dir.path("report.json")).unwrap();
@@ -48,6 +48,9 @@ fn progress_never_mixes_with_a_report() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_error() {
+    if lacks(&["cc", "bash"]) {
+        return;
+    }
     let dir = hostile_tree();
     for arguments in [
         "audit root --all",
@@ -75,6 +78,9 @@ fn a_reader_that_goes_away_is_no_error() {
 
 #[test]
 fn a_closed_standard_output_costs_no_file() {
+    if lacks(&["cc", "bash"]) {
+        return;
+    }
     let dir = hostile_tree();
     let line = format!("{HARDPAN} audit root --all -o r.json -o r.html | true");
     dir.tool("bash", &["-c", &line]);
