@@ -105,6 +105,8 @@ fn a_rule_that_is_not_there_is_suggested_or_refused() {
     assert!(message.contains("did you mean ELF-001 (relro)?"), "{message}");
     let message = dir.fails(2, &["explain", "relo"]);
     assert!(message.contains("did you mean ELF-001 (relro)?"), "{message}");
+    let message = dir.fails(2, &["explain", "no-sheduled-job"]);
+    assert!(message.contains("did you mean API-009 (no-scheduled-jobs)?"), "{message}");
     let message = dir.fails(2, &["explain", "something else entirely"]);
     assert!(message.contains("`hardpan rules` lists them") && !message.contains("did you mean"), "{message}");
     assert!(dir.fails(2, &["explain", ""]).contains("there is no rule"));

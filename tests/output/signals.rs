@@ -29,6 +29,35 @@ fn a_signal_while_reports_are_written_leaves_the_old_one_or_the_new_one() {
     interrupt_often(&dir, "tree", 60, 60);
 }
 
+/// A second signal, a power cut or the kernel's memory killer leave no time to tidy up.
+#[test]
+fn a_kill_in_the_middle_of_writing_leaves_the_old_report_or_the_new_one() {
+    let dir = Dir::new();
+    let mut during = 0;
+    for _ in 0..6 {
+        dir.write("x.json", "old");
+        let mut command = dir.hardpan(&["checksec", "/usr", "--format=none", "-o", "x.json"]);
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        // No pause: writing takes milliseconds.
+        while child.try_wait().unwrap().is_none() && dir.names() == ["x.json"] && length(&dir) == 3 {}
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let found = fs::read(dir.path("x.json")).unwrap();
+        assert!(found == b"old" || Report::parse(&found).is_ok(), "a report of {} bytes is cut", found.len());
+        for name in dir.names().iter().filter(|name| *name != "x.json") {
+            // What nobody could remove says whose it is.
+            assert!(name.starts_with(".hardpan-") && name.ends_with(".tmp"), "{name}");
+            during += 1;
+            fs::remove_file(dir.path(name)).unwrap();
+        }
+    }
+    assert!(during > 0, "no run was killed while it wrote");
+}
+
+fn length(dir: &Dir) -> u64 {
+    fs::metadata(dir.path("x.json")).map_or(0, |metadata| metadata.len())
+}
+
 /// Stops runs at random moments, and says how many did not come to their end before.
 fn interrupt_often(dir: &Dir, subject: &str, runs: u32, longest_ms: usize) -> usize {
     let mut numbers = Numbers::seeded(20_261_123);
