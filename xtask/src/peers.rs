@@ -21,6 +21,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("setfattr", "attr", "extended attributes"),
     ("chromium", "chromium", "the HTML page in a browser"),
     ("pdftotext", "poppler-utils", "the HTML page on paper"),
+    ("script", "bsdutils", "reports on a terminal"),
     ("npm", "npm", "the SARIF schema"),
 ];
 
