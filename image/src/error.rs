@@ -2,10 +2,10 @@
 
 use std::io;
 
-use thiserror::Error;
+use thiserror::Error as ThisError;
 
 /// A failed read.
-#[derive(Debug, Error)]
+#[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused or failed.

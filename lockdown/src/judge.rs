@@ -3,7 +3,7 @@
 use hardpan_report::{Cause, Evidence, Finding, Location, Outcome, Verdict, escape_str};
 
 use crate::cmdline::{has, last};
-use crate::{CommandLine, Host, KernelFacts, KernelRule, Reading, Test};
+use crate::{Absent, CommandLine, Host, KernelFacts, KernelRule, Reading, Test};
 
 /// What one test says.
 struct Answer {
@@ -97,9 +97,27 @@ impl Test {
     fn live_sysctl(&self, key: &str, host: &Host) -> Answer {
         let place = Location::file(format!("/proc/sys/{}", key.replace('.', "/")));
         match host.sysctl(key) {
-            Reading::Absent => Answer::not_applicable(format!("this kernel has no sysctl {key}")),
+            Reading::Absent => self.absent_sysctl(key, place),
             Reading::Unreadable(reason) => Answer::unknown(Cause::Unreadable, reason),
             Reading::Present(value) => self.judge_sysctl(key, &value, place),
+        }
+    }
+
+    fn absent_sysctl(&self, key: &str, place: Location) -> Answer {
+        let Self::Sysctl { absent, .. } = self else {
+            return Answer::unknown(Cause::Undecided, "no sysctl is tested");
+        };
+        let text = format!("this kernel has no sysctl {key}");
+        match absent {
+            Absent::NotApplicable => Answer::not_applicable(format!("{text}, and not what it restricts")),
+            Absent::Fail => {
+                let evidence = Evidence::new(key.to_owned(), "absent", "a kernel that has it").at(place);
+                Answer::fail(format!("{text}, so nothing restricts what it would"), evidence)
+            }
+            Absent::Unknown => {
+                let reason = format!("{text}: it is too old for it, or lacks what it restricts");
+                Answer::unknown(Cause::Undecided, reason)
+            }
         }
     }
 

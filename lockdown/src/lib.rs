@@ -12,4 +12,4 @@ pub mod sysctl;
 
 pub use facts::{CommandLine, KernelFacts};
 pub use hardpan_sys::{Host, Mount, Reading};
-pub use rule::{KernelRule, Test, rules};
+pub use rule::{Absent, KernelRule, Test, rules};

@@ -29,6 +29,9 @@ pub enum Test {
         one_of: Option<Vec<i64>>,
         /// The one value that is wrong.
         not: Option<i64>,
+        /// What it means that the running kernel has no such key.
+        #[serde(default)]
+        absent: Absent,
     },
     /// The lockdown level is at least this: `integrity` or `confidentiality`.
     Lockdown(String),
@@ -64,6 +67,20 @@ pub enum Test {
     CpuVulnerabilities,
     /// The running kernel loads no modules at all.
     NoModules,
+}
+
+/// What it means that a kernel has no such sysctl. That depends on the key: without kexec nothing can be loaded by it,
+/// whereas without Yama nothing restricts tracing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Absent {
+    /// The kernel lacks what the key restricts.
+    #[default]
+    NotApplicable,
+    /// The kernel lacks the restriction.
+    Fail,
+    /// It may be either.
+    Unknown,
 }
 
 /// Every kernel rule, by id.
@@ -145,8 +162,9 @@ fn page(raw: &RawRule) -> String {
 
 const JUDGED: &str = "\
 On the running host the kernel's own state decides. For an image its files do: boot loader entries, `sysctl.d` and the \
-kernel's build configuration. What a file sets is what the kernel will be told, which is not yet what it does. A knob \
-that this kernel does not offer makes the rule not applicable; facts that are not there make it unknown.";
+kernel's build configuration. What a file sets is what the kernel will be told, which is not yet what it does. A kernel \
+that does not offer a knob because it lacks what the knob restricts makes the rule not applicable; one that lacks the \
+restriction fails. Facts that are not there make the rule unknown.";
 
 impl Test {
     /// What is wanted, in words.

@@ -18,7 +18,7 @@ fn host(dir: &Path, good: bool) -> Host {
     for rule in rules() {
         for test in &rule.any {
             match test {
-                Test::Sysctl { key, min, one_of, not } => {
+                Test::Sysctl { key, min, one_of, not, .. } => {
                     let wanted = min.or(one_of.as_ref().map(|values| values[0])).unwrap_or(10);
                     let bad = not.unwrap_or(if min.is_some() { 0 } else { 7777 });
                     let value = if good { wanted } else { bad };
@@ -157,4 +157,14 @@ fn every_rule_has_a_whole_page_and_an_id_of_its_own() {
         }
     }
     assert!(rules().len() >= 30);
+}
+
+#[test]
+fn a_kernel_without_yama_does_not_restrict_tracing_and_one_without_kexec_needs_no_restriction() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = Host::below(dir.path());
+    let facts = facts(&host, true);
+    assert_eq!(rule("ptrace-scope").check(&facts).outcome(), Outcome::Fail);
+    assert_eq!(rule("kexec-load-disabled").check(&facts).outcome(), Outcome::NotApplicable);
+    assert_eq!(rule("io-uring-restricted").check(&facts).outcome(), Outcome::Unknown);
 }

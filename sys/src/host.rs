@@ -53,7 +53,7 @@ impl Host {
         Self { root: root.to_owned() }
     }
 
-    /// A file below `/proc` or `/sys`, as bytes, at most [`MAX_FILE`] of them.
+    /// A file below `/proc` or `/sys`, as bytes, at most 4 MiB of them.
     pub fn read_bytes(&self, path: &str) -> Reading<Vec<u8>> {
         let mut bytes = Vec::new();
         let limit = MAX_FILE + 1;
