@@ -209,7 +209,7 @@ impl<'t> Index<'t> {
     /// [`Index::resolve`] for a path relative to a directory.
     pub fn resolve_from(&self, directory: EntryId, path: &[u8]) -> Result<EntryId, ResolveError> {
         let mut at = if path.first() == Some(&b'/') { self.root() } else { directory };
-        let mut rest: Vec<Vec<u8>> = components(path).map(<[u8]>::to_vec).collect();
+        let mut rest = steps(path);
         rest.reverse();
         let mut links = 0;
         while let Some(name) = rest.pop() {
@@ -223,12 +223,13 @@ impl<'t> Index<'t> {
                 return Err(ResolveError::TooManyLinks);
             }
             let target = self.read_link(next).map_err(|error| ResolveError::Unreadable(error.to_string()))?;
+            if target.is_empty() {
+                return Err(ResolveError::NotFound);
+            }
             if target.first() == Some(&b'/') {
                 at = self.root();
             }
-            let pending = rest.len();
-            rest.extend(components(&target).map(<[u8]>::to_vec));
-            rest[pending..].reverse();
+            rest.extend(steps(&target).into_iter().rev());
         }
         Ok(at)
     }
@@ -295,18 +296,16 @@ impl<'t> Index<'t> {
         match name {
             b"." => Ok(at),
             b".." => Ok(self.parent(at)),
-            name => self.child(at, name).ok_or_else(|| self.missing(at)),
+            name => self.child(at, name).ok_or_else(|| self.missing(at, name)),
         }
     }
 
     /// A name that the index lacks either is not there or lies where the walk did not go.
-    fn missing(&self, directory: EntryId) -> ResolveError {
+    fn missing(&self, directory: EntryId, name: &[u8]) -> ResolveError {
         let path = self.path(directory);
+        let whole = [path.strip_suffix(b"/").unwrap_or(&path), b"/", name].concat();
         let unread = self.not_entered.iter().any(|skipped| skipped.path == path)
-            || self
-                .troubles
-                .iter()
-                .any(|trouble| trouble.hides_entries && (trouble.path == path || trouble.path.is_empty()));
+            || self.blind_spots(&whole).next().is_some();
         if unread { ResolveError::NotRead } else { ResolveError::NotFound }
     }
 
@@ -440,6 +439,15 @@ fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|component| !component.is_empty())
 }
 
+/// The components that a look-up goes through. A slash at the end asks for a directory, as `/.` does.
+fn steps(path: &[u8]) -> Vec<Vec<u8>> {
+    let mut steps: Vec<Vec<u8>> = components(path).map(<[u8]>::to_vec).collect();
+    if path.ends_with(b"/") {
+        steps.push(b".".to_vec());
+    }
+    steps
+}
+
 /// Whether trouble at one path may hide something at or below another.
 fn may_concern(trouble: &[u8], path: &[u8]) -> bool {
     is_at_or_below(trouble, path) || is_at_or_below(path, trouble)
@@ -456,6 +464,21 @@ const MAX_ENTRIES: usize = 40_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slash_at_the_end_asks_for_a_directory() {
+        let tree = crate::MemoryTree::new()
+            .file("/file", 0o644, "")
+            .directory("/dir", 0o755)
+            .symlink("/to-file", "file/")
+            .symlink("/to-dir", "dir/")
+            .symlink("/to-nothing", "");
+        let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+        assert_eq!(index.resolve(b"/file/"), Err(ResolveError::NotADirectory));
+        assert_eq!(index.resolve(b"/to-file"), Err(ResolveError::NotADirectory));
+        assert_eq!(index.resolve(b"/to-dir//"), Ok(index.lookup(b"/dir").unwrap()));
+        assert_eq!(index.resolve(b"/to-nothing"), Err(ResolveError::NotFound));
+    }
 
     #[test]
     fn blind_spots_above_and_below_count() {
