@@ -6,6 +6,7 @@ use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Sever
 
 use super::mount::{EtcMount, etc_mount};
 use crate::mounting::{describe, is_immutable, is_in_memory, mount_at, mount_evidence, mount_of};
+use crate::systemd::blindness;
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -125,7 +126,7 @@ fn configured_on_root(context: &Context<'_>) -> Verdict {
     }
     let etc = context.index.lookup(b"/etc");
     let entries = etc.map_or(0, |etc| context.index.children(etc).len());
-    if let Some(finding) = context.blindness(b"/etc").or_else(|| context.unit_blindness()) {
+    if let Some(finding) = context.blindness(b"/etc").or_else(|| blindness(context)) {
         return Verdict::finding(finding);
     }
     if entries == 0 || etc.is_some_and(|etc| context.index.entry(etc).metadata.kind != FileKind::Directory) {
