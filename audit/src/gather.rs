@@ -11,7 +11,7 @@ use hardpan_checksec::{Kind, Scan, ScanOptions, scan};
 use hardpan_image::Index;
 use hardpan_lockdown::Host;
 
-use hardpan_report::{Finding, Location, escape};
+use hardpan_report::{Cause, Finding, Location, escape};
 
 use crate::{Context, Parameters, Program, Script, Text, content};
 
@@ -100,7 +100,10 @@ fn needed(dynamic: &Dynamic) -> Vec<Vec<u8>> {
 impl Facts<'_> {
     /// What could not be read besides directories and executables, which have rules of their own.
     pub fn unread(&self) -> Vec<&Finding> {
-        self.context.attributes.unread.iter().chain(&self.context.kernel.troubles).collect()
+        let troubles = self.context.kernel.troubles.all();
+        let all = self.context.attributes.unread.iter().chain(troubles);
+        // What was read and does not decide is for the rules to say.
+        all.filter(|finding| finding.cause.is_some_and(Cause::is_incomplete)).collect()
     }
 }
 
