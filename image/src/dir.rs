@@ -82,7 +82,7 @@ impl DirTree {
     }
 
     /// Why a directory is not to be entered. Asked without opening it for reading, which would set off an automount.
-    fn barrier(&self, directory: NodeId) -> Result<Option<String>, Error> {
+    fn barrier(&self, directory: NodeId) -> Result<Option<Listing>, Error> {
         let (recorded, parent_device) = self.recorded(directory)?;
         let is_root = directory.0 == 0;
         if !is_root && recorded.device == parent_device {
@@ -91,10 +91,18 @@ impl DirTree {
         let (fd, _) = self.open_node(directory, OFlags::PATH | OFlags::DIRECTORY)?;
         let magic = rustix::fs::fstatfs(&fd).map_err(system("statfs"))?.f_type;
         Ok(match foreign_filesystem(magic) {
-            Some((name, Foreign::Kernel)) => Some(format!("mount of {name}, a view of the kernel")),
-            Some((name, Foreign::Remote)) if !is_root => {
-                Some(format!("mount of {name}, whose content another machine or process decides"))
-            }
+            Some((name, Foreign::Kernel)) => Some(Listing::NotEntered {
+                reason: format!("mount of {name}, a view of the kernel"),
+                hides_files: false,
+            }),
+            Some((name, Foreign::Automount)) => Some(Listing::NotEntered {
+                reason: format!("{name}, which mounts something as soon as somebody looks"),
+                hides_files: true,
+            }),
+            Some((name, Foreign::Remote)) if !is_root => Some(Listing::NotEntered {
+                reason: format!("mount of {name}, whose content another machine or process decides"),
+                hides_files: true,
+            }),
             _ => None,
         })
     }
@@ -135,8 +143,8 @@ impl Tree for DirTree {
     }
 
     fn read_dir(&self, directory: NodeId) -> Result<Listing, Error> {
-        if let Some(reason) = self.barrier(directory)? {
-            return Ok(Listing::NotEntered(reason));
+        if let Some(not_entered) = self.barrier(directory)? {
+            return Ok(not_entered);
         }
         let (fd, _) = self.open_node(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
         let mut found = Vec::new();
@@ -275,6 +283,7 @@ fn metadata_of(stat: &Stat) -> Metadata {
 
 enum Foreign {
     Kernel,
+    Automount,
     Remote,
 }
 
@@ -284,13 +293,17 @@ fn foreign_filesystem(magic: impl TryInto<i64>) -> Option<(&'static str, Foreign
     let known = |table: &[(i64, &'static str)]| {
         table.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
     };
+    if magic == AUTOFS {
+        return Some(("autofs", Foreign::Automount));
+    }
     known(&KERNEL_FILESYSTEMS)
         .map(|name| (name, Foreign::Kernel))
         .or_else(|| known(&REMOTE_FILESYSTEMS).map(|name| (name, Foreign::Remote)))
 }
 
-const KERNEL_FILESYSTEMS: [(i64, &str); 22] = [
-    (0x0187, "autofs"),
+const AUTOFS: i64 = 0x0187;
+
+const KERNEL_FILESYSTEMS: [(i64, &str); 21] = [
     (0x1cd1, "devpts"),
     (0x9fa0, "proc"),
     (0x0027_e0eb, "cgroup"),
@@ -369,7 +382,9 @@ mod tests {
     #[test]
     fn the_kernels_views_are_not_entered() {
         let tree = DirTree::open(Path::new("/proc")).unwrap();
-        let Listing::NotEntered(reason) = tree.read_dir(tree.root()).unwrap() else { panic!("entered") };
+        let Listing::NotEntered { reason, .. } = tree.read_dir(tree.root()).unwrap() else {
+            panic!("entered")
+        };
         assert!(reason.contains("proc"), "{reason}");
     }
 }

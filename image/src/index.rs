@@ -43,6 +43,8 @@ pub struct NotEntered {
     pub path: Vec<u8>,
     /// Why.
     pub reason: String,
+    /// Whether there may be files of the host in it that are nowhere else in the index.
+    pub hides_files: bool,
 }
 
 /// Something that could not be read, or that is not as it must be.
@@ -95,6 +97,21 @@ struct Found {
     name: Box<[u8]>,
     node: NodeId,
     metadata: Result<Metadata, Error>,
+}
+
+/// A directory's entries, or why there are none.
+enum Listed {
+    Found(Vec<Found>),
+    Not { reason: String, hides_files: bool },
+}
+
+impl Listed {
+    fn len(&self) -> usize {
+        match self {
+            Self::Found(found) => found.len(),
+            Self::Not { .. } => 0,
+        }
+    }
 }
 
 impl<'t> Index<'t> {
@@ -320,7 +337,7 @@ impl<'t> Index<'t> {
                 .par_iter()
                 .map(|at| {
                     let listing = list(tree, self.records[*at as usize].node);
-                    let count = listing.as_ref().map_or(0, |(found, _)| found.len());
+                    let count = listing.as_ref().map_or(0, Listed::len);
                     progress(count as u64).then_some(listing)
                 })
                 .collect();
@@ -338,15 +355,17 @@ impl<'t> Index<'t> {
     fn adopt(
         &mut self,
         directory: u32,
-        listing: Result<(Vec<Found>, Option<String>), Error>,
+        listing: Result<Listed, Error>,
         paths: &[Vec<u8>],
         seen: &mut HashMap<(u64, u64), u32>,
         next: &mut Vec<u32>,
     ) {
         let path = self.path(EntryId(directory));
         let found = match listing {
-            Ok((found, None)) => found,
-            Ok((_, Some(reason))) => return self.not_entered.push(NotEntered { path, reason }),
+            Ok(Listed::Found(found)) => found,
+            Ok(Listed::Not { reason, hides_files }) => {
+                return self.not_entered.push(NotEntered { path, reason, hides_files });
+            }
             // It is as if it had been removed before the walk began.
             Err(error) if error.fault() == Fault::Gone => return,
             Err(error) => return self.trouble(path, &error, true),
@@ -399,7 +418,7 @@ impl<'t> Index<'t> {
         let path = self.path(EntryId(at));
         let reason = format!("the same directory as {}", self.path(EntryId(first)).escape_ascii());
         if self.tree.kind() == TreeKind::Directory {
-            self.not_entered.push(NotEntered { path, reason });
+            self.not_entered.push(NotEntered { path, reason, hides_files: false });
         } else {
             self.troubles.push(Trouble { path, fault: Fault::Input, reason, hides_entries: false });
         }
@@ -421,10 +440,10 @@ impl<'t> Index<'t> {
     }
 }
 
-fn list(tree: &dyn Tree, directory: NodeId) -> Result<(Vec<Found>, Option<String>), Error> {
+fn list(tree: &dyn Tree, directory: NodeId) -> Result<Listed, Error> {
     let mut entries = match tree.read_dir(directory)? {
         Listing::Entries(entries) => entries,
-        Listing::NotEntered(reason) => return Ok((Vec::new(), Some(reason))),
+        Listing::NotEntered { reason, hides_files } => return Ok(Listed::Not { reason, hides_files }),
     };
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let found = entries.into_iter().map(|entry| Found {
@@ -432,7 +451,7 @@ fn list(tree: &dyn Tree, directory: NodeId) -> Result<(Vec<Found>, Option<String
         name: entry.name,
         node: entry.node,
     });
-    Ok((found.collect(), None))
+    Ok(Listed::Found(found.collect()))
 }
 
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
