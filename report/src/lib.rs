@@ -17,8 +17,8 @@ pub mod sink;
 pub use escape::{BytePath, escape, escape_str};
 pub use finding::{Evidence, Finding, Judgement, Location, Tally, Verdict};
 pub use model::{
-    Cell, Column, Coverage, Disposition, Gate, Judged, Language, LanguageShare, Matrix, PillarResult, Problem,
-    Report, Row, RuleResult, Subject, Tool, Totals,
+    Cell, Column, Coverage, Disposition, Gate, Judged, Language, LanguageShare, Matrix, PillarResult,
+    Problem, Report, Row, RuleResult, Subject, Tool, Totals,
 };
 pub use outcome::{Cause, Outcome, Severity};
 pub use pillar::Pillar;

@@ -82,14 +82,20 @@ impl Pillar {
     /// What the host promises by it, in one sentence.
     pub fn promise(self) -> &'static str {
         match self {
-            Self::VerifiedRoot => "Every block of the root file system is checked against a trusted hash as it is read.",
+            Self::VerifiedRoot => {
+                "Every block of the root file system is checked against a trusted hash as it is read."
+            }
             Self::StatelessEtc => "Changes to /etc do not outlive a boot, so neither does tampering with it.",
             Self::NoShell => "An intruder finds nothing that would run commands or install tools.",
             Self::HardenedExecutables => "A memory bug in an executable is hard to turn into control.",
-            Self::MandatoryAccessControl => "A compromised process can do only what the policy lets its domain do.",
+            Self::MandatoryAccessControl => {
+                "A compromised process can do only what the policy lets its domain do."
+            }
             Self::KernelLockdown => "Not even root can change the running kernel.",
             Self::SecureBoot => "Firmware, loader and kernel each check the next one's signature.",
-            Self::SignedUpdates => "Only signed images are installed, and a bad one is one reboot from being undone.",
+            Self::SignedUpdates => {
+                "Only signed images are installed, and a bad one is one reboot from being undone."
+            }
             Self::ApiOnly => "Nobody logs in; little runs, and little of it is privileged.",
             Self::MemorySafe => "Whole classes of bugs are absent by the choice of language.",
         }

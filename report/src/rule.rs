@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use crate::{Pillar, Severity};
 
 /// The headings that every rule page has, in order.
-pub const PAGE_SECTIONS: [&str; 4] = ["What it checks", "Why it matters", "How it is judged", "How to fix it"];
+pub const PAGE_SECTIONS: [&str; 4] =
+    ["What it checks", "Why it matters", "How it is judged", "How to fix it"];
 
 /// What is known of a rule before it runs.
 ///
