@@ -28,6 +28,7 @@ use crate::{Anomaly, DirEntry, Error, FileKind, Listing, Metadata, NodeId, ReadA
 pub struct DirTree {
     path: PathBuf,
     root: OwnedFd,
+    enter_remote: bool,
     /// Grows as directories are listed. A node's number is its index, so that a `NodeId` stays 8 bytes and a path is
     /// rebuilt from parents instead of being stored for every file.
     nodes: RwLock<Vec<Node>>,
@@ -46,7 +47,13 @@ impl DirTree {
         let root = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(system("open"))?;
         let stat = rustix::fs::fstat(&root).map_err(system("stat"))?;
         let node = Node { parent: 0, name: Box::default(), metadata: metadata_of(&stat) };
-        Ok(Self { path: path.to_owned(), root, nodes: RwLock::new(vec![node]) })
+        Ok(Self { path: path.to_owned(), root, enter_remote: false, nodes: RwLock::new(vec![node]) })
+    }
+
+    /// The same tree, with file systems behind a network or a user process entered like any other.
+    #[must_use]
+    pub fn entering_remote(self) -> Self {
+        Self { enter_remote: true, ..self }
     }
 
     /// The path below the root, without a leading `/`; `.` for the root itself.
@@ -99,7 +106,7 @@ impl DirTree {
                 reason: format!("{name}, which mounts something as soon as somebody looks"),
                 hides_files: true,
             }),
-            Some((name, Foreign::Remote)) if !is_root => Some(Listing::NotEntered {
+            Some((name, Foreign::Remote)) if !is_root && !self.enter_remote => Some(Listing::NotEntered {
                 reason: format!("mount of {name}, whose content another machine or process decides"),
                 hides_files: true,
             }),
