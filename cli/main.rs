@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use crate::args::{Args, Command};
-use crate::context::Interrupted;
 pub(crate) use crate::context::Context;
+use crate::context::Interrupted;
 
 fn main() -> ExitCode {
     let args = match Args::try_parse() {
@@ -32,7 +32,6 @@ fn main() -> ExitCode {
     };
     match run(args.command, &context) {
         Ok(code) => ExitCode::from(code),
-        Err(error) if is_broken_pipe(&error) => ExitCode::from(exit::CLEAN),
         Err(error) if error.is::<Interrupted>() => ExitCode::from(exit::INTERRUPTED),
         Err(error) => fail(&error),
     }
@@ -42,10 +41,10 @@ fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
     match command {
         Command::Audit(args) => cmd::audit::run(&args, context),
         Command::Checksec(args) => cmd::checksec::run(&args, context),
-        Command::Rules(args) => cmd::rules::list(&args),
-        Command::Explain(args) => cmd::rules::explain(&args),
+        Command::Rules(args) => unless_closed(cmd::rules::list(&args)),
+        Command::Explain(args) => unless_closed(cmd::rules::explain(&args)),
         Command::Init(args) => cmd::init::run(&args),
-        Command::Schema => cmd::schema::run(),
+        Command::Schema => unless_closed(cmd::schema::run()),
         Command::Verity(command) => cmd::verity::run(command, context),
     }
 }
@@ -56,8 +55,15 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(exit::UNUSABLE)
 }
 
-/// `hardpan rules | head` is no error.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+/// `hardpan rules | head` is no error. Commands that judge keep their verdict instead.
+fn unless_closed(result: anyhow::Result<u8>) -> anyhow::Result<u8> {
+    match result {
+        Err(error) if is_broken_pipe(&error) => Ok(exit::CLEAN),
+        result => result,
+    }
+}
+
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
