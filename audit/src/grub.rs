@@ -38,8 +38,7 @@ impl Variables {
                 .collect();
             rest = after;
         }
-        ways.iter_mut().for_each(|way| way.push_str(rest));
-        ways
+        ways.into_iter().map(|way| way + rest).collect()
     }
 }
 

@@ -88,13 +88,11 @@ fn built_in(config: &Kconfig) -> String {
 fn judge(list: &str, place: Location) -> Verdict {
     let shown = escape_str(list);
     let evidence = Evidence::new("security modules", shown.clone(), WANTED).at(place.clone());
-    match list.split(',').find(|name| MANDATORY.contains(name)) {
-        Some(name) => Verdict::pass(format!("`{name}` is active"), vec![evidence]),
-        None => {
-            let message = format!("no security module with a mandatory policy is active, only `{shown}`");
-            Verdict::finding(Finding::fail(Some(place), "lsm", message).with(evidence))
-        }
+    if let Some(name) = list.split(',').find(|name| MANDATORY.contains(name)) {
+        return Verdict::pass(format!("`{name}` is active"), vec![evidence]);
     }
+    let message = format!("no security module with a mandatory policy is active, only `{shown}`");
+    Verdict::finding(Finding::fail(Some(place), "lsm", message).with(evidence))
 }
 
 const NO_FACTS: &str = "which security modules the kernel starts is told by its command line or its build configuration, and \
