@@ -27,6 +27,8 @@ pub(crate) struct EnabledUnit {
     pub(crate) link: EntryId,
     /// The unit that pulls it in: `multi-user.target`.
     pub(crate) by: Vec<u8>,
+    /// Other units that pull it in by weaker links.
+    pub(crate) also_by: Vec<Vec<u8>>,
 }
 
 /// The units that are enabled, by name, and what kept some from being judged.
@@ -73,12 +75,17 @@ pub(crate) fn enabled_units(context: &Context<'_>) -> EnabledUnits {
                     masked.insert(dependency);
                     continue;
                 }
-                if found.contains_key(link.name) || masked.contains(&dependency) {
+                if masked.contains(&dependency) {
+                    continue;
+                }
+                if let Some(known) = found.get_mut(link.name) {
+                    known.also_by.push(by.to_vec());
                     continue;
                 }
                 match unit_file(context, link.name) {
                     Ok(UnitFile::At(_)) => {
-                        let unit = EnabledUnit { name: link.name.to_vec(), link: link.id, by: by.to_vec() };
+                        let (name, by) = (link.name.to_vec(), by.to_vec());
+                        let unit = EnabledUnit { name, link: link.id, by, also_by: Vec::new() };
                         found.insert(link.name.to_vec(), unit);
                     }
                     Ok(UnitFile::Masked | UnitFile::Absent) => {}
