@@ -75,6 +75,10 @@ fn judge_overlay(context: &Context<'_>, mount: &EtcMount, evidence: Evidence) ->
 
 /// Whether what is written to a directory outlives a boot. In an image only `/run` is known to be a tmpfs.
 fn keeps(context: &Context<'_>, directory: &str) -> Option<bool> {
+    // Where `..` leads depends on links that only the host at boot knows.
+    if directory.split('/').any(|name| name == "..") {
+        return None;
+    }
     let Some(Ok(mounts)) = context.live_mounts() else {
         return directory.starts_with("/run/").then_some(false);
     };
@@ -173,6 +177,7 @@ mod tests {
         overlay(",upperdir=/run/etc").expect(&RULE, Outcome::Pass);
         overlay("").expect(&RULE, Outcome::Pass);
         overlay(",upperdir=/sysroot/run/etc").expect(&RULE, Outcome::Unknown);
+        overlay(",upperdir=/run/../var/etc").expect(&RULE, Outcome::Unknown);
         let kept =
             "3 1 8:2 / /var rw - ext4 /dev/sda2 rw\n2 1 0:2 / /etc rw - overlay o rw,upperdir=/var/etc";
         mounted(kept).expect(&RULE, Outcome::Fail);
