@@ -107,7 +107,8 @@ struct Complaint {
 fn file(args: &GateArgs) -> Option<PathBuf> {
     args.config.clone().or_else(|| {
         let path = PathBuf::from(DEFAULT_PATH);
-        path.exists().then_some(path)
+        // Also one that cannot be read, or leads nowhere: a policy is not silently gone.
+        path.symlink_metadata().is_ok().then_some(path)
     })
 }
 
@@ -150,7 +151,13 @@ impl Reader<'_> {
                 text => self.severity(text, wanted.span()).map(Override::Severity),
             };
             if let (Some(id), Some(made)) = (self.rule(&rule), made) {
-                parsed.overrides.insert(id, made);
+                if parsed.overrides.insert(id, made).is_some() {
+                    self.complain(
+                        rule.span(),
+                        "this rule is named twice",
+                        "once by its id and once by its name",
+                    );
+                }
             }
         }
         for waiver in raw.waiver {
@@ -330,6 +337,12 @@ mod tests {
         assert!(shown.contains("hardpan.toml:1:"), "{shown}");
         let shown = complaint("[gate]\nfail-om = \"high\"\n");
         assert!(shown.contains("unknown field `fail-om`"), "{shown}");
+    }
+
+    #[test]
+    fn a_rule_is_named_once() {
+        let shown = complaint("[severity]\nELF-001 = \"off\"\nelf-001 = \"low\"\n");
+        assert!(shown.contains("named twice"), "{shown}");
     }
 
     #[test]

@@ -37,7 +37,6 @@ fn main() -> ExitCode {
     };
     match run(args.command, &context) {
         Ok(code) => ExitCode::from(code),
-        Err(error) if is_broken_pipe(&error) => ExitCode::from(exit::CLEAN),
         Err(error) if error.is::<Interrupted>() => ExitCode::from(exit::INTERRUPTED),
         Err(error) => fail(&error),
     }
@@ -47,10 +46,10 @@ fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
     match command {
         Command::Audit(args) => cmd::audit::run(&args, context),
         Command::Checksec(args) => cmd::checksec::run(&args, context),
-        Command::Rules(args) => cmd::rules::list(&args),
-        Command::Explain(args) => cmd::rules::explain(&args),
+        Command::Rules(args) => unless_closed(cmd::rules::list(&args)),
+        Command::Explain(args) => unless_closed(cmd::rules::explain(&args)),
         Command::Init(args) => cmd::init::run(&args),
-        Command::Schema => cmd::schema::run(),
+        Command::Schema => unless_closed(cmd::schema::run()),
         Command::Verity(command) => cmd::verity::run(command, context),
     }
 }
@@ -72,8 +71,15 @@ fn printable(error: &str) -> String {
     error.chars().map(show).collect()
 }
 
-/// `hardpan rules | head` is no error.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+/// `hardpan rules | head` is no error. Commands that judge keep their verdict instead.
+fn unless_closed(result: anyhow::Result<u8>) -> anyhow::Result<u8> {
+    match result {
+        Err(error) if is_broken_pipe(&error) => Ok(exit::CLEAN),
+        result => result,
+    }
+}
+
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kind = |cause: &(dyn std::error::Error + 'static)| {
         let plain = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         // It keeps its cause to itself.

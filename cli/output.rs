@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use hardpan_report::Report;
 use hardpan_report::render::{Format, TerminalStyle, render, terminal};
 
@@ -47,7 +47,33 @@ pub(crate) fn write(report: &Report, args: &OutputArgs, context: &Context) -> an
         replace(&target.path, &bytes)?;
     }
     context.check()?;
-    print(report, args)
+    match print(report, args) {
+        // Whoever reads only the first lines wants the verdict all the same.
+        Err(error) if crate::is_broken_pipe(&error) => Ok(()),
+        result => result,
+    }
+}
+
+/// Refuses to write two reports to one file, of which only the second would stay. Asked before the work is done.
+pub(crate) fn check(args: &OutputArgs) -> anyhow::Result<()> {
+    let mut seen = Vec::new();
+    for target in &args.output {
+        let place = place(&target.path);
+        if seen.contains(&place) {
+            bail!("two reports are to be written to {}", target.path.display());
+        }
+        seen.push(place);
+    }
+    Ok(())
+}
+
+/// The path of the file itself, through links and relative directories as far as they are there.
+fn place(path: &Path) -> PathBuf {
+    let of_parent = || {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(parent.canonicalize().ok()?.join(path.file_name()?))
+    };
+    path.canonicalize().ok().or_else(of_parent).unwrap_or_else(|| path.to_owned())
 }
 
 /// Replaces a file in one step, and follows links to it: a temporary file beside it, synced, then renamed over it.
@@ -95,4 +121,38 @@ fn color(choice: ColorChoice) -> bool {
 /// The terminal's width; 100 columns where there is none.
 fn width() -> usize {
     terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    #[test]
+    fn a_replaced_report_keeps_its_mode_and_the_links_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("report.json"), dir.path().join("latest.json"));
+        std::fs::write(&file, "old").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        symlink("report.json", &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(&file).unwrap(), b"new");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn two_reports_to_one_file_are_refused() {
+        let outcome = |outputs: &[&str]| {
+            let line = ["hardpan", "audit", "/"].iter().chain(outputs);
+            let Command::Audit(args) = Args::try_parse_from(line).unwrap().command else { panic!("audit") };
+            check(&args.output)
+        };
+        assert!(outcome(&["-o", "a.json", "-o", "a.html"]).is_ok());
+        assert!(outcome(&["-o", "a.json", "-o", "json=./a.json"]).is_err());
+    }
 }

@@ -1,18 +1,54 @@
 //! `/etc/passwd` and `/etc/shadow`, as passwd(5), shadow(5) and crypt(5) have them.
 
-use hardpan_report::{Finding, Location};
+use hardpan_report::{Evidence, Finding, Location, escape};
 
 use crate::{Context, Text, TextFile};
 
-/// The lines of an accounts file.
-pub(crate) enum Accounts {
-    /// It was read.
-    Present(TextFile),
-    /// There is none.
-    Absent,
-    /// It could not be read.
-    Unread(Box<Finding>),
+/// The files of one kind, and what kept some from being read.
+pub(crate) struct Databases {
+    /// Each once, the one in `/etc` first.
+    pub(crate) files: Vec<TextFile>,
+    /// What may hold accounts too.
+    pub(crate) troubles: Vec<Finding>,
 }
+
+impl Databases {
+    /// Reads `passwd`, `shadow` or a copy of them from every place that a host takes accounts from.
+    pub(crate) fn read(context: &Context<'_>, name: &str) -> Self {
+        let mut found = Self { files: Vec::new(), troubles: Vec::new() };
+        for directory in DIRECTORIES {
+            let path = format!("{directory}/{name}");
+            match context.text(&path) {
+                Text::Present(file) if found.files.iter().any(|known| known.id == file.id) => {}
+                Text::Present(file) => found.files.push(file),
+                Text::Absent => found.troubles.extend(context.blindness(path.as_bytes())),
+                Text::Unread(finding) => found.troubles.push(*finding),
+            }
+        }
+        found
+    }
+
+    /// The accounts of all files.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = Account<'_>> {
+        self.files.iter().flat_map(accounts)
+    }
+
+    /// How many accounts each file has, or that there is none.
+    pub(crate) fn evidence(&self, context: &Context<'_>) -> Vec<Evidence> {
+        if self.files.is_empty() {
+            return vec![context.absence_proof()];
+        }
+        let count = |file: &TextFile| {
+            let what = format!("accounts in {}", escape(&file.path));
+            Evidence::new(what, accounts(file).count().to_string(), "").at(file.line(1))
+        };
+        self.files.iter().map(count).collect()
+    }
+}
+
+/// Where accounts are: in place, where `/etc` is made from at boot (systemd's factory, ostree's pristine copy), and where
+/// the name service module `altfiles` looks.
+const DIRECTORIES: [&str; 4] = ["/etc", "/usr/share/factory/etc", "/usr/etc", "/usr/lib"];
 
 /// One line of `/etc/passwd` or `/etc/shadow`.
 pub(crate) struct Account<'a> {
@@ -26,21 +62,18 @@ pub(crate) struct Account<'a> {
 }
 
 impl Account<'_> {
+    /// The third field of `/etc/passwd`; `None` if it is no number, of which libraries make different things.
+    pub(crate) fn uid(&self) -> Option<u32> {
+        let digits = self.fields.get(2).copied().unwrap_or_default();
+        let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+        if is_number { std::str::from_utf8(digits).ok()?.parse().ok() } else { None }
+    }
+
     /// The seventh field of `/etc/passwd`; an empty one means `/bin/sh`.
     pub(crate) fn shell(&self) -> &[u8] {
         match self.fields.get(6).map(|shell| shell.trim_ascii()) {
             None | Some([]) => b"/bin/sh",
             Some(shell) => shell,
-        }
-    }
-}
-
-impl Accounts {
-    pub(crate) fn read(context: &Context<'_>, path: &str) -> Self {
-        match context.text(path) {
-            Text::Present(file) => Self::Present(file),
-            Text::Absent => Self::Absent,
-            Text::Unread(finding) => Self::Unread(finding),
         }
     }
 }

@@ -15,6 +15,6 @@ impl Context<'_> {
     /// What kept configured command lines from being read, where those are what decides.
     pub(crate) fn troubles_in_force(&self) -> &[Finding] {
         let has_live = self.kernel.command_lines.iter().any(|line| line.live);
-        if has_live { &[] } else { &self.kernel.troubles }
+        if has_live { &[] } else { &self.kernel.troubles.command_lines }
     }
 }

@@ -40,6 +40,8 @@ pub struct Attributes {
     pub labelled: u64,
     /// How many have not.
     pub unlabelled: u64,
+    /// Whether any entry has any attribute. An archive without one was most likely written without them.
+    pub any: bool,
     /// The first few that have not, by path.
     pub unlabelled_examples: Vec<EntryId>,
     /// Entries whose attributes could not be read.
@@ -149,7 +151,7 @@ impl<'a> Context<'a> {
     /// coverage; repeating them in each rule would bury the rest.
     pub fn blindness(&self, path: &[u8]) -> Option<Finding> {
         let mut blind = self.index.blind_spots(path);
-        let first = blind.next()?;
+        let Some(first) = blind.next() else { return self.not_entered(path) };
         let more = blind.count();
         let place = if first.path.is_empty() { "the tree".into() } else { escape(&first.path) };
         let reason = match more {
@@ -162,6 +164,24 @@ impl<'a> Context<'a> {
             ),
         };
         Some(Finding::unknown(cause_of(first), None, "not-read", reason))
+    }
+
+    /// One unknown finding if a mount that was not entered may hold what is looked for at or below `path`. For the whole
+    /// tree only those in the system's own directories count: what is mounted at `/mnt` is not the host's.
+    fn not_entered(&self, path: &[u8]) -> Option<Finding> {
+        let is_below = |path: &[u8], above: &[u8]| {
+            let rest = path.strip_prefix(above.strip_suffix(b"/").unwrap_or(above));
+            rest.is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'))
+        };
+        let concerns = |skipped: &[u8]| match path {
+            b"/" => SYSTEM.iter().any(|system| is_below(skipped, system.as_bytes())),
+            path => is_below(skipped, path) || is_below(path, skipped),
+        };
+        let mut skipped = self.index.not_entered().iter().filter(|skipped| skipped.hides_files);
+        let skipped = skipped.find(|skipped| concerns(&skipped.path))?;
+        let reason =
+            format!("{} was not entered: {}", escape(&skipped.path), escape(skipped.reason.as_bytes()));
+        Some(Finding::unknown(Cause::NoFacts, Some(Location::file(skipped.path.clone())), "not-read", reason))
     }
 
     /// What was enumerated.
@@ -199,6 +219,10 @@ impl<'a> Context<'a> {
     }
 }
 
+/// Where the system itself lies.
+const SYSTEM: [&str; 11] =
+    ["/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/boot", "/efi", "/opt"];
+
 /// Why something is unknown, for a place that could not be read.
 pub(crate) fn cause_of(trouble: &Trouble) -> Cause {
     cause_of_fault(trouble.fault)
@@ -211,5 +235,67 @@ pub(crate) fn cause_of_fault(fault: Fault) -> Cause {
         Fault::Input => Cause::Malformed,
         Fault::Changed | Fault::Gone => Cause::Changed,
         Fault::Limit => Cause::Limit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hardpan_image::{
+        DirEntry, Error, FileKind, Listing, MemoryTree, Metadata, NodeId, ReadAt, Tree, TreeKind, Xattr,
+    };
+    use hardpan_report::Outcome;
+
+    use super::*;
+
+    /// A tree in which the second directory of the root is a mount that is not entered.
+    struct Mounted(MemoryTree, &'static [u8]);
+
+    impl Tree for Mounted {
+        fn kind(&self) -> TreeKind {
+            self.0.kind()
+        }
+        fn root(&self) -> NodeId {
+            self.0.root()
+        }
+        fn metadata(&self, node: NodeId) -> Result<Metadata, Error> {
+            self.0.metadata(node)
+        }
+        fn read_dir(&self, directory: NodeId) -> Result<Listing, Error> {
+            let Listing::Entries(entries) = self.0.read_dir(self.root())? else { panic!("not entered") };
+            let is_mount = |entry: &DirEntry| entry.node == directory && &*entry.name == self.1;
+            if entries.iter().any(is_mount) {
+                return Ok(Listing::NotEntered { reason: "mount of nfs".into(), hides_files: true });
+            }
+            self.0.read_dir(directory)
+        }
+        fn read_link(&self, symlink: NodeId) -> Result<Vec<u8>, Error> {
+            self.0.read_link(symlink)
+        }
+        fn xattrs(&self, node: NodeId) -> Result<Vec<Xattr>, Error> {
+            self.0.xattrs(node)
+        }
+        fn open(&self, file: NodeId) -> Result<Box<dyn ReadAt + '_>, Error> {
+            self.0.open(file)
+        }
+        fn anomalies(&self) -> Vec<hardpan_image::Anomaly> {
+            self.0.anomalies()
+        }
+    }
+
+    fn absence(mount: &'static [u8], below: &[u8]) -> Outcome {
+        let tree = MemoryTree::new().directory("/usr", 0o755).directory("/mnt", 0o755);
+        let tree = Mounted(tree, mount);
+        let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+        assert_eq!(index.entry(index.root()).metadata.kind, FileKind::Directory);
+        Context::new(&index).absence_below(below, "nothing", Vec::new()).outcome()
+    }
+
+    #[test]
+    fn nothing_is_absent_from_a_mount_that_was_not_entered() {
+        assert_eq!(absence(b"usr", b"/"), Outcome::Unknown);
+        assert_eq!(absence(b"usr", b"/usr/lib/modules"), Outcome::Unknown);
+        assert_eq!(absence(b"usr", b"/etc"), Outcome::Pass);
+        assert_eq!(absence(b"mnt", b"/"), Outcome::Pass);
+        assert_eq!(absence(b"mnt", b"/mnt/x"), Outcome::Unknown);
     }
 }

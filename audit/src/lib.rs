@@ -10,6 +10,7 @@ mod context;
 #[cfg(test)]
 mod fixture;
 mod gather;
+mod grub;
 mod judge;
 #[cfg(test)]
 mod machine;
@@ -18,7 +19,6 @@ mod place;
 mod rules;
 mod systemd;
 mod text;
-mod units;
 
 pub use context::{Attributes, Context, Parameters, Program, Script};
 pub use gather::{Facts, Progress, gather};

@@ -28,15 +28,7 @@ impl Context<'_> {
                     Some(finding) => Place::Unread(Box::new(finding)),
                 }
             }
-            Err(error) => {
-                let reason = format!("{} {error}", escape(path.as_bytes()));
-                Place::Unread(Box::new(Finding::unknown(
-                    Cause::Unreadable,
-                    Some(Location::file(path)),
-                    "not-read",
-                    reason,
-                )))
-            }
+            Err(error) => Place::Unread(Box::new(self.unresolved(path, &error))),
         }
     }
 

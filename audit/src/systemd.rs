@@ -1,16 +1,18 @@
-//! Which units systemd would start, told from links alone, as systemd.unit(5) and systemctl(1) describe them.
+//! systemd's units: which files are in force, and which units would be started, told from links alone, as
+//! systemd.unit(5) and systemctl(1) describe them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hardpan_image::{EntryId, FileKind, ResolveError};
 use hardpan_report::{Cause, Finding, escape};
 
-use crate::Context;
 use crate::place::Place;
+use crate::{Context, TextFile};
 
 /// Where units are, the strongest first. `/lib` is a link on systems with a merged `/usr`.
-const UNIT_DIRECTORIES: [&str; 4] = [
+const UNIT_DIRECTORIES: [&str; 5] = [
     "/etc/systemd/system",
+    "/run/systemd/system",
     "/usr/local/lib/systemd/system",
     "/usr/lib/systemd/system",
     "/lib/systemd/system",
@@ -25,6 +27,8 @@ pub(crate) struct EnabledUnit {
     pub(crate) link: EntryId,
     /// The unit that pulls it in: `multi-user.target`.
     pub(crate) by: Vec<u8>,
+    /// Other units that pull it in by weaker links.
+    pub(crate) also_by: Vec<Vec<u8>>,
 }
 
 /// The units that are enabled, by name, and what kept some from being judged.
@@ -47,28 +51,41 @@ pub(crate) enum UnitFile {
     Absent,
 }
 
-/// The units linked from `*.wants` and `*.requires` directories, in `/etc` and in `/usr`, that have a file and are not
+/// The units linked from `*.wants`, `*.requires` and `*.upholds` directories, in `/etc` and in `/usr`, that have a file and are not
 /// masked. Only links count: units pulled in by `Wants=` in another unit's text are part of that unit.
 pub(crate) fn enabled_units(context: &Context<'_>) -> EnabledUnits {
     let mut found: BTreeMap<Vec<u8>, EnabledUnit> = BTreeMap::new();
     let mut masked = BTreeSet::new();
     let mut troubles = Vec::new();
     for directory in unit_directories(context) {
-        let wants = context.index.children(directory);
-        for wants in wants.filter(|entry| entry.metadata.kind == FileKind::Directory) {
+        for wants in context.index.children(directory) {
             let Some(by) = wanting_unit(wants.name) else { continue };
-            for link in context.index.children(wants.id) {
+            // The directory of links may itself be a link.
+            let links = match context.index.resolve_from(directory, wants.name) {
+                Ok(links) => links,
+                Err(ResolveError::NotFound | ResolveError::NotADirectory) => continue,
+                Err(error) => {
+                    troubles.push(unread(context, wants.id, &error));
+                    continue;
+                }
+            };
+            for link in context.index.children(links) {
                 let dependency = (by.to_vec(), link.name.to_vec());
                 if is_masking(context, link.id) {
                     masked.insert(dependency);
                     continue;
                 }
-                if found.contains_key(link.name) || masked.contains(&dependency) {
+                if masked.contains(&dependency) {
+                    continue;
+                }
+                if let Some(known) = found.get_mut(link.name) {
+                    known.also_by.push(by.to_vec());
                     continue;
                 }
                 match unit_file(context, link.name) {
                     Ok(UnitFile::At(_)) => {
-                        let unit = EnabledUnit { name: link.name.to_vec(), link: link.id, by: by.to_vec() };
+                        let (name, by) = (link.name.to_vec(), by.to_vec());
+                        let unit = EnabledUnit { name, link: link.id, by, also_by: Vec::new() };
                         found.insert(link.name.to_vec(), unit);
                     }
                     Ok(UnitFile::Masked | UnitFile::Absent) => {}
@@ -103,8 +120,27 @@ pub(crate) fn unit_file(context: &Context<'_>, name: &[u8]) -> Result<UnitFile, 
     Ok(UnitFile::Absent)
 }
 
-/// One unknown finding if units may have been missed.
-fn blindness(context: &Context<'_>) -> Option<Finding> {
+/// The last value of a key in a section, with its line. Continued lines are not put together: no key that the rules
+/// look at is written so.
+pub(crate) fn unit_value(text: &TextFile, section: &str, key: &str) -> Option<(u32, String)> {
+    let mut inside = false;
+    let mut found = None;
+    for (number, line) in text.statements(b"#;") {
+        let line = String::from_utf8_lossy(line);
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            inside = name == section;
+        } else if let Some((name, value)) = line.split_once('=')
+            && inside
+            && name.trim_end() == key
+        {
+            found = Some((number, value.trim_start().to_owned()));
+        }
+    }
+    found
+}
+
+/// One unknown finding if units or links may have been missed.
+pub(crate) fn blindness(context: &Context<'_>) -> Option<Finding> {
     UNIT_DIRECTORIES.iter().find_map(|path| match context.place(path) {
         Place::Listed(_) | Place::Absent => None,
         Place::Unread(finding) => Some(*finding),
@@ -132,7 +168,8 @@ fn template_of(name: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn wanting_unit(directory: &[u8]) -> Option<&[u8]> {
-    directory.strip_suffix(b".wants").or_else(|| directory.strip_suffix(b".requires"))
+    let endings = [b".wants".as_slice(), b".requires", b".upholds"];
+    endings.iter().find_map(|ending| directory.strip_suffix(*ending))
 }
 
 /// A link to `/dev/null`, by its text since an image has no such device, or an empty file.
@@ -155,6 +192,7 @@ mod tests {
     use hardpan_image::{Index, MemoryTree};
 
     use super::*;
+    use crate::Text;
 
     fn enabled(tree: &MemoryTree) -> Vec<String> {
         let index = Index::build(tree, &|_| true).unwrap().unwrap();
@@ -189,6 +227,37 @@ mod tests {
             .symlink("/usr/lib/systemd/system/x.target.wants/b.service", "../b.service")
             .symlink("/etc/systemd/system/x.target.wants/b.service", "/dev/null");
         assert!(enabled(&tree).is_empty());
+    }
+
+    const TIMER: &str = "[Unit]\nDescription=x\n[Timer]\n# OnCalendar=never\nOnCalendar = daily\n";
+
+    #[test]
+    fn etc_masks_and_overrides() {
+        let tree = MemoryTree::new()
+            .file("/usr/lib/systemd/system/a.timer", 0o644, TIMER)
+            .file("/usr/lib/systemd/system/b.timer", 0o644, TIMER)
+            .symlink("/etc/systemd/system/b.timer", "/dev/null")
+            .symlink("/lib", "usr/lib")
+            .symlink("/etc/systemd/system/timers.target.wants/a.timer", "/lib/systemd/system/a.timer");
+        let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+        let context = Context::new(&index);
+        let Ok(UnitFile::At(id)) = unit_file(&context, b"a.timer") else { panic!("a.timer") };
+        let Text::Present(text) = context.text_of(id) else { panic!("a.timer") };
+        assert_eq!(unit_value(&text, "Timer", "OnCalendar"), Some((5, "daily".into())));
+        assert_eq!(unit_file(&context, b"b.timer"), Ok(UnitFile::Masked));
+        assert_eq!(unit_file(&context, b"c.timer"), Ok(UnitFile::Absent));
+        assert_eq!(enabled(&tree), ["a.timer by timers.target"]);
+    }
+
+    #[test]
+    fn a_directory_of_links_may_be_a_link_and_a_unit_may_be_upheld() {
+        let tree = MemoryTree::new()
+            .file("/usr/lib/systemd/system/a.service", 0o644, "[Service]\n")
+            .file("/run/systemd/system/b.service", 0o644, "[Service]\n")
+            .symlink("/usr/share/wants/a.service", "/usr/lib/systemd/system/a.service")
+            .symlink("/etc/systemd/system/multi-user.target.wants", "/usr/share/wants")
+            .symlink("/usr/lib/systemd/system/a.service.upholds/b.service", "../b.service");
+        assert_eq!(enabled(&tree), ["a.service by multi-user.target", "b.service by a.service"]);
     }
 
     #[test]

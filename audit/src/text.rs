@@ -54,13 +54,22 @@ impl Context<'_> {
         match self.index.resolve(path.as_bytes()) {
             Ok(id) => self.text_of(id),
             Err(ResolveError::NotFound | ResolveError::NotADirectory) => Text::Absent,
-            Err(error) => Text::Unread(Box::new(Finding::unknown(
-                Cause::Unreadable,
-                Some(Location::file(path)),
-                "read",
-                format!("{} {error}", escape(path.as_bytes())),
-            ))),
+            Err(error) => Text::Unread(Box::new(self.unresolved(path, &error))),
         }
+    }
+
+    /// Why a path cannot be followed to its end. Where it leads into what was not read, the place that was not read has
+    /// been reported; this finding only says what follows from it.
+    pub(crate) fn unresolved(&self, path: &str, error: &ResolveError) -> Finding {
+        let (cause, key) = match error {
+            ResolveError::NotRead => {
+                let blind = self.index.blind_spots(path.as_bytes()).next();
+                (blind.map_or(Cause::NoFacts, |trouble| cause_of_fault(trouble.fault)), NOT_REACHED)
+            }
+            _ => (Cause::Unreadable, "read"),
+        };
+        let reason = format!("{} {error}", escape(path.as_bytes()));
+        Finding::unknown(cause, Some(Location::file(path)), key, reason)
     }
 
     /// Reads the text file at an entry.
@@ -80,6 +89,9 @@ impl Context<'_> {
         }
     }
 }
+
+/// The key of findings that only repeat what was not read.
+pub(crate) const NOT_REACHED: &str = "not-reached";
 
 /// No configuration file of a system comes near it; a larger one is not configuration.
 const MAX_TEXT: u64 = 4 << 20;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use hardpan_audit::{Parameters, gather, judge};
-use hardpan_image::{DirTree, Index, TarTree, Tree, TreeKind};
+use hardpan_image::{DirTree, FileKind, Index, TarTree, Tree, TreeKind};
 use hardpan_lockdown::Host;
 use hardpan_report::sink::{self, Draft};
 use hardpan_report::{BytePath, Pillar, Subject};
@@ -15,6 +15,7 @@ use crate::context::{Context, Interrupted};
 use crate::{config, output};
 
 pub(crate) fn run(args: &AuditArgs, context: &Context) -> anyhow::Result<u8> {
+    output::check(&args.output)?;
     let (policy, parameters) = config::policy(&args.gate)?;
     let tree = open(&args.path)?;
     let host = host(args, &*tree);
@@ -48,6 +49,18 @@ fn host(args: &AuditArgs, tree: &dyn Tree) -> Option<Host> {
     (args.live || (is_root && !args.no_live)).then(Host::running)
 }
 
+/// A tree with nothing in it passes every rule of absence: a mount that failed, or a slip in the path. What could not be
+/// read is for the report to say.
+fn may_be_root(index: &Index<'_>) -> bool {
+    let has_system = index.children(index.root()).any(|entry| SYSTEM.contains(&entry.name));
+    let is_program = |entry: hardpan_image::Entry<'_>| {
+        entry.metadata.kind == FileKind::File && entry.metadata.is_executable()
+    };
+    has_system || !index.troubles().is_empty() || index.entries().any(is_program)
+}
+
+const SYSTEM: [&[u8]; 6] = [b"usr", b"etc", b"bin", b"sbin", b"lib", b"boot"];
+
 fn draft<'m>(
     tree: &dyn Tree,
     path: &Path,
@@ -64,6 +77,9 @@ fn draft<'m>(
     bar.finish_and_clear();
     if let Some(root) = index.not_entered().iter().find(|skipped| skipped.path == b"/") {
         bail!("{} is no root file system: {}", path.display(), root.reason);
+    }
+    if !may_be_root(&index) {
+        bail!("{} is no root file system: it has neither /usr nor /etc nor any program", path.display());
     }
     let bar = context.counter("reading files");
     let go_on = |count: u64| {

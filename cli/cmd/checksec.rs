@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use hardpan_checksec::{Scan, ScanOptions, languages, matrix, scan, verdicts};
 use hardpan_image::{DirTree, Index, Tree};
 use hardpan_report::sink::{self, Draft};
@@ -15,6 +15,7 @@ use crate::context::{Context, Interrupted};
 use crate::{config, output};
 
 pub(crate) fn run(args: &ChecksecArgs, context: &Context) -> anyhow::Result<u8> {
+    output::check(&args.output)?;
     let (policy, _) = config::policy(&args.gate)?;
     let draft = match &args.paths[..] {
         [path] if holds_root(path) => whole(path, context)?,
@@ -50,11 +51,32 @@ fn some<'m>(paths: &[PathBuf], context: &Context) -> anyhow::Result<Draft<'m>> {
         .iter()
         .map(|path| path.canonicalize().with_context(|| format!("cannot read {}", path.display())))
         .collect::<anyhow::Result<Vec<_>>>()?;
-    let tree = DirTree::open(Path::new("/"))?;
+    // Whoever names a file on a network share wants it read.
+    let tree = DirTree::open(Path::new("/"))?.entering_remote();
     let wanted: Vec<Vec<u8>> = absolute.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect();
     let (index, scan) = read(&tree, &wanted, context)?;
+    for (path, wanted) in paths.iter().zip(&wanted) {
+        reached(&index, wanted).with_context(|| format!("cannot read {}", path.display()))?;
+    }
     let shown: Vec<&[u8]> = paths.iter().map(|path| path.as_os_str().as_bytes()).collect();
     Ok(draft(&index, &scan, "files", BytePath::from(shown.join(&b' '))))
+}
+
+/// Makes sure that a path which the user named was looked at: an empty report would look like a clean one.
+fn reached(index: &Index<'_>, wanted: &[u8]) -> anyhow::Result<()> {
+    let holds = |above: &[u8]| {
+        wanted
+            .strip_prefix(above.strip_suffix(b"/").unwrap_or(above))
+            .is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'))
+    };
+    if let Some(skipped) = index.not_entered().iter().find(|skipped| holds(&skipped.path)) {
+        bail!("{} was not entered: {}", skipped.path.escape_ascii(), skipped.reason);
+    }
+    // What could not be read on the way is in the report.
+    if index.lookup(wanted).is_none() && index.troubles().is_empty() {
+        bail!("it is gone");
+    }
+    Ok(())
 }
 
 fn read<'t>(tree: &'t dyn Tree, paths: &[Vec<u8>], context: &Context) -> anyhow::Result<(Index<'t>, Scan)> {

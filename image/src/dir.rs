@@ -28,6 +28,7 @@ use crate::{Anomaly, DirEntry, Error, FileKind, Listing, Metadata, NodeId, ReadA
 pub struct DirTree {
     path: PathBuf,
     root: OwnedFd,
+    enter_remote: bool,
     /// Grows as directories are listed. A node's number is its index, so that a `NodeId` stays 8 bytes and a path is
     /// rebuilt from parents instead of being stored for every file.
     nodes: RwLock<Vec<Node>>,
@@ -46,7 +47,13 @@ impl DirTree {
         let root = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(system("open"))?;
         let stat = rustix::fs::fstat(&root).map_err(system("stat"))?;
         let node = Node { parent: 0, name: Box::default(), metadata: metadata_of(&stat) };
-        Ok(Self { path: path.to_owned(), root, nodes: RwLock::new(vec![node]) })
+        Ok(Self { path: path.to_owned(), root, enter_remote: false, nodes: RwLock::new(vec![node]) })
+    }
+
+    /// The same tree, with file systems behind a network or a user process entered like any other.
+    #[must_use]
+    pub fn entering_remote(self) -> Self {
+        Self { enter_remote: true, ..self }
     }
 
     /// The path below the root, without a leading `/`; `.` for the root itself.
@@ -82,7 +89,7 @@ impl DirTree {
     }
 
     /// Why a directory is not to be entered. Asked without opening it for reading, which would set off an automount.
-    fn barrier(&self, directory: NodeId) -> Result<Option<String>, Error> {
+    fn barrier(&self, directory: NodeId) -> Result<Option<Listing>, Error> {
         let (recorded, parent_device) = self.recorded(directory)?;
         let is_root = directory.0 == 0;
         if !is_root && recorded.device == parent_device {
@@ -91,10 +98,18 @@ impl DirTree {
         let (fd, _) = self.open_node(directory, OFlags::PATH | OFlags::DIRECTORY)?;
         let magic = rustix::fs::fstatfs(&fd).map_err(system("statfs"))?.f_type;
         Ok(match foreign_filesystem(magic) {
-            Some((name, Foreign::Kernel)) => Some(format!("mount of {name}, a view of the kernel")),
-            Some((name, Foreign::Remote)) if !is_root => {
-                Some(format!("mount of {name}, whose content another machine or process decides"))
-            }
+            Some((name, Foreign::Kernel)) => Some(Listing::NotEntered {
+                reason: format!("mount of {name}, a view of the kernel"),
+                hides_files: false,
+            }),
+            Some((name, Foreign::Automount)) => Some(Listing::NotEntered {
+                reason: format!("{name}, which mounts something as soon as somebody looks"),
+                hides_files: true,
+            }),
+            Some((name, Foreign::Remote)) if !is_root && !self.enter_remote => Some(Listing::NotEntered {
+                reason: format!("mount of {name}, whose content another machine or process decides"),
+                hides_files: true,
+            }),
             _ => None,
         })
     }
@@ -135,8 +150,8 @@ impl Tree for DirTree {
     }
 
     fn read_dir(&self, directory: NodeId) -> Result<Listing, Error> {
-        if let Some(reason) = self.barrier(directory)? {
-            return Ok(Listing::NotEntered(reason));
+        if let Some(not_entered) = self.barrier(directory)? {
+            return Ok(not_entered);
         }
         let (fd, _) = self.open_node(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
         let mut found = Vec::new();
@@ -305,6 +320,7 @@ fn metadata_of(stat: &Stat) -> Metadata {
 
 enum Foreign {
     Kernel,
+    Automount,
     Remote,
 }
 
@@ -314,13 +330,17 @@ fn foreign_filesystem(magic: impl TryInto<i64>) -> Option<(&'static str, Foreign
     let known = |table: &[(i64, &'static str)]| {
         table.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
     };
+    if magic == AUTOFS {
+        return Some(("autofs", Foreign::Automount));
+    }
     known(&KERNEL_FILESYSTEMS)
         .map(|name| (name, Foreign::Kernel))
         .or_else(|| known(&REMOTE_FILESYSTEMS).map(|name| (name, Foreign::Remote)))
 }
 
-const KERNEL_FILESYSTEMS: [(i64, &str); 22] = [
-    (0x0187, "autofs"),
+const AUTOFS: i64 = 0x0187;
+
+const KERNEL_FILESYSTEMS: [(i64, &str); 21] = [
     (0x1cd1, "devpts"),
     (0x9fa0, "proc"),
     (0x0027_e0eb, "cgroup"),
@@ -399,7 +419,9 @@ mod tests {
     #[test]
     fn the_kernels_views_are_not_entered() {
         let tree = DirTree::open(Path::new("/proc")).unwrap();
-        let Listing::NotEntered(reason) = tree.read_dir(tree.root()).unwrap() else { panic!("entered") };
+        let Listing::NotEntered { reason, .. } = tree.read_dir(tree.root()).unwrap() else {
+            panic!("entered")
+        };
         assert!(reason.contains("proc"), "{reason}");
     }
 }

@@ -43,6 +43,8 @@ pub struct NotEntered {
     pub path: Vec<u8>,
     /// Why.
     pub reason: String,
+    /// Whether there may be files of the host in it that are nowhere else in the index.
+    pub hides_files: bool,
 }
 
 /// Something that could not be read, or that is not as it must be.
@@ -95,6 +97,21 @@ struct Found {
     name: Box<[u8]>,
     node: NodeId,
     metadata: Result<Metadata, Error>,
+}
+
+/// A directory's entries, or why there are none.
+enum Listed {
+    Found(Vec<Found>),
+    Not { reason: String, hides_files: bool },
+}
+
+impl Listed {
+    fn len(&self) -> usize {
+        match self {
+            Self::Found(found) => found.len(),
+            Self::Not { .. } => 0,
+        }
+    }
 }
 
 impl<'t> Index<'t> {
@@ -209,7 +226,7 @@ impl<'t> Index<'t> {
     /// [`Index::resolve`] for a path relative to a directory.
     pub fn resolve_from(&self, directory: EntryId, path: &[u8]) -> Result<EntryId, ResolveError> {
         let mut at = if path.first() == Some(&b'/') { self.root() } else { directory };
-        let mut rest: Vec<Vec<u8>> = components(path).map(<[u8]>::to_vec).collect();
+        let mut rest = steps(path);
         rest.reverse();
         let mut links = 0;
         while let Some(name) = rest.pop() {
@@ -223,12 +240,13 @@ impl<'t> Index<'t> {
                 return Err(ResolveError::TooManyLinks);
             }
             let target = self.read_link(next).map_err(|error| ResolveError::Unreadable(error.to_string()))?;
+            if target.is_empty() {
+                return Err(ResolveError::NotFound);
+            }
             if target.first() == Some(&b'/') {
                 at = self.root();
             }
-            let pending = rest.len();
-            rest.extend(components(&target).map(<[u8]>::to_vec));
-            rest[pending..].reverse();
+            rest.extend(steps(&target).into_iter().rev());
         }
         Ok(at)
     }
@@ -295,18 +313,16 @@ impl<'t> Index<'t> {
         match name {
             b"." => Ok(at),
             b".." => Ok(self.parent(at)),
-            name => self.child(at, name).ok_or_else(|| self.missing(at)),
+            name => self.child(at, name).ok_or_else(|| self.missing(at, name)),
         }
     }
 
     /// A name that the index lacks either is not there or lies where the walk did not go.
-    fn missing(&self, directory: EntryId) -> ResolveError {
+    fn missing(&self, directory: EntryId, name: &[u8]) -> ResolveError {
         let path = self.path(directory);
+        let whole = [path.strip_suffix(b"/").unwrap_or(&path), b"/", name].concat();
         let unread = self.not_entered.iter().any(|skipped| skipped.path == path)
-            || self
-                .troubles
-                .iter()
-                .any(|trouble| trouble.hides_entries && (trouble.path == path || trouble.path.is_empty()));
+            || self.blind_spots(&whole).next().is_some();
         if unread { ResolveError::NotRead } else { ResolveError::NotFound }
     }
 
@@ -321,7 +337,7 @@ impl<'t> Index<'t> {
                 .par_iter()
                 .map(|at| {
                     let listing = list(tree, self.records[*at as usize].node);
-                    let count = listing.as_ref().map_or(0, |(found, _)| found.len());
+                    let count = listing.as_ref().map_or(0, Listed::len);
                     progress(count as u64).then_some(listing)
                 })
                 .collect();
@@ -339,15 +355,17 @@ impl<'t> Index<'t> {
     fn adopt(
         &mut self,
         directory: u32,
-        listing: Result<(Vec<Found>, Option<String>), Error>,
+        listing: Result<Listed, Error>,
         paths: &[Vec<u8>],
         seen: &mut HashMap<(u64, u64), u32>,
         next: &mut Vec<u32>,
     ) {
         let path = self.path(EntryId(directory));
         let found = match listing {
-            Ok((found, None)) => found,
-            Ok((_, Some(reason))) => return self.not_entered.push(NotEntered { path, reason }),
+            Ok(Listed::Found(found)) => found,
+            Ok(Listed::Not { reason, hides_files }) => {
+                return self.not_entered.push(NotEntered { path, reason, hides_files });
+            }
             // It is as if it had been removed before the walk began.
             Err(error) if error.fault() == Fault::Gone => return,
             Err(error) => return self.trouble(path, &error, true),
@@ -400,7 +418,7 @@ impl<'t> Index<'t> {
         let path = self.path(EntryId(at));
         let reason = format!("the same directory as {}", self.path(EntryId(first)).escape_ascii());
         if self.tree.kind() == TreeKind::Directory {
-            self.not_entered.push(NotEntered { path, reason });
+            self.not_entered.push(NotEntered { path, reason, hides_files: false });
         } else {
             self.troubles.push(Trouble { path, fault: Fault::Input, reason, hides_entries: false });
         }
@@ -422,10 +440,10 @@ impl<'t> Index<'t> {
     }
 }
 
-fn list(tree: &dyn Tree, directory: NodeId) -> Result<(Vec<Found>, Option<String>), Error> {
+fn list(tree: &dyn Tree, directory: NodeId) -> Result<Listed, Error> {
     let mut entries = match tree.read_dir(directory)? {
         Listing::Entries(entries) => entries,
-        Listing::NotEntered(reason) => return Ok((Vec::new(), Some(reason))),
+        Listing::NotEntered { reason, hides_files } => return Ok(Listed::Not { reason, hides_files }),
     };
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let found = entries.into_iter().map(|entry| Found {
@@ -433,11 +451,20 @@ fn list(tree: &dyn Tree, directory: NodeId) -> Result<(Vec<Found>, Option<String
         name: entry.name,
         node: entry.node,
     });
-    Ok((found.collect(), None))
+    Ok(Listed::Found(found.collect()))
 }
 
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|byte| *byte == b'/').filter(|component| !component.is_empty())
+}
+
+/// The components that a look-up goes through. A slash at the end asks for a directory, as `/.` does.
+fn steps(path: &[u8]) -> Vec<Vec<u8>> {
+    let mut steps: Vec<Vec<u8>> = components(path).map(<[u8]>::to_vec).collect();
+    if path.ends_with(b"/") {
+        steps.push(b".".to_vec());
+    }
+    steps
 }
 
 /// Whether trouble at one path may hide something at or below another.
@@ -456,6 +483,21 @@ const MAX_ENTRIES: usize = 40_000_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slash_at_the_end_asks_for_a_directory() {
+        let tree = crate::MemoryTree::new()
+            .file("/file", 0o644, "")
+            .directory("/dir", 0o755)
+            .symlink("/to-file", "file/")
+            .symlink("/to-dir", "dir/")
+            .symlink("/to-nothing", "");
+        let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+        assert_eq!(index.resolve(b"/file/"), Err(ResolveError::NotADirectory));
+        assert_eq!(index.resolve(b"/to-file"), Err(ResolveError::NotADirectory));
+        assert_eq!(index.resolve(b"/to-dir//"), Ok(index.lookup(b"/dir").unwrap()));
+        assert_eq!(index.resolve(b"/to-nothing"), Err(ResolveError::NotFound));
+    }
 
     #[test]
     fn blind_spots_above_and_below_count() {

@@ -72,8 +72,13 @@ pub struct DirEntry {
 pub enum Listing {
     /// Its names, in any order.
     Entries(Vec<DirEntry>),
-    /// Deliberately not entered, and why: a mount point of `proc`, say.
-    NotEntered(String),
+    /// Deliberately not entered.
+    NotEntered {
+        /// Why: it is a mount point of `proc`, say.
+        reason: String,
+        /// Whether there may be files of the host in it; a view of the kernel has none.
+        hides_files: bool,
+    },
 }
 
 /// An extended attribute, with its namespace in the name (`security.selinux`).

@@ -285,6 +285,72 @@ fn hostile_members_are_refused_one_by_one() {
     assert!(tree.anomalies().iter().all(|anomaly| anomaly.hides_entries));
 }
 
+/// A member of a small archive: its name, type and bytes.
+fn archive(members: &[(&str, u8, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, kind, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        header.as_gnu_mut().unwrap().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(tar::EntryType::new(*kind));
+        header.set_mode(0o755);
+        header.set_size(bytes.len() as u64);
+        header.set_cksum();
+        builder.append(&header, *bytes).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+#[test]
+fn a_refused_member_makes_its_own_place_unsure() {
+    let bytes = archive(&[("./etc/", b'5', b""), ("./etc/shadow", b'M', b"x"), ("./usr/", b'5', b"")]);
+    let tree = TarTree::from_stream(&bytes[..]).unwrap();
+    let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+    assert_eq!(index.blind_spots(b"/etc/shadow").count(), 1, "{:?}", tree.anomalies());
+    assert_eq!(index.blind_spots(b"/usr").count(), 0);
+    assert_eq!(index.resolve(b"/etc/shadow"), Err(hardpan_image::ResolveError::NotRead));
+    assert_eq!(index.resolve(b"/etc/group"), Err(hardpan_image::ResolveError::NotFound));
+}
+
+#[test]
+fn a_directory_never_vanishes_with_what_is_in_it() {
+    let shadow: (&str, u8, &[u8]) = ("etc/shadow", b'0', b"root::");
+    for odd in [("etc", b'2'), ("etc", b'0'), ("etc/", b'0'), ("etc", b'1')] {
+        let bytes = archive(&[("a", b'0', b""), shadow, (odd.0, odd.1, b"")]);
+        let tree = TarTree::from_stream(&bytes[..]).unwrap();
+        let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+        assert!(index.lookup(b"/etc/shadow").is_some(), "{odd:?}");
+        assert_eq!(tree.anomalies().len(), 1, "{odd:?}: {:?}", tree.anomalies());
+    }
+}
+
+fn run(tool: &str, input: &[u8]) -> Vec<u8> {
+    let mut child = Command::new(tool)
+        .args(["-q", "-c"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect(tool);
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    child.wait_with_output().unwrap().stdout
+}
+
+#[test]
+fn frames_and_padding_are_read_and_a_wrong_checksum_is_noticed() {
+    let whole = small();
+    let anomalies = |bytes: &[u8]| TarTree::from_stream(bytes).unwrap().anomalies();
+    let (first, second) = whole.split_at(700);
+    let skippable = b"\x5a\x2a\x4d\x18\x03\0\0\0abc";
+    let frames = [&skippable[..], &run("zstd", first), skippable, &run("zstd", second)].concat();
+    assert_eq!(anomalies(&frames), []);
+    let members = [&run("gzip", first)[..], &run("gzip", second)].concat();
+    assert_eq!(anomalies(&members), []);
+    assert_eq!(anomalies(&[&members[..], &[0; 5000]].concat()), []);
+    assert!(anomalies(&[&members[..], b"garbage"].concat())[0].hides_entries);
+    let mut wrong = run("zstd", &whole);
+    *wrong.last_mut().unwrap() ^= 1;
+    assert!(anomalies(&wrong)[0].what.contains("checksum"));
+}
+
 #[test]
 fn bytes_behind_the_end_marker_are_noticed() {
     let mut bytes = small();

@@ -18,8 +18,26 @@ pub struct KernelFacts<'a> {
     pub sysctl: SysctlConfig,
     /// The kernel's build configuration, one for each kernel found.
     pub kconfigs: Vec<Kconfig>,
-    /// What kept a file with such facts from being read.
-    pub troubles: Vec<Finding>,
+    /// What kept such facts from being whole.
+    pub troubles: Troubles,
+}
+
+/// What could not be read, or is not whole, by the kind of fact: a pass on the rest of that kind would prove nothing.
+#[derive(Debug, Default)]
+pub struct Troubles {
+    /// Of command lines.
+    pub command_lines: Vec<Finding>,
+    /// Of build configurations.
+    pub kconfigs: Vec<Finding>,
+    /// Of sysctl.d files.
+    pub sysctls: Vec<Finding>,
+}
+
+impl Troubles {
+    /// Those of every kind.
+    pub fn all(&self) -> impl Iterator<Item = &Finding> {
+        self.command_lines.iter().chain(&self.kconfigs).chain(&self.sysctls)
+    }
 }
 
 /// A kernel command line.

@@ -3,7 +3,7 @@
 use hardpan_report::{Cause, Evidence, Finding, Location, Outcome, Verdict, escape_str};
 
 use crate::cmdline::{has, last};
-use crate::{Absent, CommandLine, Host, KernelFacts, KernelRule, Reading, Test};
+use crate::{CommandLine, Host, IfAbsent, KernelFacts, KernelRule, Reading, Test};
 
 /// What one test says.
 struct Answer {
@@ -60,6 +60,42 @@ impl Answer {
         if holds { Self::pass(text, evidence) } else { Self::fail(text, evidence) }
     }
 
+    /// A pass on a part of the facts is none.
+    fn unless(self, troubles: &[Finding]) -> Self {
+        match troubles.first() {
+            Some(trouble) if self.outcome == Outcome::Pass => {
+                let cause = trouble.cause.unwrap_or(Cause::Undecided);
+                let text = format!("{}, as far as could be read: {}", self.text, trouble.message);
+                Self { outcome: Outcome::Unknown, cause, text, evidence: self.evidence }
+            }
+            _ => self,
+        }
+    }
+
+    /// The worst of several; a pass of all shows the facts of each.
+    fn all(answers: Vec<Self>) -> Self {
+        let rank = |answer: &Self| match answer.outcome {
+            Outcome::NotApplicable => 0,
+            Outcome::Pass => 1,
+            Outcome::Unknown => 2,
+            Outcome::Fail => 3,
+        };
+        let Some(worst) = answers.iter().map(rank).max() else {
+            return Self::unknown(Cause::Undecided, "there is nothing to hold the rule against");
+        };
+        let mut decisive = answers.into_iter().filter(|answer| rank(answer) == worst);
+        let Some(mut first) = decisive.next() else {
+            return Self::unknown(Cause::Undecided, "there is nothing to hold the rule against");
+        };
+        for other in decisive {
+            if first.outcome == Outcome::Pass && !first.text.contains(&other.text) {
+                first.text = format!("{}, and {}", first.text, other.text);
+            }
+            first.evidence.extend(other.evidence);
+        }
+        first
+    }
+
     fn not_applicable(text: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::NotApplicable,
@@ -77,10 +113,15 @@ impl Answer {
 impl Test {
     fn check(&self, facts: &KernelFacts<'_>) -> Answer {
         match self {
+            Self::Sysctl { key, .. } if key.contains('*') => Answer::all(match facts.host {
+                Some(host) => self.live_interfaces(key, host),
+                None => self.configured_interfaces(key, facts),
+            }),
             Self::Sysctl { key, .. } => match facts.host {
                 Some(host) => self.live_sysctl(key, host),
                 None => self.configured_sysctl(key, facts),
             },
+            Self::All(tests) => Answer::all(tests.iter().map(|test| test.check(facts)).collect()),
             Self::Lockdown(level) => lockdown(level, facts),
             Self::Lsm(name) => lsm(name, facts),
             Self::ModuleParameter { module, parameter, one_of } => {
@@ -97,28 +138,55 @@ impl Test {
     fn live_sysctl(&self, key: &str, host: &Host) -> Answer {
         let place = Location::file(format!("/proc/sys/{}", key.replace('.', "/")));
         match host.sysctl(key) {
-            Reading::Absent => self.absent_sysctl(key, place),
+            Reading::Absent => self.absent_sysctl(key, host),
             Reading::Unreadable(reason) => Answer::unknown(Cause::Unreadable, reason),
             Reading::Present(value) => self.judge_sysctl(key, &value, place),
         }
     }
 
-    fn absent_sysctl(&self, key: &str, place: Location) -> Answer {
-        let Self::Sysctl { absent, .. } = self else {
-            return Answer::unknown(Cause::Undecided, "no sysctl is tested");
-        };
+    /// A key that is missing tells something only where other keys are not.
+    fn absent_sysctl(&self, key: &str, host: &Host) -> Answer {
+        if host.list(SYSCTLS).present().is_none_or(Vec::is_empty) {
+            return Answer::unknown(Cause::NoFacts, format!("{SYSCTLS} shows nothing: is /proc mounted?"));
+        }
+        let Self::Sysctl { absent, .. } = self else { return Answer::not_applicable("no sysctl is tested") };
         let text = format!("this kernel has no sysctl {key}");
         match absent {
-            Absent::NotApplicable => Answer::not_applicable(format!("{text}, and not what it restricts")),
-            Absent::Fail => {
-                let evidence = Evidence::new(key.to_owned(), "absent", "a kernel that has it").at(place);
-                Answer::fail(format!("{text}, so nothing restricts what it would"), evidence)
-            }
-            Absent::Unknown => {
-                let reason = format!("{text}: it is too old for it, or lacks what it restricts");
-                Answer::unknown(Cause::Undecided, reason)
+            IfAbsent::NotApplicable => Answer::not_applicable(text),
+            IfAbsent::Fail => Answer::fail(
+                format!("{text}, so nothing restricts it"),
+                Evidence::new(key.to_owned(), "absent", "set"),
+            ),
+            IfAbsent::Unknown => Answer::unknown(
+                Cause::Undecided,
+                format!("{text}: it lacks either what the key restricts or the means to restrict it"),
+            ),
+        }
+    }
+
+    /// The running kernel's interfaces but for the loopback one, which talks to nobody else.
+    fn live_interfaces(&self, key: &str, host: &Host) -> Vec<Answer> {
+        let directory = key.split(".*").next().unwrap_or_default().replace('.', "/");
+        match host.list(&format!("{SYSCTLS}/{directory}")) {
+            Reading::Present(names) if !names.is_empty() => names
+                .iter()
+                .filter(|name| *name != "lo")
+                .map(|name| self.live_sysctl(&key.replace('*', &name.replace('.', "/")), host))
+                .collect(),
+            Reading::Unreadable(reason) => vec![Answer::unknown(Cause::Unreadable, reason)],
+            Reading::Present(_) | Reading::Absent => vec![self.absent_sysctl(key, host)],
+        }
+    }
+
+    /// What decides for interfaces that an image cannot know, and those that it names.
+    fn configured_interfaces(&self, key: &str, facts: &KernelFacts<'_>) -> Vec<Answer> {
+        let mut names = vec!["all".to_owned(), "default".to_owned()];
+        for name in facts.sysctl.components(key) {
+            if name != "lo" && !names.contains(&name) {
+                names.push(name);
             }
         }
+        names.iter().map(|name| self.configured_sysctl(&key.replace('*', name), facts)).collect()
     }
 
     fn configured_sysctl(&self, key: &str, facts: &KernelFacts<'_>) -> Answer {
@@ -127,7 +195,7 @@ impl Test {
             .get(key)
             .and_then(|setting| setting.value.as_ref().map(|value| (value, &setting.at)))
         {
-            Some((value, at)) => self.judge_sysctl(key, value, at.clone()),
+            Some((value, at)) => self.judge_sysctl(key, value, at.clone()).unless(&facts.troubles.sysctls),
             None => Answer::unknown(
                 Cause::NoFacts,
                 format!("no sysctl.d file sets {key}, and what the kernel defaults to is not in the image"),
@@ -186,10 +254,8 @@ fn configured_lockdown(wanted: &str, facts: &KernelFacts<'_>) -> Answer {
     {
         let evidence =
             Evidence::new("kernel command line", escape_str(&first.text), format!("lockdown={wanted}"));
-        return Answer::pass(
-            format!("booted with lockdown at {wanted} or above"),
-            evidence.at(first.origin.clone()),
-        );
+        let text = format!("booted with lockdown at {wanted} or above");
+        return Answer::pass(text, evidence.at(first.origin.clone())).unless(&facts.troubles.command_lines);
     }
     let mut built = levels.iter().map(|level| {
         let option = format!("LOCK_DOWN_KERNEL_FORCE_{}", level.to_uppercase());
@@ -246,15 +312,33 @@ fn lsm(name: &str, facts: &KernelFacts<'_>) -> Answer {
             Reading::Unreadable(reason) => Answer::unknown(Cause::Unreadable, reason),
         };
     }
-    let chosen = facts
-        .command_lines
-        .iter()
-        .find_map(|line| Some((last(&line.words, "lsm")?.value.clone()?, line.origin.clone())));
-    match (chosen, facts.kconfigs.first()) {
-        (Some((list, origin)), _) => judge(&list, origin),
-        (None, Some(config)) => judge(config.get("LSM").0, config.place("LSM")),
-        (None, None) => no_kconfig("the security modules that it starts"),
+    Answer::all(configured_lsm(name, facts, judge))
+}
+
+/// For each command line and kernel: `lsm=` counts, or else the list that the kernel was built with; and what is not
+/// built in starts in neither case. The default of `CONFIG_LSM` names modules that a kernel need not have.
+fn configured_lsm(
+    name: &str,
+    facts: &KernelFacts<'_>,
+    judge: impl Fn(&str, Location) -> Answer,
+) -> Vec<Answer> {
+    if facts.kconfigs.is_empty() {
+        return vec![no_kconfig("the security modules that it starts")];
     }
+    let option = match name {
+        "lockdown" => "SECURITY_LOCKDOWN_LSM".to_owned(),
+        name => format!("SECURITY_{}", name.to_uppercase()),
+    };
+    let mut answers = vec![kconfig(&option, &["y".to_owned()], facts)];
+    let chosen = |line: &CommandLine| Some((last(&line.words, "lsm")?.value.clone()?, line.origin.clone()));
+    let lists: Vec<_> = facts.command_lines.iter().filter_map(chosen).collect();
+    if facts.command_lines.is_empty() || lists.len() < facts.command_lines.len() {
+        let built = facts.kconfigs.iter().map(|config| judge(config.get("LSM").0, config.place("LSM")));
+        answers.extend(built.map(|answer| answer.unless(&facts.troubles.command_lines)));
+    }
+    let told = lists.into_iter().map(|(list, origin)| judge(&list, origin));
+    answers.extend(told.map(|answer| answer.unless(&facts.troubles.command_lines)));
+    answers
 }
 
 fn module_parameter(module: &str, parameter: &str, one_of: &[String], facts: &KernelFacts<'_>) -> Answer {
@@ -305,7 +389,7 @@ fn cmdline(parameter: &str, one_of: &[String], facts: &KernelFacts<'_>) -> Answe
     }
     let evidence =
         Evidence::new(format!("kernel parameter {parameter}"), escape_str(&first.text), wanted.clone());
-    Answer::pass(wanted, evidence.at(first.origin.clone()))
+    Answer::pass(wanted, evidence.at(first.origin.clone())).unless(&facts.troubles.command_lines)
 }
 
 fn cmdline_absent(names: &[String], facts: &KernelFacts<'_>) -> Answer {
@@ -327,6 +411,7 @@ fn cmdline_absent(names: &[String], facts: &KernelFacts<'_>) -> Answer {
     }
     let evidence = Evidence::new("kernel command line", escape_str(&first.text), "");
     Answer::pass("the kernel command line has none of it".into(), evidence.at(first.origin.clone()))
+        .unless(&facts.troubles.command_lines)
 }
 
 fn kconfig(option: &str, one_of: &[String], facts: &KernelFacts<'_>) -> Answer {
@@ -342,7 +427,8 @@ fn kconfig(option: &str, one_of: &[String], facts: &KernelFacts<'_>) -> Answer {
     }
     let value = escape_str(first.get(option).0);
     let text = format!("the kernel is built with CONFIG_{option} as {value}");
-    Answer::pass(text, Evidence::new(format!("CONFIG_{option}"), value, wanted).at(first.place(option)))
+    let evidence = Evidence::new(format!("CONFIG_{option}"), value, wanted).at(first.place(option));
+    Answer::pass(text, evidence).unless(&facts.troubles.kconfigs)
 }
 
 fn vulnerabilities(facts: &KernelFacts<'_>) -> Answer {
@@ -356,18 +442,27 @@ fn vulnerabilities(facts: &KernelFacts<'_>) -> Answer {
         }
         Reading::Unreadable(reason) => return Answer::unknown(Cause::Unreadable, reason),
     };
-    let mut open = Vec::new();
+    if names.is_empty() {
+        return Answer::unknown(Cause::NoFacts, "this kernel does not report vulnerabilities");
+    }
+    let (mut open, mut unknown) = (Vec::new(), Vec::new());
     for name in &names {
         let path = format!("{VULNERABILITIES}/{name}");
-        match host.read(&path) {
-            Reading::Present(state) if state.starts_with("Vulnerable") => {
-                open.push(
-                    Evidence::new(name.clone(), escape_str(&state), "mitigated").at(Location::file(path)),
-                );
-            }
-            Reading::Present(_) | Reading::Absent => {}
+        let state = match host.read(&path) {
+            Reading::Present(state) => state,
+            Reading::Absent => continue,
             Reading::Unreadable(reason) => return Answer::unknown(Cause::Unreadable, reason),
+        };
+        let fact = Evidence::new(name.clone(), escape_str(&state), "mitigated").at(Location::file(path));
+        match mitigation(&state) {
+            Some(true) => {}
+            Some(false) => open.push(fact),
+            None => unknown.push(fact),
         }
+    }
+    if let (true, Some(first)) = (open.is_empty(), unknown.first()) {
+        let text = format!("the kernel does not know of {}: {}", first.what, first.seen);
+        return Answer { evidence: unknown, ..Answer::unknown(Cause::Undecided, text) };
     }
     if open.is_empty() {
         let evidence = Evidence::new("vulnerabilities reported on", names.len().to_string(), "");
@@ -378,9 +473,23 @@ fn vulnerabilities(facts: &KernelFacts<'_>) -> Answer {
     Answer { outcome: Outcome::Fail, cause: Cause::Undecided, text, evidence: open }
 }
 
+/// Whether a defect is worked around; `None` if the kernel says that it does not know. The word stands in any place:
+/// `KVM: Vulnerable`, `Processor vulnerable`, `Mitigation: …; BHI: Vulnerable`. `SMT vulnerable` names what is left with
+/// hyper-threads beside a mitigation, which is a choice of its own.
+fn mitigation(state: &str) -> Option<bool> {
+    let is_open = |part: &str| part.to_ascii_lowercase().contains("vulnerable") && part != "SMT vulnerable";
+    if state.split(';').map(str::trim).any(is_open) {
+        return Some(false);
+    }
+    (!state.starts_with("Unknown")).then_some(true)
+}
+
 fn no_modules(facts: &KernelFacts<'_>) -> Answer {
     let Some(host) = facts.host else { return kconfig("MODULES", &["n".to_owned()], facts) };
     match host.read("/proc/modules") {
+        Reading::Absent if host.read("/proc/filesystems").present().is_none() => {
+            Answer::unknown(Cause::NoFacts, "/proc shows nothing: is it mounted?")
+        }
         Reading::Absent => {
             let evidence = Evidence::new("/proc/modules", "absent", "absent");
             Answer::pass("the kernel is built without loadable modules".into(), evidence)
@@ -409,6 +518,7 @@ fn no_kconfig(what: &str) -> Answer {
     )
 }
 
+const SYSCTLS: &str = "/proc/sys";
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
 const LSM: &str = "/sys/kernel/security/lsm";
 const SECURITYFS: &str = "/sys/kernel/security";

@@ -10,6 +10,6 @@ pub mod kconfig;
 mod rule;
 pub mod sysctl;
 
-pub use facts::{CommandLine, KernelFacts};
+pub use facts::{CommandLine, KernelFacts, Troubles};
 pub use hardpan_sys::{Host, Mount, Reading};
-pub use rule::{Absent, KernelRule, Test, rules};
+pub use rule::{IfAbsent, KernelRule, Test, rules};

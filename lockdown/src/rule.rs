@@ -21,7 +21,8 @@ pub struct KernelRule {
 pub enum Test {
     /// A sysctl has a value: live, or as the image's sysctl.d files set it.
     Sysctl {
-        /// Dotted key.
+        /// Dotted key. One component may be `*`: then every network interface must have the value, and `all` and
+        /// `default` with them.
         key: String,
         /// The least value; larger ones are stricter.
         min: Option<i64>,
@@ -29,10 +30,12 @@ pub enum Test {
         one_of: Option<Vec<i64>>,
         /// The one value that is wrong.
         not: Option<i64>,
-        /// What it means that the running kernel has no such key.
+        /// What it means if the running kernel does not offer the key.
         #[serde(default)]
-        absent: Absent,
+        absent: IfAbsent,
     },
+    /// All of these hold.
+    All(Vec<Test>),
     /// The lockdown level is at least this: `integrity` or `confidentiality`.
     Lockdown(String),
     /// A security module is active.
@@ -69,17 +72,16 @@ pub enum Test {
     NoModules,
 }
 
-/// What it means that a kernel has no such sysctl. That depends on the key: without kexec nothing can be loaded by it,
-/// whereas without Yama nothing restricts tracing.
+/// What it means that a kernel does not offer a sysctl.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Absent {
-    /// The kernel lacks what the key restricts.
+pub enum IfAbsent {
+    /// It lacks what the key restricts.
     #[default]
     NotApplicable,
-    /// The kernel lacks the restriction.
+    /// It has what the key restricts, and cannot restrict it.
     Fail,
-    /// It may be either.
+    /// Either may be the case.
     Unknown,
 }
 
@@ -170,6 +172,10 @@ impl Test {
     /// What is wanted, in words.
     pub fn describe(&self) -> String {
         match self {
+            Self::All(tests) => {
+                let all: Vec<String> = tests.iter().map(Self::describe).collect();
+                all.join(", and ")
+            }
             Self::Sysctl { key, min: Some(min), .. } => format!("sysctl `{key}` is at least {min}"),
             Self::Sysctl { key, not: Some(not), .. } => format!("sysctl `{key}` is not {not}"),
             Self::Sysctl { key, one_of, .. } => {

@@ -47,6 +47,18 @@ impl SysctlConfig {
         }
     }
 
+    /// What lines that name a key have in the place of the `*` of this one: `eth0` for `net.ipv4.conf.*.rp_filter`, as
+    /// dotted keys have it.
+    pub fn components(&self, key: &str) -> Vec<String> {
+        let key = normal(key);
+        let Some((before, after)) = key.split_once('*') else { return Vec::new() };
+        let component = |setting: &Setting| {
+            let name = setting.key.strip_prefix(before)?.strip_suffix(after)?;
+            (!name.contains(['/', '*'])).then(|| name.replace('.', "/"))
+        };
+        self.settings.iter().filter_map(component).collect()
+    }
+
     /// The setting that a dotted key ends up with: the last that names it, otherwise the last pattern that matches,
     /// unless the key is excluded from patterns.
     pub fn get(&self, key: &str) -> Option<&Setting> {
@@ -65,8 +77,8 @@ impl SysctlConfig {
 }
 
 /// Where the files are; a file in an earlier directory hides one of the same name in a later.
-pub const DIRECTORIES: [&str; 4] =
-    ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
+pub const DIRECTORIES: [&str; 5] =
+    ["/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"];
 
 /// A key as a path. If its first separator is a dot, dots separate and slashes are dots within names.
 fn normal(key: &str) -> String {

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use crate::Report;
+use crate::{Outcome, Report};
 
-/// How often each fingerprint occurs in an earlier report. Counted, since a second finding under a known fingerprint is
-/// new.
+/// How often each fingerprint occurs in an earlier report, by outcome. Counted, since a second finding under a known
+/// fingerprint is new. What was waived is left out: somebody accepted it for a time, and that time ends.
 #[derive(Clone, Debug, Default)]
 pub struct Baseline {
-    counts: HashMap<String, u64>,
+    counts: HashMap<(String, Outcome), u64>,
 }
 
 impl Baseline {
@@ -26,20 +26,24 @@ impl Baseline {
         }
         let mut counts = HashMap::new();
         for finding in earlier.rules.into_iter().flat_map(|rule| rule.findings) {
-            *counts.entry(finding.fingerprint).or_default() += 1;
+            if finding.disposition.kind != "waived" {
+                *counts.entry((finding.fingerprint, finding.outcome)).or_default() += 1;
+            }
         }
         Ok(Self { counts })
     }
 
-    /// Whether the finding was there before. Each call uses one occurrence up.
-    pub(crate) fn take(&mut self, fingerprint: &str) -> bool {
-        match self.counts.get_mut(fingerprint) {
-            Some(count) if *count > 0 => {
+    /// Whether the finding was there before. Each call uses one occurrence up. A known failure covers that it can no
+    /// longer be told; what could not be told covers no failure.
+    pub(crate) fn take(&mut self, fingerprint: &str, outcome: Outcome) -> bool {
+        let covering = [outcome, Outcome::Fail].map(|outcome| (fingerprint.to_owned(), outcome));
+        for key in covering {
+            if let Some(count) = self.counts.get_mut(&key).filter(|count| **count > 0) {
                 *count -= 1;
-                true
+                return true;
             }
-            _ => false,
         }
+        false
     }
 }
 
@@ -57,6 +61,20 @@ struct EarlierRule {
 #[derive(Deserialize)]
 struct EarlierFinding {
     fingerprint: String,
+    #[serde(default = "failure")]
+    outcome: Outcome,
+    #[serde(default)]
+    disposition: EarlierDisposition,
+}
+
+/// What a list of fingerprints that somebody wrote by hand means.
+fn failure() -> Outcome {
+    Outcome::Fail
+}
+
+#[derive(Default, Deserialize)]
+struct EarlierDisposition {
+    kind: String,
 }
 
 #[cfg(test)]
@@ -67,9 +85,25 @@ mod tests {
     fn a_second_finding_under_a_known_fingerprint_is_new() {
         let json = br#"{"schema":"hardpan-report/1","rules":[{"findings":[{"fingerprint":"a"}]}]}"#;
         let mut baseline = Baseline::parse(json).unwrap();
-        assert!(baseline.take("a"));
-        assert!(!baseline.take("a"));
-        assert!(!baseline.take("b"));
+        assert!(baseline.take("a", Outcome::Fail));
+        assert!(!baseline.take("a", Outcome::Fail));
+        assert!(!baseline.take("b", Outcome::Fail));
+    }
+
+    fn one(outcome: &str, disposition: &str) -> Baseline {
+        let json = format!(
+            r#"{{"schema":"hardpan-report/1","rules":[{{"findings":[
+                {{"fingerprint":"a","outcome":"{outcome}","disposition":{{"kind":"{disposition}"}}}}]}}]}}"#
+        );
+        Baseline::parse(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_was_unknown_or_waived_covers_no_failure() {
+        assert!(!one("unknown", "gating").take("a", Outcome::Fail));
+        assert!(one("unknown", "gating").take("a", Outcome::Unknown));
+        assert!(one("fail", "gating").take("a", Outcome::Unknown));
+        assert!(!one("fail", "waived").take("a", Outcome::Fail));
     }
 
     #[test]

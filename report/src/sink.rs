@@ -172,7 +172,7 @@ impl Sink<'_> {
         if finding.cause.is_some_and(crate::Cause::is_incomplete) {
             return Disposition::Incomplete;
         }
-        if self.baseline.as_mut().is_some_and(|baseline| baseline.take(fingerprint)) {
+        if self.baseline.as_mut().is_some_and(|baseline| baseline.take(fingerprint, finding.outcome)) {
             return Disposition::Known;
         }
         match self.policy.fail_on {

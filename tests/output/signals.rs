@@ -23,7 +23,7 @@ fn a_signal_while_reports_are_written_leaves_the_old_one_or_the_new_one() {
     }
     let dir = Dir::new();
     for number in 0..40 {
-        dir.write(format!("tree/{number}"), elf::weak());
+        dir.write(format!("tree/usr/bin/{number}"), elf::weak());
     }
     // A run takes some tens of milliseconds, most of them for writing.
     interrupt_often(&dir, "tree", 60, 60);

@@ -1,5 +1,7 @@
 //! Extended attributes of the whole tree.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use hardpan_image::{EntryId, Fault, Index};
 use hardpan_report::{Finding, Location};
 use rayon::prelude::*;
@@ -18,13 +20,14 @@ struct Seen {
 
 /// Reads the attributes of every entry; `None` if stopped.
 pub(super) fn read(index: &Index<'_>, progress: Progress<'_>) -> Option<Attributes> {
+    let any = AtomicBool::new(false);
     let seen: Option<Vec<Seen>> = index
         .par_entries()
-        .map(|entry| if progress(0) { Some(look(index, entry.id)) } else { None })
+        .map(|entry| if progress(0) { Some(look(index, entry.id, &any)) } else { None })
         .filter(|seen| !matches!(seen, Some(Seen { labelled: true, capability: None, unread: None, .. })))
         .collect();
     let seen = seen?;
-    let mut attributes = Attributes::default();
+    let mut attributes = Attributes { any: any.into_inner(), ..Attributes::default() };
     for seen in seen {
         if !seen.labelled && seen.unread.is_none() {
             attributes.unlabelled += 1;
@@ -40,10 +43,13 @@ pub(super) fn read(index: &Index<'_>, progress: Progress<'_>) -> Option<Attribut
     Some(attributes)
 }
 
-fn look(index: &Index<'_>, id: EntryId) -> Seen {
+fn look(index: &Index<'_>, id: EntryId, any: &AtomicBool) -> Seen {
     let mut seen = Seen { id, labelled: false, capability: None, unread: None };
     match index.xattrs(id) {
         Ok(xattrs) => {
+            if !xattrs.is_empty() {
+                any.store(true, Ordering::Relaxed);
+            }
             for xattr in xattrs {
                 match &*xattr.name {
                     b"security.selinux" => seen.labelled = true,

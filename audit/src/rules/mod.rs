@@ -1,7 +1,7 @@
 //! The catalogue: one rule is one file, and one page beside it.
 
 mod api;
-mod boot;
+pub(crate) mod boot;
 mod etc;
 mod lang;
 mod mac;

@@ -24,15 +24,23 @@ impl Lines {
 
     pub(super) fn print(&self) -> io::Result<()> {
         let mut stdout = io::stdout().lock();
-        self.0.iter().try_for_each(|line| writeln!(stdout, "{line}"))?;
-        stdout.flush()
+        let written = self.0.iter().try_for_each(|line| writeln!(stdout, "{line}"));
+        unless_closed(written.and_then(|()| stdout.flush()))
     }
 }
 
 pub(super) fn print_json(value: &Value) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{value:#}")?;
-    stdout.flush()
+    let written = writeln!(stdout, "{value:#}");
+    unless_closed(written.and_then(|()| stdout.flush()))
+}
+
+/// Whoever stops reading wants no error, and the exit code of what was done all the same.
+fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// A tree, to be shown.

@@ -7,13 +7,12 @@
 mod header;
 mod member;
 mod sparse;
+mod unpack;
 
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read, Seek as _, Write as _};
+use std::io::{self, BufReader, Read, Seek as _};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::StreamingDecoder;
 use thiserror::Error as ThisError;
 
 use crate::namespace::{Namespace, Refusal};
@@ -104,9 +103,9 @@ impl TarTree {
         let mut file = tempfile::tempfile().map_err(io("make a temporary file"))?;
         let mut reader = BufReader::with_capacity(1 << 16, stream);
         let (unpacked, error) = match kind {
-            TreeKind::TarGzip => copy(&mut MultiGzDecoder::new(reader), &mut file),
-            TreeKind::TarZstd => copy_zstd(&mut reader, &mut file),
-            _ => copy(&mut reader, &mut file),
+            TreeKind::TarGzip => unpack::gzip(&mut reader, &mut file),
+            TreeKind::TarZstd => unpack::zstd(&mut reader, &mut file),
+            _ => unpack::plain(&mut reader, &mut file),
         }
         .map_err(io("write a temporary file"))?;
         let damage = error.map(|error| Anomaly {
@@ -152,8 +151,9 @@ impl TarTree {
         let (offset, name) = (member.offset, member.name.clone());
         if let Err(reason) = self.try_adopt(member) {
             self.anomalies.push(Anomaly {
-                path: [b"/", name.trim_ascii_start()].concat(),
-                what: format!("tar header at offset {offset}: {reason}"),
+                // A name that means no place in the tree may stand for any.
+                path: clean(&name).map_or(Vec::new(), |path| [b"/", &path[..]].concat()),
+                what: format!("tar header at offset {offset}, `{}`: {reason}", name.escape_ascii()),
                 hides_entries: true,
             });
         }
@@ -168,7 +168,7 @@ impl TarTree {
             return self.hard_link(&path, &member.link);
         }
         let (kind, content) = content(&member)?;
-        let at = self.place(&path, kind).map_err(refused)?;
+        let at = self.place(&path, kind)?;
         let node = self.names.at_mut(at);
         node.metadata.kind = kind;
         node.metadata.mode = u32::try_from(member.header.mode & 0o7777).unwrap_or(0);
@@ -185,16 +185,21 @@ impl TarTree {
 
     /// Where a member goes. A later member replaces an earlier one of the same name, as extracting does; a directory
     /// keeps what is in it.
-    fn place(&mut self, path: &[u8], kind: FileKind) -> Result<usize, Refusal> {
-        match self.names.find(path) {
-            Some(at)
-                if self.names.at(at).metadata.kind == FileKind::Directory && kind == FileKind::Directory =>
-            {
-                Ok(at)
-            }
-            Some(_) if !path.is_empty() => self.names.replace(path),
-            _ => self.names.make(path),
+    fn place(&mut self, path: &[u8], kind: FileKind) -> Result<usize, String> {
+        let Some(at) = self.names.find(path) else { return self.names.make(path).map_err(refused) };
+        self.check_replaceable(at, kind)?;
+        let stays = self.names.at(at).metadata.kind == FileKind::Directory && kind == FileKind::Directory;
+        if stays || path.is_empty() { Ok(at) } else { self.names.replace(path).map_err(refused) }
+    }
+
+    /// Some tools remove a directory with all that is in it to make room for another member, and some keep it: what such
+    /// an archive holds depends on who unpacks it.
+    fn check_replaceable(&self, at: usize, kind: FileKind) -> Result<(), String> {
+        let is_full = self.names.at(at).metadata.kind == FileKind::Directory && self.names.has_children(at);
+        if is_full && kind != FileKind::Directory {
+            return Err("it takes the place of a directory that is not empty".into());
         }
+        Ok(())
     }
 
     fn hard_link(&mut self, path: &[u8], target: &[u8]) -> Result<(), String> {
@@ -203,8 +208,10 @@ impl TarTree {
         if self.names.at(at).metadata.kind == FileKind::Directory {
             return Err("a hard link to a directory".into());
         }
-        if self.names.find(path) == Some(at) {
-            return Ok(());
+        match self.names.find(path) {
+            Some(same) if same == at => return Ok(()),
+            Some(old) => self.check_replaceable(old, self.names.at(at).metadata.kind)?,
+            None => {}
         }
         self.names.link(path, at).map_err(refused)
     }
@@ -302,6 +309,10 @@ fn content(member: &Member) -> Result<(FileKind, Content), String> {
         (_, Some(map)) => (FileKind::File, Content::Sparse { data: member.data, map: map.clone() }),
         // Before ustar a directory was a file whose name ended with a slash.
         (b'\0', None) if member.name.ends_with(b"/") => (FileKind::Directory, Content::Empty),
+        // GNU tar makes a directory of it, others a file.
+        (b'0' | b'7', None) if member.name.ends_with(b"/") => {
+            return Err("a regular file whose name ends with a slash".into());
+        }
         (b'0' | b'\0' | b'7', None) => (FileKind::File, bytes()),
         (b'2', None) if member.link.len() > MAX_LINK_TARGET => {
             return Err("a link target over 4096 bytes".into());
@@ -353,68 +364,16 @@ fn sniff(source: &mut impl Read) -> Result<TreeKind, TarError> {
     if head.starts_with(&[0x1f, 0x8b]) {
         return Ok(TreeKind::TarGzip);
     }
-    if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+    if head.starts_with(&unpack::ZSTD_MAGIC) || unpack::is_skippable(&head) {
         return Ok(TreeKind::TarZstd);
     }
     Ok(TreeKind::Tar)
-}
-
-/// Copies until the end or an error in reading, which is returned beside the count; errors in writing are ours.
-fn copy(from: &mut impl Read, to: &mut File) -> io::Result<(u64, Option<io::Error>)> {
-    let mut buffer = vec![0; 1 << 18];
-    let mut total = 0;
-    loop {
-        let count = match from.read(&mut buffer) {
-            Ok(0) => return Ok((total, None)),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Ok((total, Some(error))),
-        };
-        if total + count as u64 > MAX_UNPACKED {
-            let error = format!("more than {MAX_UNPACKED} bytes come out of it, which is the limit");
-            return Ok((total, Some(io::Error::other(error))));
-        }
-        to.write_all(&buffer[..count])?;
-        total += count as u64;
-    }
-}
-
-/// A Zstandard file may be several frames in a row.
-fn copy_zstd(from: &mut BufReader<impl Read>, to: &mut File) -> io::Result<(u64, Option<io::Error>)> {
-    let mut total = 0;
-    loop {
-        match from.fill_buf() {
-            Ok([]) => return Ok((total, None)),
-            Ok(_) => {}
-            Err(error) => return Ok((total, Some(error))),
-        }
-        let mut frame = match StreamingDecoder::new(&mut *from) {
-            Ok(frame) => frame,
-            Err(error) => return Ok((total, Some(io::Error::other(error.to_string())))),
-        };
-        let (count, error) = copy(&mut frame, to)?;
-        total += count;
-        if error.is_some() {
-            return Ok((total, error));
-        }
-        if total > MAX_UNPACKED {
-            let error = format!("more than {MAX_UNPACKED} bytes come out of it, which is the limit");
-            return Ok((total, Some(io::Error::other(error))));
-        }
-        // The decoder computes the checksum and leaves it to its caller to compare; a frame need not have one.
-        let stored = frame.decoder.get_checksum_from_data();
-        if stored.is_some() && stored != frame.decoder.get_calculated_checksum() {
-            return Ok((total, Some(io::Error::other("the checksum of a frame differs"))));
-        }
-    }
 }
 
 /// Enough for the magic number of every compression.
 const HEAD: u64 = 512;
 /// `NAME_MAX` of Linux.
 const MAX_NAME: usize = 255;
-/// Larger than any root file system of the kind this is for, and small enough that a bomb ends before most disks do.
-const MAX_UNPACKED: u64 = 64 << 30;
 
 const OTHER_COMPRESSIONS: [(&[u8], &str); 4] =
     [(b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"), (b"\x04\x22\x4d\x18", "lz4"), (b"\x1f\x9d", "compress")];

@@ -1,6 +1,6 @@
 //! API-008.
 
-use hardpan_report::{Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
+use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
 use crate::place::Place;
 use crate::rules::min::suspects::target;
@@ -25,7 +25,8 @@ fn check(context: &Context<'_>) -> Verdict {
     let mut services: Vec<String> = enabled
         .units
         .iter()
-        .filter(|unit| unit.name.ends_with(b".service") && is_normal_operation(&unit.by))
+        .filter(|unit| unit.name.ends_with(b".service"))
+        .filter(|unit| std::iter::once(&unit.by).chain(&unit.also_by).any(|by| is_normal_operation(by)))
         .map(|unit| escape(&unit.name))
         .collect();
     services.extend(init_scripts(context, &mut troubles));
@@ -78,7 +79,15 @@ fn init_scripts(context: &Context<'_>, troubles: &mut Vec<Finding>) -> Vec<Strin
             let [b'S', b'0'..=b'9', b'0'..=b'9', name @ ..] = link.name else { continue };
             let stem = name.strip_suffix(b".sh").unwrap_or(name);
             let unit = unit_file(context, &[stem, b".service"].concat());
-            let runs = matches!(target(context, link), Ok(Some(_)));
+            let runs = match target(context, link) {
+                Ok(runs) => runs.is_some(),
+                Err(error) => {
+                    let reason = format!("whether it starts a service cannot be told: it {error}");
+                    let location = Some(context.location(link.id));
+                    troubles.push(Finding::unknown(Cause::Unreadable, location, "script", reason));
+                    continue;
+                }
+            };
             if runs && matches!(unit, Ok(UnitFile::Absent)) {
                 names.push(escape(name));
             }
@@ -116,6 +125,22 @@ mod tests {
         assert_eq!(verdict.outcome(), Outcome::Fail);
         assert_eq!(verdict.findings[0].message, "3 services start at boot, and the policy allows 2");
         assert_eq!(verdict.findings[0].evidence[0].seen, "s0.service, s1.service, s2.service");
+    }
+
+    #[test]
+    fn a_service_of_two_targets_counts_if_one_of_them_is_of_every_day() {
+        let unit = "/usr/lib/systemd/system/a.service";
+        let tree = MemoryTree::new()
+            .file(unit, 0o644, "[Service]\n")
+            .symlink("/etc/systemd/system/rescue.target.wants/a.service", unit)
+            .symlink("/usr/lib/systemd/system/multi-user.target.wants/a.service", unit);
+        assert_eq!(limited(&tree, 0).outcome(), Outcome::Fail);
+    }
+
+    #[test]
+    fn an_init_script_behind_what_was_not_read_is_unknown() {
+        let tree = tree(0).directory("/opt", 0o755).unreadable("/opt").symlink("/etc/rc2.d/S01a", "/opt/a");
+        assert_eq!(limited(&tree, 0).outcome(), Outcome::Unknown);
     }
 
     #[test]

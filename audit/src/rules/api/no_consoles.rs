@@ -109,8 +109,14 @@ fn generator(context: &Context<'_>) -> Option<Finding> {
             continue;
         };
         // The first of that name counts, and one that cannot be executed takes the others away.
-        target(context, found).ok().flatten()?;
         let location = context.location(found.id);
+        match target(context, found) {
+            Ok(runs) => runs?,
+            Err(error) => {
+                let reason = format!("whether the getty generator runs cannot be told: it {error}");
+                return Some(Finding::unknown(Cause::Unreadable, Some(location), "generator", reason));
+            }
+        };
         let seen = "present, and serial-getty@.service too";
         let evidence = Evidence::new("generator", seen, "either absent or masked").at(location.clone());
         let message = "systemd starts a login on the kernel's console by itself, through its getty generator";
@@ -202,6 +208,13 @@ mod tests {
         expect(&RULE, &tree().file(generator, 0o755, "x"), Outcome::Fail);
         expect(&RULE, &tree().file("/etc/securetty", 0o644, "# none\ntty1\n"), Outcome::Fail);
         expect(&RULE, &tree().file("/etc/inittab", 0o644, "1:2:respawn:/sbin/getty 1\n"), Outcome::Fail);
+    }
+
+    #[test]
+    fn a_generator_behind_what_was_not_read_is_unknown() {
+        let tree = tree().directory("/opt", 0o755).unreadable("/opt");
+        let generator = "/usr/lib/systemd/system-generators/systemd-getty-generator";
+        expect(&RULE, &tree.symlink(generator, "/opt/x"), Outcome::Unknown);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use hardpan_report::{Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use crate::accounts::{Account, Accounts, Password, accounts};
+use crate::accounts::{Account, Databases, Password};
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -18,37 +18,23 @@ pub(crate) static RULE: AuditRule = AuditRule {
 };
 
 fn check(context: &Context<'_>) -> Verdict {
-    let passwd = match Accounts::read(context, "/etc/passwd") {
-        Accounts::Present(passwd) => passwd,
-        Accounts::Absent => {
-            return context.absence_below(b"/etc/passwd", "there are no local accounts", Vec::new());
-        }
-        Accounts::Unread(finding) => return Verdict::finding(*finding),
-    };
-    let shadow = match Accounts::read(context, "/etc/shadow") {
-        Accounts::Present(shadow) => Some(shadow),
-        Accounts::Absent => None,
-        Accounts::Unread(finding) => return Verdict::finding(*finding),
-    };
-    let mut findings: Vec<Finding> = match shadow {
-        Some(_) => Vec::new(),
-        None => context.blindness(b"/etc/shadow").into_iter().collect(),
-    };
-    let mut count = 0;
-    for account in accounts(&passwd) {
-        count += 1;
+    let (passwd, shadow) = (Databases::read(context, "passwd"), Databases::read(context, "shadow"));
+    let mut findings = Vec::new();
+    for account in passwd.accounts() {
         match Password::of(account.password) {
             Password::Empty => findings.push(open_account(&account)),
             Password::InShadow => {
-                let shadowed = shadow.iter().flat_map(accounts).find(|entry| entry.name == account.name);
-                let is_open = |entry: &Account<'_>| Password::of(entry.password) == Password::Empty;
-                findings.extend(shadowed.filter(is_open).map(|entry| open_account(&entry)));
+                let shadowed = shadow.accounts().filter(|entry| entry.name == account.name);
+                let open = shadowed.filter(|entry| Password::of(entry.password) == Password::Empty);
+                findings.extend(open.map(|entry| open_account(&entry)));
             }
             Password::Locked | Password::Hash { .. } => {}
         }
     }
-    let evidence = Evidence::new("accounts in /etc/passwd", count.to_string(), "").at(passwd.line(1));
-    Verdict::of(format!("{count} local accounts, none with an empty password"), findings, vec![evidence])
+    let count = passwd.accounts().count();
+    let evidence = passwd.evidence(context);
+    findings.extend(passwd.troubles.into_iter().chain(shadow.troubles));
+    Verdict::of(format!("{count} local accounts, none with an empty password"), findings, evidence)
 }
 
 fn open_account(account: &Account<'_>) -> Finding {
@@ -76,6 +62,16 @@ mod tests {
         assert_eq!(messages[0], "`root` needs no password: its field in /etc/shadow is empty");
         assert_eq!(messages[1], "`guest` needs no password: its field in /etc/passwd is empty");
         assert_eq!(messages.len(), 2);
+    }
+
+    #[test]
+    fn accounts_that_etc_is_made_from_count_too() {
+        let tree = MemoryTree::new().file("/usr/lib/passwd", 0o644, "core:x:1000:1::/:/bin/sh\n").file(
+            "/usr/share/factory/etc/shadow",
+            0o600,
+            "core::1::::::\n",
+        );
+        expect(&RULE, &tree, Outcome::Fail);
     }
 
     #[test]

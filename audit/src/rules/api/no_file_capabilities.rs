@@ -39,13 +39,12 @@ pub(crate) fn unread_attributes(context: &Context<'_>) -> Option<Finding> {
         let reason = "no extended attributes were read; audit an image or a tree that keeps them";
         return Some(Finding::unknown(Cause::NoFacts, None, "not-read", reason));
     }
-    let kind = context.index.tree().kind();
-    let is_archive = matches!(kind, TreeKind::Tar | TreeKind::TarGzip | TreeKind::TarZstd);
-    if is_archive && attributes.capabilities.is_empty() && attributes.labelled == 0 {
-        // `tar` leaves extended attributes out unless it is asked for them, and nothing in the archive tells.
-        let reason = "the archive holds no capabilities and no labels, and may have been written without them; \
-            write it with extended attributes (tar --xattrs --xattrs-include='*')";
-        return Some(Finding::unknown(Cause::NoFacts, None, "not-kept", reason));
+    let is_archive =
+        matches!(context.index.tree().kind(), TreeKind::Tar | TreeKind::TarGzip | TreeKind::TarZstd);
+    if is_archive && !attributes.any {
+        let reason = "the archive holds no extended attributes at all, so it was most likely written without them; \
+                      write it with them (tar --xattrs --xattrs-include='*'), or audit the directory";
+        return Some(Finding::unknown(Cause::NoFacts, None, "not-read", reason));
     }
     let first = attributes.unread.first()?;
     let count = attributes.unread.len();

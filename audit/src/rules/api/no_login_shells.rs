@@ -3,7 +3,7 @@
 use hardpan_image::{FileKind, ResolveError};
 use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use crate::accounts::{Account, Accounts, accounts};
+use crate::accounts::{Account, Databases};
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -19,18 +19,14 @@ pub(crate) static RULE: AuditRule = AuditRule {
 };
 
 fn check(context: &Context<'_>) -> Verdict {
-    let passwd = match Accounts::read(context, "/etc/passwd") {
-        Accounts::Present(passwd) => passwd,
-        Accounts::Absent => {
-            return context.absence_below(b"/etc/passwd", "there are no local accounts", Vec::new());
-        }
-        Accounts::Unread(finding) => return Verdict::finding(*finding),
-    };
-    let findings: Vec<Finding> = accounts(&passwd).filter_map(|account| judge(context, &account)).collect();
-    let count = accounts(&passwd).count();
+    let passwd = Databases::read(context, "passwd");
+    let mut findings: Vec<Finding> =
+        passwd.accounts().filter_map(|account| judge(context, &account)).collect();
+    let count = passwd.accounts().count();
     let open = findings.iter().filter(|finding| finding.cause.is_none()).count();
-    let evidence = Evidence::new("accounts in /etc/passwd", count.to_string(), "").at(passwd.line(1));
-    Verdict::of(format!("{open} of {count} local accounts have a login shell"), findings, vec![evidence])
+    let evidence = passwd.evidence(context);
+    findings.extend(passwd.troubles);
+    Verdict::of(format!("{open} of {count} local accounts have a login shell"), findings, evidence)
 }
 
 fn judge(context: &Context<'_>, account: &Account<'_>) -> Option<Finding> {

@@ -2,7 +2,7 @@
 
 use hardpan_report::{Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use crate::accounts::{Account, Accounts, Password, accounts};
+use crate::accounts::{Account, Databases, Password, accounts};
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -20,18 +20,16 @@ pub(crate) static RULE: AuditRule = AuditRule {
 fn check(context: &Context<'_>) -> Verdict {
     let mut looked_at = Vec::new();
     let mut findings = Vec::new();
-    for path in FILES {
-        match Accounts::read(context, path) {
-            Accounts::Present(file) => {
-                let before = findings.len();
-                let count = accounts(&file).count();
-                findings.extend(accounts(&file).filter_map(|account| judge(&account)));
-                let seen = format!("{} of {count} lines", findings.len() - before);
-                looked_at.push(Evidence::new("password hashes", seen, "none").at(file.line(1)));
-            }
-            Accounts::Absent => findings.extend(context.blindness(path.as_bytes())),
-            Accounts::Unread(finding) => findings.push(*finding),
+    for name in FILES {
+        let database = Databases::read(context, name);
+        for file in &database.files {
+            let before = findings.len();
+            let count = accounts(file).count();
+            findings.extend(accounts(file).filter_map(|account| judge(&account)));
+            let seen = format!("{} of {count} lines", findings.len() - before);
+            looked_at.push(Evidence::new("password hashes", seen, "none").at(file.line(1)));
         }
+        findings.extend(database.troubles);
     }
     if looked_at.is_empty() {
         return context.absence_below(b"/etc", "there are no local accounts", findings);
@@ -60,7 +58,7 @@ fn judge(account: &Account<'_>) -> Option<Finding> {
 }
 
 /// The files with password fields, and the copies that shadow(5)'s tools leave beside them.
-const FILES: [&str; 4] = ["/etc/passwd", "/etc/shadow", "/etc/passwd-", "/etc/shadow-"];
+const FILES: [&str; 4] = ["passwd", "shadow", "passwd-", "shadow-"];
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,9 @@
 //! API-004.
 
-use hardpan_report::{Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
+use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use crate::{AuditRule, Context, Text};
+use crate::accounts::{Account, Databases};
+use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
     meta: RuleMeta::new(
@@ -17,32 +18,32 @@ pub(crate) static RULE: AuditRule = AuditRule {
 };
 
 fn check(context: &Context<'_>) -> Verdict {
-    let passwd = match context.text("/etc/passwd") {
-        Text::Present(passwd) => passwd,
-        Text::Absent => {
-            return context.absence_below(b"/etc/passwd", "there are no local accounts", Vec::new());
-        }
-        Text::Unread(finding) => return Verdict::finding(*finding),
-    };
-    let mut accounts = 0;
-    let mut findings = Vec::new();
-    for (number, line) in passwd.statements(b"#") {
-        accounts += 1;
-        let fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
-        let name = fields[0];
-        let is_zero =
-            fields.get(2).is_some_and(|uid| !uid.is_empty() && uid.iter().all(|digit| *digit == b'0'));
-        if is_zero && name != b"root" {
-            let name = escape(name);
-            let evidence = Evidence::new("user id", "0", "another").at(passwd.line(number));
+    let passwd = Databases::read(context, "passwd");
+    let mut findings: Vec<Finding> = passwd.accounts().filter_map(|account| judge(&account)).collect();
+    let count = passwd.accounts().count();
+    let evidence = passwd.evidence(context);
+    findings.extend(passwd.troubles);
+    Verdict::of(format!("{count} local accounts, user id 0 only for root"), findings, evidence)
+}
+
+fn judge(account: &Account<'_>) -> Option<Finding> {
+    if account.name == b"root" {
+        return None;
+    }
+    let name = escape(account.name);
+    let (location, key) = (Some(account.location.clone()), format!("account:{name}"));
+    match account.uid() {
+        Some(0) => {
+            let evidence = Evidence::new("user id", "0", "another").at(account.location.clone());
             let message = format!("`{name}` has user id 0 and so is a second root");
-            findings.push(
-                Finding::fail(Some(passwd.line(number)), format!("account:{name}"), message).with(evidence),
-            );
+            Some(Finding::fail(location, key, message).with(evidence))
+        }
+        Some(_) => None,
+        None => {
+            let reason = format!("the user id of `{name}` is no number, which some programs take for 0");
+            Some(Finding::unknown(Cause::Undecided, location, key, reason))
         }
     }
-    let evidence = Evidence::new("accounts in /etc/passwd", accounts.to_string(), "").at(passwd.line(1));
-    Verdict::of(format!("{accounts} local accounts, user id 0 only for root"), findings, vec![evidence])
 }
 
 #[cfg(test)]
@@ -59,6 +60,22 @@ mod tests {
         let tree = MemoryTree::new().file("/etc/passwd", 0o644, passwd);
         let verdict = expect(&RULE, &tree, Outcome::Fail);
         assert_eq!(verdict.findings[0].fingerprint("API-004"), "API-004:/etc/passwd:account:toor");
+    }
+
+    #[test]
+    fn accounts_that_etc_is_made_from_count_too() {
+        for path in ["/usr/share/factory/etc/passwd", "/usr/etc/passwd", "/usr/lib/passwd"] {
+            let tree = MemoryTree::new().file(path, 0o644, "toor:x:0:0::/:/bin/sh\n");
+            expect(&RULE, &tree, Outcome::Fail);
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_no_number_decides_nothing() {
+        for uid in ["", "+0", "-0", " 0", "4294967296", "0x0"] {
+            let passwd = format!("root:x:0:0::/:/\ntoor:x:{uid}:0::/:/bin/sh\n");
+            expect(&RULE, &MemoryTree::new().file("/etc/passwd", 0o644, passwd), Outcome::Unknown);
+        }
     }
 
     #[test]

@@ -21,21 +21,24 @@ pub(crate) static RULE: AuditRule = AuditRule {
 fn check(context: &Context<'_>) -> Verdict {
     let mut findings = Vec::new();
     let mut evidence = Vec::new();
-    let mut has_systemd_boot = None;
+    let (mut has_systemd_boot, mut has_loader_conf) = (None, false);
     for id in files(context) {
         let name = context.index.entry(id).name.to_ascii_lowercase();
         match &name[..] {
             b"grub.cfg" => with_text(context, id, &mut findings, &mut evidence, judge_grub),
-            b"loader.conf" => with_text(context, id, &mut findings, &mut evidence, |context, text| {
-                Some(judge_systemd_boot(context, text))
-            }),
+            b"loader.conf" => {
+                has_loader_conf = true;
+                with_text(context, id, &mut findings, &mut evidence, |context, text| {
+                    Some(judge_systemd_boot(context, text))
+                });
+            }
             name if name.starts_with(b"systemd-boot") && name.ends_with(b".efi") => {
                 has_systemd_boot = Some(id);
             }
             _ => {}
         }
     }
-    if let (Some(id), true) = (has_systemd_boot, findings.is_empty() && evidence.is_empty()) {
+    if let (Some(id), false) = (has_systemd_boot, has_loader_conf) {
         let message =
             "systemd-boot lets everybody edit the kernel command line unless a loader.conf says `editor no`";
         findings.push(Finding::fail(Some(context.location(id)), "editor", message));
@@ -170,6 +173,12 @@ mod tests {
         expect(&RULE, &grub("set superusers=\"root\"\npassword_pbkdf2 root grub.pbkdf2.x"), Outcome::Pass);
         expect(&RULE, &grub("set timeout=5\n# set superusers=root"), Outcome::Fail);
         expect(&RULE, &grub("set superusers=\"root\"\npassword root secret"), Outcome::Fail);
+    }
+
+    #[test]
+    fn a_locked_grub_does_not_lock_systemd_boot() {
+        let tree = grub("set superusers=\"\"").file("/efi/EFI/systemd/systemd-bootx64.efi", 0o600, "MZ");
+        expect(&RULE, &tree, Outcome::Fail);
     }
 
     #[test]

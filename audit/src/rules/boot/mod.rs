@@ -8,3 +8,4 @@ mod places;
 pub(super) mod secure_boot;
 pub(super) mod signed_efi;
 pub(super) mod signed_modules;
+pub(crate) mod uki;

@@ -20,10 +20,10 @@ pub(crate) static RULE: AuditRule = AuditRule {
 
 fn check(context: &Context<'_>) -> Verdict {
     let lines = &context.kernel.command_lines;
-    if lines.is_empty() && context.kernel.troubles.is_empty() {
+    if lines.is_empty() && context.kernel.troubles.command_lines.is_empty() {
         return Verdict::unknown(Cause::NoFacts, NO_FACTS);
     }
-    let mut findings = context.kernel.troubles.clone();
+    let mut findings = context.kernel.troubles.command_lines.clone();
     let mut evidence = Vec::new();
     for line in lines {
         let found = judge(line);

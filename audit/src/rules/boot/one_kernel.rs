@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hardpan_image::{EntryId, ReadAt, read_exact_at};
 use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use super::pe::Pe;
+use super::pe::{Pe, PeError};
 use super::places::{BOOT, MODULES, Stage, boot_files, module_directories};
 use crate::{AuditRule, Context};
 
@@ -98,9 +98,13 @@ fn kernels(context: &Context<'_>, findings: &mut Vec<Finding>) -> BTreeMap<Strin
 fn version(context: &Context<'_>, id: EntryId, stage: Stage) -> Option<Result<Vec<u8>, ()>> {
     let source = context.index.open(id).ok();
     if stage == Stage::Efi {
-        // What cannot be read is BOOT-002's to report.
-        let source = source?;
-        let pe = Pe::read(&*source).ok()?;
+        let Some(source) = source else { return Some(Err(())) };
+        let pe = match Pe::read(&*source) {
+            Ok(pe) => pe,
+            Err(PeError::NotPe) => return None,
+            // It may be a unified kernel image: what is wrong with it is BOOT-002's to report.
+            Err(_) => return Some(Err(())),
+        };
         return pe.has_section(".linux").then(|| uki_version(&pe, &*source).ok_or(()));
     }
     let in_header = source.and_then(|source| header_version(&*source));
@@ -187,6 +191,12 @@ mod tests {
         );
         let verdict = expect(&RULE, &tree, Outcome::Pass);
         assert_eq!(verdict.evidence[0].seen, "6.1.0-9");
+    }
+
+    #[test]
+    fn what_may_be_a_kernel_and_cannot_be_read_is_unknown() {
+        let path = "/efi/EFI/Linux/b.efi";
+        expect(&RULE, &tree().file(path, 0o600, "x").unreadable(path), Outcome::Unknown);
     }
 
     #[test]

@@ -80,6 +80,19 @@ impl Pe {
         read_exact_at(source, &mut bytes, u64::from(section.offset)).ok()?;
         Some(bytes)
     }
+
+    /// The bytes of each section of that name; a longer one than `limit` is an error, since half of it is no fact.
+    pub(super) fn sections(&self, source: &dyn ReadAt, name: &str, limit: u32) -> io::Result<Vec<Vec<u8>>> {
+        let read = |section: &Section| {
+            if section.size > limit {
+                return Err(io::ErrorKind::FileTooLarge.into());
+            }
+            let mut bytes = vec![0; usize::try_from(section.size).map_err(|_| io::ErrorKind::FileTooLarge)?];
+            read_exact_at(source, &mut bytes, u64::from(section.offset))?;
+            Ok(bytes)
+        };
+        self.sections.iter().filter(|section| section.is(name)).map(read).collect()
+    }
 }
 
 impl Section {

@@ -1,11 +1,11 @@
 //! What is mounted at `/etc`: on the running host, by a mount unit or by `fstab`.
 
 use hardpan_lockdown::Mount;
-use hardpan_report::{Evidence, Finding, Location, escape};
+use hardpan_report::{Cause, Evidence, Finding, Location, escape};
 
-use crate::Context;
 use crate::mounting::mount_at;
-use crate::units::{Unit, unit_value};
+use crate::systemd::{UnitFile, enabled_units, unit_file, unit_value};
+use crate::{Context, Text};
 
 /// A file system that is mounted at `/etc`, or would be.
 #[derive(Debug)]
@@ -57,8 +57,17 @@ pub(super) fn etc_mount(context: &Context<'_>) -> Result<Option<EtcMount>, Box<F
 
 fn configured(context: &Context<'_>) -> Result<Option<EtcMount>, Box<Finding>> {
     let line = context.fstab()?.into_iter().rfind(|entry| entry.target == b"/etc");
-    match context.unit("etc.mount") {
-        Unit::Present(text) => {
+    let file = unit_file(context, b"etc.mount").map_err(|error| {
+        let reason = format!("whether etc.mount mounts /etc cannot be told: its file {error}");
+        Box::new(Finding::unknown(Cause::Unreadable, None, "unit:etc.mount", reason))
+    })?;
+    let unit = match file {
+        UnitFile::At(id) => context.text_of(id),
+        UnitFile::Masked => return Ok(None),
+        UnitFile::Absent => Text::Absent,
+    };
+    match unit {
+        Text::Present(text) => {
             let value = |key| unit_value(&text, "Mount", key).map(|(_, value)| value);
             let line = unit_value(&text, "Mount", "Type").map_or(1, |(line, _)| line);
             let options = value("Options").unwrap_or_default();
@@ -66,12 +75,11 @@ fn configured(context: &Context<'_>) -> Result<Option<EtcMount>, Box<Finding>> {
                 fstype: value("Type").unwrap_or_default(),
                 options: options.split(',').map(str::to_owned).collect(),
                 location: text.line(line),
-                is_pulled: context.pulls().iter().any(|pull| pull.unit == "etc.mount"),
+                is_pulled: enabled_units(context).units.iter().any(|unit| unit.name == b"etc.mount"),
             }))
         }
-        Unit::Unread(finding) => Err(finding),
-        Unit::Masked => Ok(None),
-        Unit::Absent => Ok(line.map(|entry| EtcMount {
+        Text::Unread(finding) => Err(finding),
+        Text::Absent => Ok(line.map(|entry| EtcMount {
             fstype: entry.fstype,
             is_pulled: !entry.options.iter().any(|option| option == "noauto"),
             options: entry.options,

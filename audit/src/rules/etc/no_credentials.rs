@@ -1,9 +1,10 @@
 //! ETC-006.
 
-use hardpan_image::{EntryId, FileKind};
-use hardpan_report::{Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
+use hardpan_image::{EntryId, FileKind, ResolveError};
+use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use crate::{AuditRule, Context, Text, TextFile};
+use crate::accounts::{Account, Databases, Password};
+use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
     meta: RuleMeta::new(
@@ -19,15 +20,13 @@ pub(crate) static RULE: AuditRule = AuditRule {
 
 fn check(context: &Context<'_>) -> Verdict {
     let mut findings = Vec::new();
-    match context.text("/etc/shadow") {
-        Text::Present(shadow) => findings.extend(passwords(&shadow)),
-        Text::Absent => {}
-        Text::Unread(finding) => findings.push(*finding),
-    }
+    let shadow = Databases::read(context, "shadow");
+    findings.extend(shadow.accounts().filter_map(|account| password(&account)));
+    findings.extend(shadow.troubles);
     for home in homes(context) {
         findings.extend(TOKEN_FILES.iter().filter_map(|(name, what)| token_file(context, home, name, what)));
     }
-    let places = ["/etc/shadow", "/root", "/home"];
+    let places = ["/root", "/home"];
     findings.extend(places.iter().filter_map(|place| context.blindness(place.as_bytes())));
     let evidence = vec![
         Evidence::new("well-known credential files looked for", TOKEN_FILES.len().to_string(), ""),
@@ -36,26 +35,18 @@ fn check(context: &Context<'_>) -> Verdict {
     Verdict::of("/etc/shadow and the home directories searched for passwords and tokens", findings, evidence)
 }
 
-fn passwords(shadow: &TextFile) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (number, line) in shadow.statements(b"#") {
-        let mut fields = line.split(|byte| *byte == b':');
-        let (Some(name), Some(field)) = (fields.next(), fields.next()) else { continue };
-        let name = escape(name);
-        let (seen, message) = match field {
-            b"" => ("empty", format!("account `{name}` has an empty password: anyone can log in as it")),
-            [b'!' | b'*', ..] => continue,
-            // A hash begins with `$`, `_` or is the 13 characters of DES crypt; another word matches no password.
-            field if field[0] == b'$' || field[0] == b'_' || field.len() == 13 => {
-                ("a hash", format!("account `{name}` has a password"))
-            }
-            _ => continue,
-        };
-        let location = shadow.line(number);
-        let evidence = Evidence::new("password field", seen, "locked: `!` or `*`").at(location.clone());
-        findings.push(Finding::fail(Some(location), format!("account:{name}"), message).with(evidence));
-    }
-    findings
+fn password(account: &Account<'_>) -> Option<Finding> {
+    let name = escape(account.name);
+    let (seen, message) = match Password::of(account.password) {
+        Password::Empty => {
+            ("empty", format!("account `{name}` has an empty password: anyone can log in as it"))
+        }
+        Password::Hash { .. } => ("a hash", format!("account `{name}` has a password")),
+        Password::Locked | Password::InShadow => return None,
+    };
+    let location = account.location.clone();
+    let evidence = Evidence::new("password field", seen, "locked: `!` or `*`").at(location.clone());
+    Some(Finding::fail(Some(location), format!("account:{name}"), message).with(evidence))
 }
 
 /// `/root` and each directory in `/home`.
@@ -67,7 +58,16 @@ fn homes(context: &Context<'_>) -> Vec<EntryId> {
 }
 
 fn token_file(context: &Context<'_>, home: EntryId, name: &str, what: &str) -> Option<Finding> {
-    let id = context.index.resolve_from(home, name.as_bytes()).ok()?;
+    let id = match context.index.resolve_from(home, name.as_bytes()) {
+        Ok(id) => id,
+        Err(ResolveError::NotFound | ResolveError::NotADirectory) => return None,
+        Err(error) => {
+            let path = [&context.index.path(home)[..], b"/", name.as_bytes()].concat();
+            let reason = format!("{} {error}", escape(&path));
+            let location = Some(Location::file(path));
+            return Some(Finding::unknown(Cause::Unreadable, location, "token-file", reason));
+        }
+    };
     let metadata = context.index.entry(id).metadata;
     if metadata.kind != FileKind::File || metadata.size == 0 {
         return None;
@@ -123,6 +123,15 @@ mod tests {
             shadow("root:*:1::\nbin:!!:1::\nthirteen:!bcdefghijklm:1::\n").file("/root/.netrc", 0o600, "");
         expect(&RULE, &tree, Outcome::Pass);
         expect(&RULE, &MemoryTree::new(), Outcome::Pass);
+    }
+
+    #[test]
+    fn a_token_behind_what_was_not_read_is_unknown() {
+        let tree = MemoryTree::new()
+            .directory("/mnt", 0o755)
+            .unreadable("/mnt")
+            .symlink("/root/.netrc", "/mnt/netrc");
+        expect(&RULE, &tree, Outcome::Unknown);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Sever
 
 use super::mount::{EtcMount, etc_mount};
 use crate::mounting::{describe, is_immutable, is_in_memory, mount_at, mount_evidence, mount_of};
+use crate::systemd::blindness;
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -74,6 +75,10 @@ fn judge_overlay(context: &Context<'_>, mount: &EtcMount, evidence: Evidence) ->
 
 /// Whether what is written to a directory outlives a boot. In an image only `/run` is known to be a tmpfs.
 fn keeps(context: &Context<'_>, directory: &str) -> Option<bool> {
+    // Where `..` leads depends on links that only the host at boot knows.
+    if directory.split('/').any(|name| name == "..") {
+        return None;
+    }
     let Some(Ok(mounts)) = context.live_mounts() else {
         return directory.starts_with("/run/").then_some(false);
     };
@@ -125,7 +130,7 @@ fn configured_on_root(context: &Context<'_>) -> Verdict {
     }
     let etc = context.index.lookup(b"/etc");
     let entries = etc.map_or(0, |etc| context.index.children(etc).len());
-    if let Some(finding) = context.blindness(b"/etc").or_else(|| context.unit_blindness()) {
+    if let Some(finding) = context.blindness(b"/etc").or_else(|| blindness(context)) {
         return Verdict::finding(finding);
     }
     if entries == 0 || etc.is_some_and(|etc| context.index.entry(etc).metadata.kind != FileKind::Directory) {
@@ -172,6 +177,7 @@ mod tests {
         overlay(",upperdir=/run/etc").expect(&RULE, Outcome::Pass);
         overlay("").expect(&RULE, Outcome::Pass);
         overlay(",upperdir=/sysroot/run/etc").expect(&RULE, Outcome::Unknown);
+        overlay(",upperdir=/run/../var/etc").expect(&RULE, Outcome::Unknown);
         let kept =
             "3 1 8:2 / /var rw - ext4 /dev/sda2 rw\n2 1 0:2 / /etc rw - overlay o rw,upperdir=/var/etc";
         mounted(kept).expect(&RULE, Outcome::Fail);

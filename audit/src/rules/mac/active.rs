@@ -3,7 +3,8 @@
 use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape_str};
 
 use hardpan_lockdown::cmdline::last;
-use hardpan_lockdown::{Host, Reading};
+use hardpan_lockdown::kconfig::Kconfig;
+use hardpan_lockdown::{CommandLine, Host, Reading};
 
 use crate::{AuditRule, Context};
 
@@ -52,21 +53,36 @@ fn live(host: &Host) -> Verdict {
     }
 }
 
-/// What the kernel of an image would start: `lsm=` on its command line, or what it was built with.
+/// What the kernels of an image would start: `lsm=` on each command line, or what each was built with.
 fn configured(context: &Context<'_>) -> Verdict {
-    for line in &context.kernel.command_lines {
-        if let Some(list) = last(&line.words, "lsm").and_then(|word| word.value.as_ref()) {
-            return judge(list, line.origin.clone());
+    let kernel = &context.kernel;
+    let told = |line: &CommandLine| Some((last(&line.words, "lsm")?.value.clone()?, line.origin.clone()));
+    let mut lists: Vec<(String, Location)> = kernel.command_lines.iter().filter_map(told).collect();
+    if lists.len() < kernel.command_lines.len() || lists.is_empty() {
+        let built = kernel.kconfigs.iter().map(|config| (built_in(config), config.place("LSM")));
+        lists.extend(built);
+        if kernel.kconfigs.is_empty() {
+            return Verdict::unknown(Cause::NoFacts, NO_FACTS);
         }
     }
-    match context.kernel.kconfigs.first() {
-        Some(config) => judge(config.get("LSM").0, config.place("LSM")),
-        None => Verdict::unknown(
-            Cause::NoFacts,
-            "which security modules the kernel starts is told by its command line or its build configuration, and the \
-             tree has neither",
-        ),
+    let troubles = kernel.troubles.command_lines.iter().chain(&kernel.troubles.kconfigs);
+    let verdicts = lists.into_iter().map(|(list, place)| judge(&list, place));
+    let (mut findings, mut evidence) = (troubles.cloned().collect::<Vec<_>>(), Vec::new());
+    let mut summary = String::new();
+    for verdict in verdicts {
+        summary = verdict.summary;
+        findings.extend(verdict.findings);
+        evidence.extend(verdict.evidence);
     }
+    Verdict::of(summary, findings, evidence)
+}
+
+/// The names of `CONFIG_LSM` but for those whose module is not built: the option's default names them all.
+fn built_in(config: &Kconfig) -> String {
+    let is_built = |name: &&str| {
+        !MANDATORY.contains(name) || config.get(&format!("SECURITY_{}", name.to_uppercase())).0 == "y"
+    };
+    config.get("LSM").0.split(',').filter(is_built).collect::<Vec<_>>().join(",")
 }
 
 fn judge(list: &str, place: Location) -> Verdict {
@@ -79,6 +95,8 @@ fn judge(list: &str, place: Location) -> Verdict {
     Verdict::finding(Finding::fail(Some(place), "lsm", message).with(evidence))
 }
 
+const NO_FACTS: &str = "which security modules the kernel starts is told by its command line or its build configuration, and \
+                        the tree lacks one of them";
 const LSM: &str = "/sys/kernel/security/lsm";
 const SELINUX: &str = "/sys/fs/selinux/enforce";
 const APPARMOR: &str = "/sys/module/apparmor/parameters/enabled";
@@ -88,7 +106,6 @@ const MANDATORY: [&str; 4] = ["selinux", "apparmor", "smack", "tomoyo"];
 #[cfg(test)]
 mod tests {
     use hardpan_image::MemoryTree;
-    use hardpan_lockdown::CommandLine;
     use hardpan_report::Outcome;
 
     use super::*;
@@ -105,6 +122,26 @@ mod tests {
         assert_eq!(on_line("lsm=lockdown,yama,bpf"), Outcome::Fail);
         assert_eq!(on_line("quiet"), Outcome::Unknown);
         expect(&RULE, &MemoryTree::new(), Outcome::Unknown);
+    }
+
+    #[test]
+    fn every_command_line_and_kernel_counts_and_what_is_not_built_does_not() {
+        let outcome = |lines: &[&str], configs: &[&str]| {
+            let prepare = |context: &mut Context<'_>| {
+                let place = || Location::file("/boot/x");
+                context.kernel.command_lines =
+                    lines.iter().map(|text| CommandLine::new(*text, place(), false)).collect();
+                context.kernel.kconfigs = configs.iter().map(|text| Kconfig::parse(text, place())).collect();
+            };
+            check_with(&RULE, &MemoryTree::new(), prepare).outcome()
+        };
+        let selinux = "CONFIG_SECURITY_SELINUX=y\nCONFIG_LSM=\"yama,selinux\"\n";
+        let by_default = "# CONFIG_SECURITY_SELINUX is not set\nCONFIG_LSM=\"yama,selinux\"\n";
+        assert_eq!(outcome(&["quiet"], &[selinux]), Outcome::Pass);
+        assert_eq!(outcome(&["quiet"], &[by_default]), Outcome::Fail);
+        assert_eq!(outcome(&["quiet"], &[selinux, by_default]), Outcome::Fail);
+        assert_eq!(outcome(&["lsm=selinux", "lsm=yama"], &[selinux]), Outcome::Fail);
+        assert_eq!(outcome(&["lsm=selinux", "quiet"], &[]), Outcome::Unknown);
     }
 
     #[test]

@@ -20,13 +20,14 @@ pub(crate) static RULE: AuditRule = AuditRule {
 
 fn check(context: &Context<'_>) -> Verdict {
     let lines = &context.kernel.command_lines;
-    if lines.is_empty() {
+    let troubles = &context.kernel.troubles.command_lines;
+    if lines.is_empty() && troubles.is_empty() {
         return Verdict::unknown(
             Cause::NoFacts,
             "no kernel command line was found: no running host, and no boot loader entry in the tree",
         );
     }
-    let (mut findings, mut evidence) = (Vec::new(), Vec::new());
+    let (mut findings, mut evidence) = (troubles.clone(), Vec::new());
     for line in lines {
         let fact = Evidence::new("kernel command line", escape_str(&line.text), "").at(line.origin.clone());
         evidence.push(fact);

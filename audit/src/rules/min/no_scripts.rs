@@ -61,9 +61,21 @@ fn interpreter(context: &Context<'_>, script: &Script) -> Result<Option<EntryId>
     if script.interpreter.rsplit(|byte| *byte == b'/').next() != Some(b"env") {
         return Ok(Some(direct));
     }
-    let mut words = script.argument.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let name = words.find(|word| !word.starts_with(b"-") && !word.contains(&b'='));
-    let Some(name) = name else { return Ok(Some(direct)) };
+    let words = script.argument.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let mut words = words.filter(|word| !word.starts_with(b"-") && !word.contains(&b'=')).peekable();
+    if words.peek().is_none() {
+        return Ok(Some(direct));
+    }
+    // Some options of `env` take a word of their own, so that the program is not always the first.
+    for name in words {
+        if let Some(found) = in_path(context, name)? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn in_path(context: &Context<'_>, name: &[u8]) -> Result<Option<EntryId>, ResolveError> {
     if name.contains(&b'/') {
         return executable(context, name);
     }
@@ -123,6 +135,11 @@ mod tests {
         assert_eq!(found.findings[0].message, "/usr/bin/tool is a script, and /usr/bin/dash runs it");
         assert_eq!(found.findings[0].evidence[0].seen, "#!/bin/sh -e");
         assert_eq!(verdict(&tree(), "/usr/bin/env", "-S sh -e").outcome(), Outcome::Fail);
+    }
+
+    #[test]
+    fn env_has_options_with_words_of_their_own() {
+        assert_eq!(verdict(&tree(), "/usr/bin/env", "-u HOME sh").outcome(), Outcome::Fail);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use hardpan_report::{Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use crate::units::{Pull, Unit};
+use crate::systemd::{EnabledUnit, enabled_units};
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -19,19 +19,16 @@ pub(crate) static RULE: AuditRule = AuditRule {
 
 fn check(context: &Context<'_>) -> Verdict {
     let mut findings: Vec<Finding> = Vec::new();
-    let pulls = context.pulls();
-    let mut judged: Vec<&str> = Vec::new();
-    for pull in &pulls {
-        if !judged.contains(&pull.unit.as_str()) {
-            findings.extend(judge(context, pull));
-            judged.push(&pull.unit);
-        }
-    }
+    let enabled = enabled_units(context);
+    findings.extend(enabled.units.iter().filter_map(|unit| judge(context, unit)));
     findings.extend(cron_jobs(context));
-    let places = CRON.iter().find_map(|place| context.blindness(place.as_bytes()));
-    findings.extend(context.unit_blindness().or(places));
-    let links =
-        Evidence::new("units pulled in at boot or by timers", judged.len().to_string(), "no package updater");
+    findings.extend(enabled.troubles);
+    findings.extend(CRON.iter().find_map(|place| context.blindness(place.as_bytes())));
+    let links = Evidence::new(
+        "units pulled in at boot or by timers",
+        enabled.units.len().to_string(),
+        "no package updater",
+    );
     Verdict::of(
         "enabled units and cron jobs searched for package updaters",
         findings,
@@ -39,17 +36,13 @@ fn check(context: &Context<'_>) -> Verdict {
     )
 }
 
-fn judge(context: &Context<'_>, pull: &Pull) -> Option<Finding> {
-    let (_, effect) = UNITS.iter().find(|(unit, _)| *unit == pull.unit)?;
-    match context.unit(&pull.unit) {
-        Unit::Masked | Unit::Absent => return None,
-        Unit::Present(_) => {}
-        Unit::Unread(finding) => return Some(*finding),
-    }
-    let unit = escape(pull.unit.as_bytes());
-    let fact = Evidence::new("enabled unit", unit.clone(), "not enabled").at(pull.location.clone());
+fn judge(context: &Context<'_>, enabled: &EnabledUnit) -> Option<Finding> {
+    let (_, effect) = UNITS.iter().find(|(unit, _)| unit.as_bytes() == enabled.name)?;
+    let unit = escape(&enabled.name);
+    let location = context.location(enabled.link);
+    let fact = Evidence::new("enabled unit", unit.clone(), "not enabled").at(location.clone());
     let message = format!("{unit} is enabled: {effect}");
-    Some(Finding::fail(Some(pull.location.clone()), format!("unit:{unit}"), message).with(fact))
+    Some(Finding::fail(Some(location), format!("unit:{unit}"), message).with(fact))
 }
 
 /// Jobs of cron, where there is a cron. `run-parts` runs only what is executable.

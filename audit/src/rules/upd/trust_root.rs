@@ -5,7 +5,7 @@ use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Sever
 
 use super::tuf_root::ROOT_JSON;
 use super::updaters::{Found, mender, rauc, sysupdate};
-use crate::units::unit_value;
+use crate::systemd::unit_value;
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {

@@ -6,7 +6,7 @@ use hardpan_lockdown::{Host, Reading};
 use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
 use super::updaters::{Found, mender, rauc, sysupdate};
-use crate::units::unit_value;
+use crate::systemd::unit_value;
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {

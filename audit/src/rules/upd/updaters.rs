@@ -3,7 +3,7 @@
 use hardpan_image::EntryId;
 use hardpan_report::{Evidence, Finding, Location, escape};
 
-use crate::units::unit_value;
+use crate::systemd::unit_value;
 use crate::{Context, Text, TextFile};
 
 /// What was found in the tree, with what kept it from being complete.
