@@ -10,6 +10,9 @@ use crate::util::{Dir, Numbers, elf, lacks};
 
 #[test]
 fn a_signal_leaves_the_old_report_or_the_new_one() {
+    if lacks(&["kill"]) {
+        return;
+    }
     let dir = Dir::new();
     let stopped = interrupt_often(&dir, "/usr", 10, 4000);
     // Two in three runs at least must have been stopped for the test to mean something.
@@ -18,7 +21,7 @@ fn a_signal_leaves_the_old_report_or_the_new_one() {
 
 #[test]
 fn a_signal_while_reports_are_written_leaves_the_old_one_or_the_new_one() {
-    if lacks(&["cc"]) {
+    if lacks(&["cc", "kill"]) {
         return;
     }
     let dir = Dir::new();
