@@ -58,7 +58,7 @@ fn a_full_disk_is_an_error_and_not_a_short_report() {
     let output = dir.hardpan(&["checksec", "bin", "--format=json"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", text(&output));
     let full = Stdio::from(File::options().write(true).open("/dev/full").unwrap());
-    assert_eq!(dir.hardpan(&["rules"]).stdout(full).status().unwrap().code(), Some(2));
+    assert_eq!(dir.hardpan(&["rules"]).stdout(full).output().unwrap().status.code(), Some(2));
 }
 
 #[test]

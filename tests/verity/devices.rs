@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{BLOCK, Dir, root_hash};
-use crate::util::{is_there, names};
+use crate::util::{is_there, lacks, names};
 
 #[test]
 fn data_is_never_overwritten_whatever_link_leads_there() {
@@ -33,6 +33,9 @@ fn data_is_never_overwritten_whatever_link_leads_there() {
 
 #[test]
 fn what_is_no_file_or_device_is_refused() {
+    if lacks(&["mkfifo"]) {
+        return;
+    }
     let dir = Dir::with_data(2);
     fs::create_dir(dir.path("directory")).unwrap();
     assert!(dir.command("mkfifo", &["fifo"]).status().unwrap().success());
@@ -67,6 +70,9 @@ fn the_hash_file_is_replaced_in_one_step_where_it_really_is() {
 
 #[test]
 fn a_signal_leaves_nothing_behind() {
+    if lacks(&["kill"]) {
+        return;
+    }
     let dir = Dir::new();
     // Holes take long enough to hash, and no room.
     File::create(dir.path("data")).unwrap().set_len(256 << 30).unwrap();

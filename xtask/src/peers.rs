@@ -36,6 +36,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("chromium", "chromium", "the HTML page in a browser"),
     ("pdftotext", "poppler-utils", "the HTML page on paper"),
     ("script", "bsdutils", "reports on a terminal"),
+    ("kill", "procps", "runs that are stopped"),
     ("npm", "npm", "the SARIF schema"),
 ];
 
