@@ -150,14 +150,10 @@ impl Reader<'_> {
                 "off" => Some(Override::Off),
                 text => self.severity(text, wanted.span()).map(Override::Severity),
             };
-            if let (Some(id), Some(made)) = (self.rule(&rule), made) {
-                if parsed.overrides.insert(id, made).is_some() {
-                    self.complain(
-                        rule.span(),
-                        "this rule is named twice",
-                        "once by its id and once by its name",
-                    );
-                }
+            if let (Some(id), Some(made)) = (self.rule(&rule), made)
+                && parsed.overrides.insert(id, made).is_some()
+            {
+                self.complain(rule.span(), "this rule is named twice", "once by its id and once by its name");
             }
         }
         for waiver in raw.waiver {
