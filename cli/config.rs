@@ -11,7 +11,7 @@ use globset::GlobBuilder;
 use hardpan_audit::Parameters;
 use hardpan_report::baseline::Baseline;
 use hardpan_report::sink::{Override, Policy, Waiver};
-use hardpan_report::{Location, Severity};
+use hardpan_report::{EVERYTHING_READ, Location, Severity};
 use jiff::civil::Date;
 use serde::Deserialize;
 use toml::Spanned;
@@ -150,14 +150,15 @@ impl Reader<'_> {
                 "off" => Some(Override::Off),
                 text => self.severity(text, wanted.span()).map(Override::Severity),
             };
-            if let (Some(id), Some(made)) = (self.rule(&rule), made) {
-                if parsed.overrides.insert(id, made).is_some() {
-                    self.complain(
-                        rule.span(),
-                        "this rule is named twice",
-                        "once by its id and once by its name",
-                    );
-                }
+            let id = self.rule(&rule);
+            if made == Some(Override::Off) && id.as_deref() == Some(&*EVERYTHING_READ.id) {
+                let label = "waive the places that may stay unread, each by its path";
+                self.complain(rule.span(), "an incomplete run is never clean", label);
+            }
+            if let (Some(id), Some(made)) = (id, made)
+                && parsed.overrides.insert(id, made).is_some()
+            {
+                self.complain(rule.span(), "this rule is named twice", "once by its id and once by its name");
             }
         }
         for waiver in raw.waiver {
@@ -199,6 +200,10 @@ impl Reader<'_> {
             None => None,
             Some(path) => Some(self.glob(path)?),
         };
+        if path.is_none() && rule.as_deref() == Some(&*EVERYTHING_READ.id) {
+            let label = "name the places that may stay unread: path = \"/…\"";
+            self.complain(raw.rule.span(), "an incomplete run is never clean", label);
+        }
         let expires = self.date(&raw.expires);
         let line = u32::try_from(line).unwrap_or(u32::MAX);
         Some(Waiver {
@@ -337,6 +342,17 @@ mod tests {
         assert!(shown.contains("hardpan.toml:1:"), "{shown}");
         let shown = complaint("[gate]\nfail-om = \"high\"\n");
         assert!(shown.contains("unknown field `fail-om`"), "{shown}");
+    }
+
+    #[test]
+    fn an_incomplete_run_cannot_be_declared_clean() {
+        let never = "an incomplete run is never clean";
+        for off in ["RUN-001 = \"off\"", "everything-read = \"off\""] {
+            assert!(complaint(&format!("[severity]\n{off}\n")).contains(never));
+        }
+        let waiver = "[[waiver]]\nrule = \"RUN-001\"\nreason = \"x\"\nowner = \"y\"\nexpires = 2027-01-31\n";
+        assert!(complaint(waiver).contains(never));
+        parse(&format!("{waiver}path = \"/root/**\"\n"), Path::new("hardpan.toml")).unwrap();
     }
 
     #[test]

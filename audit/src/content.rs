@@ -42,9 +42,12 @@ pub struct Trace {
 }
 
 /// Searches every program for the catalogue's literals, in parallel. Shared objects are passed over: they do nothing by
-/// themselves, and what loads them names them in `DT_NEEDED`.
+/// themselves, and what loads them names them in `DT_NEEDED`. One that may be executed is searched all the same, since
+/// the kernel starts it like any program, and a linker's flag is all that tells the two apart.
 pub fn search(index: &Index<'_>, programs: &mut [Program]) {
-    programs.par_iter_mut().filter(|program| program.is_program).for_each_init(
+    let may_run =
+        |program: &&mut Program| program.is_program || index.entry(program.id).metadata.is_executable();
+    programs.par_iter_mut().filter(may_run).for_each_init(
         || vec![0; WINDOW],
         |window, program| {
             program.content = match traces_of(index, program, window) {
@@ -177,6 +180,20 @@ mod tests {
             assert_eq!(traces.len(), 1, "{shift}");
             assert_eq!(traces[0].offset, (WINDOW - shift + 4) as u64);
         }
+    }
+
+    #[test]
+    fn a_shared_object_that_may_be_executed_is_searched_and_another_is_not() {
+        let tree = MemoryTree::new().file("/a", 0o755, "BASH_VERSINFO BASH_ARGV").file("/b", 0o644, "");
+        let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+        let object = |path: &[u8]| {
+            let id = index.lookup(path).unwrap();
+            Program { is_program: false, ..Program::new(id) }
+        };
+        let mut programs = [object(b"/a"), object(b"/b")];
+        search(&index, &mut programs);
+        assert!(matches!(&programs[0].content, Content::Searched(traces) if traces.len() == 1));
+        assert!(matches!(&programs[1].content, Content::NotSearched));
     }
 
     #[test]

@@ -120,6 +120,16 @@ pub(crate) fn unit_file(context: &Context<'_>, name: &[u8]) -> Result<UnitFile, 
     Ok(UnitFile::Absent)
 }
 
+/// The first drop-in of a unit: a file whose settings outweigh those of the unit's own.
+pub(crate) fn drop_in(context: &Context<'_>, name: &[u8]) -> Option<EntryId> {
+    let directory = [name, b".d"].concat();
+    unit_directories(context).into_iter().find_map(|units| {
+        let drop_ins = context.index.resolve_from(units, &directory).ok()?;
+        let mut files = context.index.children(drop_ins).filter(|entry| entry.name.ends_with(b".conf"));
+        files.find(|entry| !is_masking(context, entry.id)).map(|entry| entry.id)
+    })
+}
+
 /// The last value of a key in a section, with its line. Continued lines are not put together: no key that the rules
 /// look at is written so.
 pub(crate) fn unit_value(text: &TextFile, section: &str, key: &str) -> Option<(u32, String)> {

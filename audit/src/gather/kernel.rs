@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_kernel_without_a_configuration_beside_one_that_has_it_is_a_trouble() {
-        let config: String = (0..60).map(|number| format!("CONFIG_A{number}=y\n")).collect();
+        let config = (0..60).map(|number| format!("CONFIG_A{number}=y")).collect::<Vec<_>>().join("\n");
         let tree = MemoryTree::new()
             .file("/boot/config-1", 0o644, config)
             .directory("/usr/lib/modules/1/kernel", 0o755);

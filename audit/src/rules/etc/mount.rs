@@ -4,7 +4,7 @@ use hardpan_lockdown::Mount;
 use hardpan_report::{Cause, Evidence, Finding, Location, escape};
 
 use crate::mounting::mount_at;
-use crate::systemd::{UnitFile, enabled_units, unit_file, unit_value};
+use crate::systemd::{UnitFile, drop_in, enabled_units, unit_file, unit_value};
 use crate::{Context, Text};
 
 /// A file system that is mounted at `/etc`, or would be.
@@ -66,6 +66,11 @@ fn configured(context: &Context<'_>) -> Result<Option<EtcMount>, Box<Finding>> {
         UnitFile::Masked => return Ok(None),
         UnitFile::Absent => Text::Absent,
     };
+    if let (Text::Present(_), Some(id)) = (&unit, drop_in(context, b"etc.mount")) {
+        let location = context.location(id);
+        let reason = "this drop-in may change how etc.mount mounts /etc, and drop-ins are not followed here";
+        return Err(Box::new(Finding::unknown(Cause::Undecided, Some(location), "drop-in", reason)));
+    }
     match unit {
         Text::Present(text) => {
             let value = |key| unit_value(&text, "Mount", key).map(|(_, value)| value);

@@ -190,6 +190,9 @@ mod tests {
         let link = "/usr/lib/systemd/system/local-fs.target.requires/etc.mount";
         expect(&RULE, &tree().symlink(link, "../etc.mount"), Outcome::Pass);
         expect(&RULE, &tree(), Outcome::Unknown);
+        let drop_in = "/etc/systemd/system/etc.mount.d/disk.conf";
+        let changed = tree().symlink(link, "../etc.mount").file(drop_in, 0o644, "[Mount]\nType=ext4\n");
+        expect(&RULE, &changed, Outcome::Unknown);
         let fstab = |line: &str| MemoryTree::new().file("/etc/fstab", 0o644, line);
         expect(&RULE, &fstab("tmpfs /etc/ tmpfs nosuid 0 0\n"), Outcome::Pass);
         expect(&RULE, &fstab("/dev/vda3 /etc ext4 ro 0 0\n"), Outcome::Fail);

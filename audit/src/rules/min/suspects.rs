@@ -99,15 +99,15 @@ impl<'s> Search<'s, '_> {
     }
 
     fn look_at_content(&mut self) {
-        let mut unsearched = 0;
-        for program in self.context.programs.iter().filter(|program| program.is_program) {
-            for needed in &program.needed {
+        let mut unsearched = 0_u64;
+        for program in &self.context.programs {
+            for needed in program.needed.iter().filter(|_| program.is_program) {
                 if let Some(tool) = self.tools().find(|tool| tool.has_library(needed)) {
                     self.suspect(program.id).needed.push((needed, tool));
                 }
             }
             match &program.content {
-                Content::NotSearched => unsearched += 1,
+                Content::NotSearched => unsearched += u64::from(program.is_program),
                 Content::Unread { cause, reason } => {
                     let path = escape(&self.context.index.path(program.id));
                     let reason = format!("{path} could not be searched: {reason}");
