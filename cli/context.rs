@@ -16,13 +16,27 @@ pub(crate) struct Context {
     pub(crate) progress: bool,
 }
 
-/// The user stopped the run. Nothing was written.
+/// The user stopped the run.
 #[derive(Debug)]
-pub(crate) struct Interrupted;
+pub(crate) struct Interrupted {
+    /// What that leaves.
+    left: &'static str,
+}
+
+impl Interrupted {
+    /// Before any report was written.
+    pub(crate) const NO_REPORT: Self = Self { left: "no report was written" };
+    /// While reports were written, each in one step.
+    pub(crate) const BETWEEN_REPORTS: Self = Self { left: "the reports that are there are whole" };
+    /// While a hash tree was made.
+    pub(crate) const NO_TREE: Self = Self { left: "nothing that looks like a finished tree was left" };
+    /// While a hash tree was verified.
+    pub(crate) const NO_VERDICT: Self = Self { left: "nothing was verified" };
+}
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("interrupted")
+        write!(f, "interrupted; {}", self.left)
     }
 }
 
@@ -47,7 +61,7 @@ impl Context {
 
     /// Ends the run if the user stopped it.
     pub(crate) fn check(&self) -> anyhow::Result<()> {
-        if self.goes_on() { Ok(()) } else { Err(Interrupted.into()) }
+        if self.goes_on() { Ok(()) } else { Err(Interrupted::BETWEEN_REPORTS.into()) }
     }
 
     /// A line on standard error that counts things. Draws nothing where standard error is no terminal.

@@ -37,7 +37,10 @@ fn main() -> ExitCode {
     };
     match run(args.command, &context) {
         Ok(code) => ExitCode::from(code),
-        Err(error) if error.is::<Interrupted>() => ExitCode::from(exit::INTERRUPTED),
+        Err(error) if error.is::<Interrupted>() => {
+            fail(&error);
+            ExitCode::from(exit::INTERRUPTED)
+        }
         Err(error) => fail(&error),
     }
 }

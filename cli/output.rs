@@ -47,10 +47,25 @@ pub(crate) fn write(report: &Report, args: &OutputArgs, context: &Context) -> an
         replace(&target.path, &bytes)?;
     }
     context.check()?;
-    match print(report, args) {
+    let printed = print(report, args);
+    hint(report);
+    match printed {
         // Whoever reads only the first lines wants the verdict all the same.
         Err(error) if crate::is_broken_pipe(&error) => Ok(()),
         result => result,
+    }
+}
+
+/// What a newcomer can do about files that could not be read.
+fn hint(report: &Report) {
+    let refused = |problem: &&hardpan_report::Problem| problem.reason.contains("Permission denied");
+    let count = report.coverage.problems.iter().filter(refused).count();
+    if count > 0 {
+        // Nobody is left to be told if standard error is closed.
+        let _ = writeln!(
+            io::stderr(),
+            "hint: {count} places may be read by root only; run as root to judge them too"
+        );
     }
 }
 

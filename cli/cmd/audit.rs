@@ -73,7 +73,7 @@ fn draft<'m>(
         bar.inc(count);
         context.goes_on()
     };
-    let index = Index::build(tree, &go_on)?.ok_or(Interrupted)?;
+    let index = Index::build(tree, &go_on)?.ok_or(Interrupted::NO_REPORT)?;
     bar.finish_and_clear();
     if let Some(root) = index.not_entered().iter().find(|skipped| skipped.path == b"/") {
         bail!("{} is no root file system: {}", path.display(), root.reason);
@@ -86,7 +86,7 @@ fn draft<'m>(
         bar.inc(count);
         context.goes_on()
     };
-    let facts = gather(&index, host, parameters, &go_on).ok_or(Interrupted)?;
+    let facts = gather(&index, host, parameters, &go_on).ok_or(Interrupted::NO_REPORT)?;
     bar.finish_and_clear();
     let subject = Subject {
         kind: tree.kind().as_str(),

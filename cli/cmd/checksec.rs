@@ -85,7 +85,7 @@ fn read<'t>(tree: &'t dyn Tree, paths: &[Vec<u8>], context: &Context) -> anyhow:
         bar.inc(count);
         context.goes_on()
     };
-    let index = Index::build_only(tree, paths, &go_on)?.ok_or(Interrupted)?;
+    let index = Index::build_only(tree, paths, &go_on)?.ok_or(Interrupted::NO_REPORT)?;
     bar.finish_and_clear();
     let bar = context.counter("reading files");
     let go_on = |count: u64| {
@@ -93,7 +93,7 @@ fn read<'t>(tree: &'t dyn Tree, paths: &[Vec<u8>], context: &Context) -> anyhow:
         context.goes_on()
     };
     let options = ScanOptions { on_host: !paths.is_empty(), ..ScanOptions::default() };
-    let scan = scan(&index, &options, &go_on).ok_or(Interrupted)?;
+    let scan = scan(&index, &options, &go_on).ok_or(Interrupted::NO_REPORT)?;
     bar.finish_and_clear();
     Ok((index, scan))
 }

@@ -79,7 +79,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "FILE")]
     root_hash_file: Option<PathBuf>,
     /// The number of data blocks, from a source that is trusted
-    #[arg(long, value_name = "N", requires = "salt", required_unless_present = "trust_superblock")]
+    #[arg(long, value_name = "N", requires = "salt")]
     data_blocks: Option<NonZeroU64>,
     /// The salt in hexadecimal digits, or - for none, from a source that is trusted
     #[arg(long, value_name = "HEX", allow_hyphen_values = true, requires = "data_blocks")]

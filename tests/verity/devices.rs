@@ -117,7 +117,7 @@ fn interrupt(dir: &Dir, args: &[&str], signal: &str, mut is_under_way: impl FnMu
         thread::sleep(Duration::from_millis(5));
     }
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
     assert!(String::from_utf8(output.stderr).unwrap().contains("interrupted"));
 }
 

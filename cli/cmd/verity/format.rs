@@ -17,6 +17,7 @@ use super::device::{Device, Identity, identity_of};
 use super::output::{Lines, Tree, print_json};
 use super::{FormatArgs, with_progress};
 use crate::Context;
+use crate::context::Interrupted;
 use crate::replace::{persist, real_path, temporary_beside};
 
 pub(super) fn run(args: &FormatArgs, context: &Context) -> anyhow::Result<u8> {
@@ -114,7 +115,7 @@ impl Job<'_> {
             build(&self.data.file, self.params, sink, self.area, progress)
         });
         match built {
-            Err(Error::Cancelled) => bail!("interrupted; nothing that looks like a finished tree was left"),
+            Err(Error::Cancelled) => Err(Interrupted::NO_TREE.into()),
             other => Ok(other?),
         }
     }

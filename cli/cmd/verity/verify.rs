@@ -16,6 +16,7 @@ use super::format::check_overlap;
 use super::output::print_json;
 use super::{CORRUPT, VerifyArgs, with_progress};
 use crate::Context;
+use crate::context::Interrupted;
 
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
     let area = args.place.area()?;
@@ -36,6 +37,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
     match result {
         Ok(verified) => passed(args, &verified, &data, one_device),
         Err(error) if error.is_failure() => failed(args, &expected.root, &error),
+        Err(_) if !context.goes_on() => Err(Interrupted::NO_VERDICT.into()),
         Err(error) => Err(error).context("not verified"),
     }
 }
