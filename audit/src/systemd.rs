@@ -10,6 +10,7 @@ use hardpan_image::{Entry, EntryId, FileKind, ResolveError};
 use hardpan_report::{Cause, Evidence, Finding, escape};
 
 use self::presets::{Preset, Presets, presets};
+pub(crate) use self::settings::{Setting, list, settings, word};
 
 use crate::place::Place;
 use crate::{Context, TextFile};
