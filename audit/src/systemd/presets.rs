@@ -118,14 +118,11 @@ impl Presets {
         for alias in aliases {
             self.aliases.entry(alias).or_insert_with(|| (name.to_vec(), preset.clone()));
         }
-        // A template without an instance cannot be started.
-        let started = match instances.last() {
-            _ if !is_template(name) => Some(name.to_vec()),
-            instance => instance.map(|instance| instance_of(name, instance)),
-        };
-        if let Some(started) = started {
-            self.links.extend(by.into_iter().map(|by| (started.clone(), by, preset.clone())));
-        }
+        let instance = instances.last().filter(|_| is_template(name));
+        let started = instance.map_or_else(|| name.to_vec(), |instance| instance_of(name, instance));
+        // A template without an instance cannot be started but by another template, whose instance it takes.
+        let by = by.into_iter().filter(|by| !is_template(&started) || is_template(by));
+        self.links.extend(by.map(|by| (started.clone(), by, preset.clone())));
         let why = format!("{}, by Also= of {}", preset.why, escape(name));
         let preset = Preset { why, location: preset.location.clone() };
         also.into_iter().map(|also| (also, preset.clone())).collect()

@@ -111,7 +111,7 @@ fn a_second_name_starts_what_first_boot_gives_it_to() {
 }
 
 /// Files of a tree that systemctl and we enable the same units of.
-const FILES: [(&str, &str); 26] = [
+const FILES: [(&str, &str); 27] = [
     ("usr/lib/systemd/system/plain.service", "[Service]\n[Install]\nWantedBy=multi-user.target x.target\n"),
     (
         "usr/lib/systemd/system/reset.service",
@@ -129,6 +129,7 @@ const FILES: [(&str, &str); 26] = [
     ("usr/lib/systemd/system/quiet.service", "[Service]\n"),
     ("usr/lib/systemd/system/t@.service", "[Install]\nWantedBy=a.target\nDefaultInstance=one\n"),
     ("usr/lib/systemd/system/bare@.service", "[Install]\nWantedBy=a.target\n"),
+    ("usr/lib/systemd/system/with@.timer", "[Install]\nWantedBy=t@.service a.target\n"),
     ("usr/lib/systemd/system/many@.service", "[Install]\nWantedBy=a.target\n"),
     ("usr/lib/systemd/system/late.service", "[Install]\nWantedBy=a.target\n"),
     ("usr/lib/systemd/system/early.service", "[Install]\nWantedBy=a.target\n"),
