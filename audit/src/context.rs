@@ -159,6 +159,9 @@ impl<'a> Context<'a> {
                 "{place} was not read in full ({}), so nothing can be said to be absent",
                 first.reason
             ),
+            1 => {
+                format!("{place} and 1 more place were not read in full, so nothing can be said to be absent")
+            }
             _ => format!(
                 "{place} and {more} more places were not read in full, so nothing can be said to be absent"
             ),
@@ -191,10 +194,10 @@ impl<'a> Context<'a> {
         // A rule that looks at a part of the tree may pass although another part was not read.
         let unread = self.index.blind_spots(b"/").count();
         let exceptions: Vec<String> =
-            [(skipped, "mounts of other file systems"), (unread, "places that could not be read")]
+            [(skipped, "mount", " of other file systems"), (unread, "place", " that could not be read")]
                 .into_iter()
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, what)| format!("{count} {what}"))
+                .filter(|(count, ..)| *count > 0)
+                .map(|(count, one, what)| format!("{count} {one}{}{what}", if count == 1 { "" } else { "s" }))
                 .collect();
         let but = if exceptions.is_empty() { "" } else { " but " };
         let seen = format!("{entries} entries, every directory read{but}{}", exceptions.join(" and "));
@@ -288,6 +291,26 @@ mod tests {
         let index = Index::build(&tree, &|_| true).unwrap().unwrap();
         assert_eq!(index.entry(index.root()).metadata.kind, FileKind::Directory);
         Context::new(&index).absence_below(below, "nothing", Vec::new()).outcome()
+    }
+
+    #[test]
+    fn places_are_counted_in_the_right_number() {
+        let reason = |places: &[&str]| {
+            let tree = places
+                .iter()
+                .fold(MemoryTree::new(), |tree, place| tree.directory(place, 0o755).unreadable(place));
+            let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+            let context = Context::new(&index);
+            (context.blindness(b"/").unwrap().message, context.absence_proof().seen)
+        };
+        let (one, proof) = reason(&["/a"]);
+        assert!(one.starts_with("/a was not read in full ("), "{one}");
+        assert!(proof.ends_with("every directory read but 1 place that could not be read"), "{proof}");
+        let (two, proof) = reason(&["/a", "/b"]);
+        assert!(two.starts_with("/a and 1 more place were not read in full,"), "{two}");
+        assert!(proof.ends_with("but 2 places that could not be read"), "{proof}");
+        let (three, _) = reason(&["/a", "/b", "/c"]);
+        assert!(three.starts_with("/a and 2 more places were not read in full,"), "{three}");
     }
 
     #[test]

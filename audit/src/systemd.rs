@@ -1,10 +1,16 @@
-//! systemd's units: which files are in force, and which units would be started, told from links alone, as
-//! systemd.unit(5) and systemctl(1) describe them.
+//! systemd's units: which files are in force, and which units would be started, told from links and from what presets
+//! would link at first boot, as systemd.unit(5) and systemctl(1) describe them.
+
+mod presets;
+mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hardpan_image::{EntryId, FileKind, ResolveError};
-use hardpan_report::{Cause, Finding, escape};
+use hardpan_image::{Entry, EntryId, FileKind, ResolveError};
+use hardpan_report::{Cause, Evidence, Finding, escape};
+
+use self::presets::{Preset, Presets, presets};
+pub(crate) use self::settings::{Setting, list, settings, word};
 
 use crate::place::Place;
 use crate::{Context, TextFile};
@@ -23,12 +29,28 @@ const UNIT_DIRECTORIES: [&str; 5] = [
 pub(crate) struct EnabledUnit {
     /// Its name: `sshd.service`, `getty@tty1.service`.
     pub(crate) name: Vec<u8>,
-    /// The link.
+    /// The link; for a unit that first boot enables, its file.
     pub(crate) link: EntryId,
     /// The unit that pulls it in: `multi-user.target`.
     pub(crate) by: Vec<u8>,
     /// Other units that pull it in by weaker links.
     pub(crate) also_by: Vec<Vec<u8>>,
+    /// Why first boot links it, if nothing links it yet.
+    pub(crate) preset: Option<Preset>,
+}
+
+impl EnabledUnit {
+    /// The fact that it is enabled, and how.
+    pub(crate) fn evidence(&self, context: &Context<'_>) -> Evidence {
+        let by = escape(&self.by);
+        match &self.preset {
+            None => Evidence::new("pulled in by", by, "not enabled").at(context.location(self.link)),
+            Some(preset) => {
+                let seen = format!("{by}, from first boot on: {}", preset.why);
+                Evidence::new("pulled in by", seen, "not enabled").at(preset.location.clone())
+            }
+        }
+    }
 }
 
 /// The units that are enabled, by name, and what kept some from being judged.
@@ -51,51 +73,82 @@ pub(crate) enum UnitFile {
     Absent,
 }
 
-/// The units linked from `*.wants`, `*.requires` and `*.upholds` directories, in `/etc` and in `/usr`, that have a file and are not
-/// masked. Only links count: units pulled in by `Wants=` in another unit's text are part of that unit.
+/// The units linked from `*.wants`, `*.requires` and `*.upholds` directories, in `/etc` and in `/usr`, and those that
+/// presets would link at first boot, that have a file and are not masked. Units pulled in by `Wants=` in another unit's
+/// text are part of that unit.
 pub(crate) fn enabled_units(context: &Context<'_>) -> EnabledUnits {
-    let mut found: BTreeMap<Vec<u8>, EnabledUnit> = BTreeMap::new();
-    let mut masked = BTreeSet::new();
-    let mut troubles = Vec::new();
+    let mut search = Search { presets: presets(context), ..Search::default() };
     for directory in unit_directories(context) {
         for wants in context.index.children(directory) {
             let Some(by) = wanting_unit(wants.name) else { continue };
             // The directory of links may itself be a link.
-            let links = match context.index.resolve_from(directory, wants.name) {
-                Ok(links) => links,
-                Err(ResolveError::NotFound | ResolveError::NotADirectory) => continue,
-                Err(error) => {
-                    troubles.push(unread(context, wants.id, &error));
-                    continue;
+            match context.index.resolve_from(directory, wants.name) {
+                Ok(links) => {
+                    context.index.children(links).for_each(|link| search.add_link(context, by, link));
                 }
-            };
-            for link in context.index.children(links) {
-                let dependency = (by.to_vec(), link.name.to_vec());
-                if is_masking(context, link.id) {
-                    masked.insert(dependency);
-                    continue;
-                }
-                if masked.contains(&dependency) {
-                    continue;
-                }
-                if let Some(known) = found.get_mut(link.name) {
-                    known.also_by.push(by.to_vec());
-                    continue;
-                }
-                match unit_file(context, link.name) {
-                    Ok(UnitFile::At(_)) => {
-                        let (name, by) = (link.name.to_vec(), by.to_vec());
-                        let unit = EnabledUnit { name, link: link.id, by, also_by: Vec::new() };
-                        found.insert(link.name.to_vec(), unit);
-                    }
-                    Ok(UnitFile::Masked | UnitFile::Absent) => {}
-                    Err(error) => troubles.push(unread(context, link.id, &error)),
-                }
+                Err(ResolveError::NotFound | ResolveError::NotADirectory) => {}
+                Err(error) => search.troubles.push(unread(context, wants.id, &error)),
             }
         }
     }
-    troubles.extend(blindness(context));
-    EnabledUnits { units: found.into_values().collect(), troubles }
+    search.add_presets(context);
+    search.troubles.extend(search.presets.troubles);
+    search.troubles.extend(blindness(context));
+    EnabledUnits { units: search.found.into_values().collect(), troubles: search.troubles }
+}
+
+/// What is found on the way.
+#[derive(Default)]
+struct Search {
+    presets: Presets,
+    found: BTreeMap<Vec<u8>, EnabledUnit>,
+    /// Links that lead to nothing on purpose: who would pull in what.
+    masked: BTreeSet<(Vec<u8>, Vec<u8>)>,
+    troubles: Vec<Finding>,
+}
+
+impl Search {
+    fn add_link(&mut self, context: &Context<'_>, by: &[u8], link: Entry<'_>) {
+        let dependency = (by.to_vec(), link.name.to_vec());
+        if is_masking(context, link.id) {
+            self.masked.insert(dependency);
+            return;
+        }
+        if self.masked.contains(&dependency) {
+            return;
+        }
+        match unit_file(context, link.name) {
+            Ok(UnitFile::At(_)) => self.add(link.name, link.id, by, None),
+            Ok(UnitFile::Absent) => {
+                // First boot may give a unit this name.
+                if let Some((unit, preset)) = self.presets.aliases.get(link.name).cloned() {
+                    self.add(&unit, link.id, by, Some(preset));
+                }
+            }
+            Ok(UnitFile::Masked) => {}
+            Err(error) => self.troubles.push(unread(context, link.id, &error)),
+        }
+    }
+
+    fn add_presets(&mut self, context: &Context<'_>) {
+        for (name, by, preset) in std::mem::take(&mut self.presets.links) {
+            if self.masked.contains(&(by.clone(), name.clone())) {
+                continue;
+            }
+            if let Ok(UnitFile::At(id)) = unit_file(context, &name) {
+                self.add(&name, id, &by, Some(preset));
+            }
+        }
+    }
+
+    fn add(&mut self, name: &[u8], link: EntryId, by: &[u8], preset: Option<Preset>) {
+        if let Some(known) = self.found.get_mut(name) {
+            known.also_by.push(by.to_vec());
+            return;
+        }
+        let (name, by) = (name.to_vec(), by.to_vec());
+        self.found.insert(name.clone(), EnabledUnit { name, link, by, also_by: Vec::new(), preset });
+    }
 }
 
 /// The file that systemd would load for a unit: the first by directory; for an instance, the template's after its own.

@@ -1,10 +1,12 @@
 //! API-008.
 
-use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
+use std::collections::BTreeMap;
+
+use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
 use crate::place::Place;
 use crate::rules::min::suspects::target;
-use crate::systemd::{UnitFile, enabled_units, unit_file};
+use crate::systemd::{EnabledUnit, UnitFile, enabled_units, unit_file};
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -22,24 +24,42 @@ pub(crate) static RULE: AuditRule = AuditRule {
 fn check(context: &Context<'_>) -> Verdict {
     let enabled = enabled_units(context);
     let mut troubles = enabled.troubles;
-    let mut services: Vec<String> = enabled
+    let started: Vec<&EnabledUnit> = enabled
         .units
         .iter()
         .filter(|unit| unit.name.ends_with(b".service"))
         .filter(|unit| std::iter::once(&unit.by).chain(&unit.also_by).any(|by| is_normal_operation(by)))
-        .map(|unit| escape(&unit.name))
         .collect();
+    let mut services: Vec<String> = started.iter().map(|unit| escape(&unit.name)).collect();
     services.extend(init_scripts(context, &mut troubles));
     services.sort();
     services.dedup();
     let (count, limit) = (services.len(), context.parameters.max_services);
     let seen = if services.is_empty() { "none".into() } else { services.join(", ") };
-    let evidence = Evidence::new("services", seen, format!("at most {limit}"));
+    let mut evidence = vec![Evidence::new("services", seen, format!("at most {limit}"))];
+    evidence.extend(preset_evidence(&started));
     let message = format!("{count} services start at boot, and the policy allows {limit}");
     if count > limit {
-        troubles.push(Finding::fail(None, "services", message.clone()).with(evidence.clone()));
+        let finding = Finding::fail(None, "services", message.clone());
+        troubles.push(evidence.iter().cloned().fold(finding, Finding::with));
     }
-    Verdict::of(message, troubles, vec![evidence])
+    Verdict::of(message, troubles, evidence)
+}
+
+/// The services that only first boot enables, by the reason for it.
+fn preset_evidence(started: &[&EnabledUnit]) -> Vec<Evidence> {
+    let mut by_reason: BTreeMap<&str, (&Location, Vec<String>)> = BTreeMap::new();
+    for unit in started {
+        if let Some(preset) = &unit.preset {
+            let (_, names) = by_reason.entry(&preset.why).or_insert((&preset.location, Vec::new()));
+            names.push(escape(&unit.name));
+        }
+    }
+    let fact = |(why, (location, names)): (&str, (&Location, Vec<String>))| {
+        let seen = format!("{}: {why}", names.join(", "));
+        Evidence::new("enabled at first boot", seen, "").at(location.clone())
+    };
+    by_reason.into_iter().map(fact).collect()
 }
 
 /// Targets of shutdown, of the initramfs and of rescue start nothing in normal operation.

@@ -74,8 +74,8 @@ const RESCUES: [(&str, &str, &str); 3] = [
 fn enabled_console(context: &Context<'_>, unit: &EnabledUnit) -> Finding {
     let location = context.location(unit.link);
     let name = escape(&unit.name);
-    let evidence = Evidence::new("pulled in by", escape(&unit.by), "not enabled").at(location.clone());
-    Finding::fail(Some(location), "console", format!("{name} offers a login on a console")).with(evidence)
+    Finding::fail(Some(location), "console", format!("{name} offers a login on a console"))
+        .with(unit.evidence(context))
 }
 
 fn rescue(context: &Context<'_>, unit: &str, what: &str, when: &str) -> Option<Finding> {

@@ -43,8 +43,8 @@ fn check(context: &Context<'_>) -> Verdict {
 fn timer(context: &Context<'_>, unit: &EnabledUnit) -> Finding {
     let location = context.location(unit.link);
     let name = escape(&unit.name);
-    let evidence = Evidence::new("pulled in by", escape(&unit.by), "not enabled").at(location.clone());
-    Finding::fail(Some(location), "timer", format!("{name} starts a job on a schedule")).with(evidence)
+    Finding::fail(Some(location), "timer", format!("{name} starts a job on a schedule"))
+        .with(unit.evidence(context))
 }
 
 /// The daemon that would run crontabs. Without one they are only text.

@@ -80,7 +80,11 @@ fn configured(context: &Context<'_>) -> Result<Option<EtcMount>, Box<Finding>> {
                 fstype: value("Type").unwrap_or_default(),
                 options: options.split(',').map(str::to_owned).collect(),
                 location: text.line(line),
-                is_pulled: enabled_units(context).units.iter().any(|unit| unit.name == b"etc.mount"),
+                // What first boot would enable does not count: with /etc read-only it cannot write the link.
+                is_pulled: enabled_units(context)
+                    .units
+                    .iter()
+                    .any(|unit| unit.name == b"etc.mount" && unit.preset.is_none()),
             }))
         }
         Text::Unread(finding) => Err(finding),

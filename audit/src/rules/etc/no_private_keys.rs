@@ -1,7 +1,7 @@
 //! ETC-003.
 
 use hardpan_image::{EntryId, FileKind};
-use hardpan_report::{Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
+use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 use rayon::prelude::*;
 
 use super::key::{Key, private_keys};
@@ -12,7 +12,7 @@ pub(crate) static RULE: AuditRule = AuditRule {
     meta: RuleMeta::new(
         "ETC-003",
         "no-private-keys",
-        "No private key is stored in /etc or a home directory",
+        "No private key is stored in /etc, /root or /home",
         Pillar::StatelessEtc,
         Severity::High,
         include_str!("no_private_keys.md"),
@@ -25,23 +25,28 @@ fn check(context: &Context<'_>) -> Verdict {
     let (searched, larger): (Vec<EntryId>, Vec<EntryId>) =
         files.iter().partition(|id| context.index.entry(**id).metadata.size <= MAX_KEY_FILE);
     let mut findings: Vec<Finding> = searched.par_iter().flat_map_iter(|id| search(context, *id)).collect();
-    findings
-        .extend(["/etc", "/root", "/home"].iter().filter_map(|place| context.blindness(place.as_bytes())));
-    let seen = format!("{} of up to 1 MiB; {} larger ones were not", searched.len(), larger.len());
-    let evidence = vec![Evidence::new("files searched", seen, ""), context.absence_proof()];
-    Verdict::of(format!("{} files searched for private keys", searched.len()), findings, evidence)
+    findings.extend(larger.iter().filter(|id| is_in_ssh(context, **id)).map(|id| too_large(context, *id)));
+    findings.extend(PLACES.iter().filter_map(|place| context.blindness(place.as_bytes())));
+    let seen = format!("{} of up to 1 MiB", searched.len());
+    let mut evidence = vec![Evidence::new("files searched", seen, "")];
+    if let Some(first) = larger.first() {
+        let seen = format!("{} larger than 1 MiB", larger.len());
+        evidence.push(Evidence::new("files not searched", seen, "").at(context.location(*first)));
+    }
+    evidence.push(context.absence_proof());
+    let summary = format!(
+        "files searched for private keys in /etc, /root and /home: {}; larger than 1 MiB and not searched: {}",
+        searched.len(),
+        larger.len()
+    );
+    Verdict::of(summary, findings, evidence)
 }
 
-/// The regular files below `/etc`, `/root` and each `/home/*/.ssh`, by path.
+/// The regular files below the places, by path, each once.
 fn files(context: &Context<'_>) -> Vec<EntryId> {
     let index = context.index;
     let mut pending: Vec<EntryId> =
-        ["/etc", "/root"].iter().filter_map(|path| index.resolve(path.as_bytes()).ok()).collect();
-    if let Ok(home) = index.resolve(b"/home") {
-        let keys =
-            |user: EntryId| index.children(user).find(|entry| entry.name == b".ssh").map(|entry| entry.id);
-        pending.extend(index.children(home).filter_map(|user| keys(user.id)));
-    }
+        PLACES.iter().filter_map(|path| index.resolve(path.as_bytes()).ok()).collect();
     let mut files = Vec::new();
     while let Some(id) = pending.pop() {
         match index.entry(id).metadata.kind {
@@ -51,7 +56,23 @@ fn files(context: &Context<'_>) -> Vec<EntryId> {
         }
     }
     files.sort_by_cached_key(|id| index.path(*id));
+    // A place may be a link into another one.
+    files.dedup();
     files
+}
+
+/// Links of these names are followed; links below them are not.
+const PLACES: [&str; 3] = ["/etc", "/root", "/home"];
+
+fn is_in_ssh(context: &Context<'_>, id: EntryId) -> bool {
+    context.index.path(id).split(|byte| *byte == b'/').rev().skip(1).any(|name| name == b".ssh")
+}
+
+/// Whoever puts a file into `.ssh` means it to be read by ssh, whatever its size.
+fn too_large(context: &Context<'_>, id: EntryId) -> Finding {
+    let size = context.index.entry(id).metadata.size;
+    let reason = format!("a file of {size} bytes in a .ssh directory is too large to be searched for keys");
+    Finding::unknown(Cause::Limit, Some(context.location(id)), "size", reason)
 }
 
 fn search(context: &Context<'_>, id: EntryId) -> Vec<Finding> {
@@ -105,7 +126,7 @@ mod tests {
             .file("/home/u/.ssh/id", 0o600, key())
             .file("/home/u/k", 0o600, key());
         let verdict = expect(&RULE, &tree, Outcome::Fail);
-        assert_eq!(verdict.findings.len(), 3);
+        assert_eq!(verdict.findings.len(), 4);
         assert_eq!(verdict.findings[0].location, Some(Location::line("/etc/ssl/private/a.key", 2)));
     }
 
@@ -119,5 +140,32 @@ mod tests {
     fn a_file_or_directory_that_cannot_be_read_is_unknown() {
         expect(&RULE, &MemoryTree::new().file("/etc/a", 0o600, "").unreadable("/etc/a"), Outcome::Unknown);
         expect(&RULE, &MemoryTree::new().directory("/root", 0o700).unreadable("/root"), Outcome::Unknown);
+    }
+
+    #[test]
+    fn what_was_not_searched_is_said() {
+        let large = vec![b'a'; usize::try_from(MAX_KEY_FILE).unwrap() + 1];
+        let tree = MemoryTree::new()
+            .file("/etc/a", 0o644, "")
+            .file("/home/u/database", 0o600, large.clone())
+            .file("/root/history", 0o600, large.clone());
+        let verdict = expect(&RULE, &tree, Outcome::Pass);
+        let summary = "files searched for private keys in /etc, /root and /home: 1; \
+                       larger than 1 MiB and not searched: 2";
+        assert_eq!(verdict.summary, summary);
+        assert_eq!(verdict.evidence[1].seen, "2 larger than 1 MiB");
+        assert_eq!(verdict.evidence[1].location, Some(Location::file("/home/u/database")));
+        let named = tree.file("/root/.ssh", 0o600, "");
+        expect(&RULE, &named, Outcome::Pass);
+        let in_ssh = MemoryTree::new().file("/home/u/.ssh/old/id", 0o600, large);
+        expect(&RULE, &in_ssh, Outcome::Unknown);
+    }
+
+    #[test]
+    fn a_place_that_is_a_link_is_searched_once() {
+        let tree = MemoryTree::new().file("/home/root/k", 0o600, key()).symlink("/root", "home/root");
+        assert_eq!(expect(&RULE, &tree, Outcome::Fail).findings.len(), 1);
+        let tree = MemoryTree::new().file("/var/home/u/k", 0o600, key()).symlink("/home", "var/home");
+        expect(&RULE, &tree, Outcome::Fail);
     }
 }

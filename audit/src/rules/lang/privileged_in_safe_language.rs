@@ -1,13 +1,16 @@
 //! LANG-002.
 
+mod exec_start;
+
 use std::collections::{BTreeMap, HashMap};
 
-use hardpan_image::{EntryId, ResolveError};
+use hardpan_image::EntryId;
 use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape, escape_str};
 
+use self::exec_start::{Started, started_by};
 use crate::rules::api::no_file_capabilities::unread_attributes;
-use crate::systemd::{UnitFile, enabled_units, unit_file};
-use crate::{AuditRule, Context, Program, Text};
+use crate::systemd::{EnabledUnit, enabled_units};
+use crate::{AuditRule, Context, Program};
 
 pub(crate) static RULE: AuditRule = AuditRule {
     meta: RuleMeta::new(
@@ -22,7 +25,7 @@ pub(crate) static RULE: AuditRule = AuditRule {
 };
 
 fn check(context: &Context<'_>) -> Verdict {
-    let (privileged, mut findings) = privileged(context);
+    let Privileged { programs: privileged, troubles: mut findings, missing } = privileged(context);
     let count = privileged.len();
     let facts: HashMap<EntryId, &Program> =
         context.programs.iter().map(|program| (program.id, program)).collect();
@@ -30,74 +33,57 @@ fn check(context: &Context<'_>) -> Verdict {
     findings.extend(judged);
     let failed = findings.iter().filter(|finding| finding.cause.is_none()).count();
     let summary = format!("{failed} of {count} privileged programs are in C or C++");
-    context.absence(summary, findings)
+    let mut verdict = context.absence(summary, findings);
+    if !missing.is_empty() {
+        let seen = missing.join(", ");
+        verdict.evidence.push(Evidence::new("programs of services that the tree does not have", seen, ""));
+    }
+    verdict
 }
 
-/// Programs that run with rights that their caller lacks, or as services, with the reason for each.
-fn privileged(context: &Context<'_>) -> (BTreeMap<EntryId, String>, Vec<Finding>) {
-    let mut found = BTreeMap::new();
+/// Programs that run with rights that their caller lacks, or as services.
+#[derive(Default)]
+struct Privileged {
+    /// The reason for each.
+    programs: BTreeMap<EntryId, String>,
+    troubles: Vec<Finding>,
+    /// What services would start if it were there.
+    missing: Vec<String>,
+}
+
+fn privileged(context: &Context<'_>) -> Privileged {
+    let mut found = Privileged::default();
     for entry in context.executables().filter(|entry| entry.metadata.mode & 0o6000 != 0) {
         if !context.scripts.iter().any(|script| script.id == entry.id) {
-            found.insert(entry.id, format!("is set-id (mode {:04o})", entry.metadata.mode));
+            found.programs.insert(entry.id, format!("is set-id (mode {:04o})", entry.metadata.mode));
         }
     }
     for (id, _) in &context.attributes.capabilities {
-        found.entry(*id).or_insert_with(|| "has file capabilities".into());
+        found.programs.entry(*id).or_insert_with(|| "has file capabilities".into());
     }
     let enabled = enabled_units(context);
-    let mut troubles = enabled.troubles;
-    troubles.extend(unread_attributes(context));
+    found.troubles = enabled.troubles;
+    found.troubles.extend(unread_attributes(context));
     for unit in enabled.units.iter().filter(|unit| unit.name.ends_with(b".service")) {
-        match started_by(context, &unit.name) {
-            Ok(programs) => {
-                for id in programs {
-                    found.entry(id).or_insert_with(|| format!("is started by {}", escape(&unit.name)));
+        found.add_service(context, unit);
+    }
+    found
+}
+
+impl Privileged {
+    fn add_service(&mut self, context: &Context<'_>, unit: &EnabledUnit) {
+        let name = escape(&unit.name);
+        let from = if unit.preset.is_some() { ", which a preset enables at first boot," } else { "" };
+        for started in started_by(context, &unit.name) {
+            match started {
+                Started::Program(id) => {
+                    self.programs.entry(id).or_insert_with(|| format!("is started by {name}{from}"));
                 }
-            }
-            Err(finding) => troubles.push(*finding),
-        }
-    }
-    (found, troubles)
-}
-
-/// The programs of a service's `ExecStart=` lines that the tree has. Programs that are shells or scripts are there too;
-/// drop-ins are not followed.
-fn started_by(context: &Context<'_>, unit: &[u8]) -> Result<Vec<EntryId>, Box<Finding>> {
-    let Ok(UnitFile::At(id)) = unit_file(context, unit) else { return Ok(Vec::new()) };
-    let file = match context.text_of(id) {
-        Text::Present(file) => file,
-        Text::Absent => return Ok(Vec::new()),
-        Text::Unread(finding) => return Err(finding),
-    };
-    let mut programs = Vec::new();
-    for (_, line) in file.statements(b"#;") {
-        let Some((key, value)) = split_setting(line) else { continue };
-        if key != b"ExecStart" {
-            continue;
-        }
-        // The signs before a path say how to run it: systemd.service(5), "Special executable prefixes".
-        let signs = value.iter().take_while(|byte| b"@-:+!|".contains(byte)).count();
-        let path = value[signs..].split(u8::is_ascii_whitespace).next().unwrap_or_default();
-        if path.first() != Some(&b'/') {
-            continue;
-        }
-        match context.index.resolve(path) {
-            Ok(program) => programs.push(program),
-            Err(ResolveError::NotFound | ResolveError::NotADirectory) => {}
-            Err(error) => {
-                let reason = format!("{} starts {}, which {error}", escape(unit), escape(path));
-                let key = format!("unit:{}", escape(path));
-                let location = Some(context.location(id));
-                return Err(Box::new(Finding::unknown(Cause::Unreadable, location, key, reason)));
+                Started::Missing(path) => self.missing.push(format!("{} ({name})", escape(&path))),
+                Started::Unknown(finding) => self.troubles.push(*finding),
             }
         }
     }
-    Ok(programs)
-}
-
-fn split_setting(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = line.iter().position(|byte| *byte == b'=')?;
-    Some((line[..at].trim_ascii(), line[at + 1..].trim_ascii()))
 }
 
 fn judge(context: &Context<'_>, id: EntryId, program: Option<&Program>, why: &str) -> Option<Finding> {
@@ -189,5 +175,65 @@ mod tests {
     fn an_unknown_language_and_an_unread_unit_are_unknown() {
         assert_eq!(verdict(&tree(), Language::Unknown).outcome(), Outcome::Unknown);
         assert_eq!(verdict(&tree().unreadable(UNIT), Language::Rust).outcome(), Outcome::Unknown);
+    }
+
+    /// What becomes of a unit with this service section, if every program is in C.
+    fn started(service: &str) -> Vec<String> {
+        let unit = MemoryTree::new()
+            .file("/usr/bin/agent", 0o755, "")
+            .file("/usr/bin/su", 0o755, "")
+            .file("/usr/bin/plain", 0o755, "")
+            .file("/usr/sbin/plain", 0o644, "")
+            .file("/srv/a b", 0o755, "")
+            .file(UNIT, 0o644, format!("[Service]\n{service}\n"))
+            .symlink("/etc/systemd/system/multi-user.target.wants/agent.service", UNIT);
+        let verdict = verdict(&unit, Language::CFamily);
+        let messages = verdict.findings.iter().map(|finding| finding.message.replace(" agent.service", ""));
+        let missing = verdict.evidence.iter().skip(1).map(|evidence| evidence.seen.to_string());
+        messages.chain(missing).collect()
+    }
+
+    #[test]
+    fn command_lines_are_read_as_systemd_reads_them() {
+        let plain = ["/usr/bin/plain is started by and is in C/C++"];
+        assert_eq!(started("ExecStart=@-:+/usr/bin/plain name -x"), plain);
+        assert_eq!(started("ExecStart=!!\"/usr/bin/plain\" -x"), plain);
+        assert_eq!(
+            started("ExecStart=/usr/bin/no\nExecStart=\nExecStart= \\\n# c\n '/usr/bin/plain'"),
+            plain
+        );
+        assert_eq!(started("ExecStart=plain"), plain, "the one in /usr/sbin cannot be executed");
+        assert_eq!(started("ExecStart=/usr/bin/p\\x6cain"), plain);
+        assert_eq!(started("[Unit]\nExecStart=/usr/bin/agent\n[Service]\nExecStart=/usr/bin/plain"), plain);
+        let two = ["/usr/bin/agent is started by and is in C/C++", plain[0]];
+        assert_eq!(started("ExecStart=/usr/bin/agent a ; -/usr/bin/plain \\; /usr/bin/su"), two);
+        assert_eq!(
+            started("ExecStart='/srv/a b'"),
+            ["/srv/a b is started by, but it was not read as a program"]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_resolved_is_said() {
+        assert_eq!(started("ExecStart=-/usr/bin/gone x"), ["/usr/bin/gone (agent.service)"]);
+        assert_eq!(started("ExecStart=gone"), ["gone (agent.service)"]);
+        assert_eq!(
+            started("ExecStart=bin/gone"),
+            ["what starts is unknown: bin/gone is no path of a program"]
+        );
+        let reason = ["what starts is unknown: the value of a specifier in %h/x is not known"];
+        assert_eq!(started("ExecStart=%h/x"), reason);
+        let reason = ["what starts is unknown: a quote or an escape in ExecStart= is not closed"];
+        assert_eq!(started("ExecStart='/usr/bin/plain"), reason);
+    }
+
+    #[test]
+    fn drop_ins_replace_what_a_unit_starts() {
+        let drop_in = "/etc/systemd/system/agent.service.d/10.conf";
+        let changed = tree().file(drop_in, 0o644, "[Service]\nExecStart=\nExecStart=/usr/bin/plain\n");
+        let found = verdict(&changed, Language::Rust);
+        let messages: Vec<&str> = found.findings.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(messages, ["/usr/bin/plain is started by agent.service and is in C/C++"]);
+        assert_eq!(verdict(&changed.unreadable(drop_in), Language::Rust).outcome(), Outcome::Unknown);
     }
 }

@@ -40,9 +40,8 @@ fn judge(context: &Context<'_>, enabled: &EnabledUnit) -> Option<Finding> {
     let (_, effect) = UNITS.iter().find(|(unit, _)| unit.as_bytes() == enabled.name)?;
     let unit = escape(&enabled.name);
     let location = context.location(enabled.link);
-    let fact = Evidence::new("enabled unit", unit.clone(), "not enabled").at(location.clone());
     let message = format!("{unit} is enabled: {effect}");
-    Some(Finding::fail(Some(location), format!("unit:{unit}"), message).with(fact))
+    Some(Finding::fail(Some(location), format!("unit:{unit}"), message).with(enabled.evidence(context)))
 }
 
 /// Jobs of cron, where there is a cron. `run-parts` runs only what is executable.
