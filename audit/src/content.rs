@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use regex::bytes::Regex;
 
 use crate::context::{Program, cause_of_fault};
-use crate::rules::{TOOLS, Tool};
+use crate::tools::{TOOLS, Tool};
 
 /// What came of searching a program's bytes.
 #[derive(Clone, Debug)]

@@ -17,11 +17,14 @@ mod machine;
 mod mounting;
 mod place;
 mod rules;
+mod suspects;
 mod systemd;
 mod text;
+mod tools;
 
 pub use context::{Attributes, Context, Parameters, Program, Script};
 pub use gather::{Facts, Progress, gather};
 pub use judge::{judge, rules};
-pub use rules::{AuditRule, Ban, RULES, TOOLS, Tool};
+pub use rules::{AuditRule, RULES};
 pub use text::{Text, TextFile};
+pub use tools::{Ban, TOOLS, Tool};

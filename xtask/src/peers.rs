@@ -33,6 +33,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("gawk", "gawk", "programs told by their content"),
     ("ssh", "openssh-client", "programs told by their content"),
     ("dbclient", "dropbear-bin", "programs told by their content"),
+    ("systemctl", "systemd", "units that presets enable"),
     ("chromium", "chromium", "the HTML page in a browser"),
     ("pdftotext", "poppler-utils", "the HTML page on paper"),
     ("script", "bsdutils", "reports on a terminal"),

@@ -13,8 +13,6 @@ use hardpan_report::{RuleMeta, Verdict};
 
 use crate::Context;
 
-pub use min::catalogue::{Ban, TOOLS, Tool};
-
 /// A rule over the facts of a whole tree.
 ///
 /// A struct with a function pointer does what a trait with two methods would, and spares each rule the boilerplate.

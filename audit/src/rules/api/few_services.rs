@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
 use crate::place::Place;
-use crate::rules::min::suspects::target;
+use crate::suspects::target;
 use crate::systemd::{EnabledUnit, UnitFile, enabled_units, unit_file};
 use crate::{AuditRule, Context};
 

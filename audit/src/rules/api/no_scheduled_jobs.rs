@@ -4,7 +4,7 @@ use hardpan_image::{Entry, EntryId, FileKind};
 use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
 use crate::place::Place;
-use crate::rules::min::suspects::{called_programs, target};
+use crate::suspects::{called_programs, target};
 use crate::systemd::{EnabledUnit, enabled_units};
 use crate::{AuditRule, Context, Text};
 

@@ -3,7 +3,7 @@
 use hardpan_report::{Cause, Finding, Language, Pillar, RuleMeta, Severity, Verdict, escape};
 
 use super::programs;
-use crate::rules::min::suspects;
+use crate::suspects;
 use crate::{AuditRule, Context, Program};
 
 pub(crate) static RULE: AuditRule = AuditRule {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hardpan_report::{Evidence, Finding, Language, Pillar, RuleMeta, Severity, Verdict};
 
 use super::programs;
-use crate::rules::min::suspects;
+use crate::suspects;
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {

@@ -2,8 +2,8 @@
 
 use hardpan_report::{Pillar, RuleMeta, Severity, Verdict};
 
-use super::catalogue::Ban;
-use super::suspects::judge_absence;
+use crate::suspects::judge_absence;
+use crate::tools::Ban;
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {

@@ -3,7 +3,7 @@
 use hardpan_image::{EntryId, FileKind, ResolveError};
 use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use super::suspects;
+use crate::suspects;
 use crate::{AuditRule, Context, Script};
 
 pub(crate) static RULE: AuditRule = AuditRule {

@@ -3,8 +3,8 @@
 use hardpan_image::{Entry, EntryId, FileKind};
 use hardpan_report::{Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use super::catalogue::Ban;
-use super::suspects;
+use crate::suspects;
+use crate::tools::Ban;
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {

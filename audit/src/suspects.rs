@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use hardpan_image::{Entry, EntryId, FileKind, ResolveError};
 use hardpan_report::{Cause, Evidence, Finding, Location, Verdict, escape};
 
-use super::catalogue::{Ban, TOOLS, Tool};
 use crate::Context;
 use crate::content::{Content, Trace};
+use crate::tools::{Ban, TOOLS, Tool};
 
 /// The verdict of a rule that wants no tool of one kind: a finding for each real file, or a proof of absence.
 pub(crate) fn judge_absence(context: &Context<'_>, ban: Ban) -> Verdict {
