@@ -41,7 +41,7 @@ fn what_may_not_be_read_makes_a_run_incomplete() {
         let passes = report.rules().iter().filter(|rule| rule["outcome"] == "pass");
         let evidence: Vec<String> = passes.map(|rule| rule["evidence"].to_string()).collect();
         assert_eq!(evidence.iter().filter(|text| text.contains("every directory read\"")).count(), 0);
-        let honest = evidence.iter().any(|text| text.contains("every directory read but 1 places"));
+        let honest = evidence.iter().any(|text| text.contains("every directory read but 1 place"));
         assert_eq!(honest, command == "audit");
     }
     // For the tests' own cleaning up.
