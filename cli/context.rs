@@ -69,8 +69,17 @@ impl Context {
         if !self.progress {
             return ProgressBar::hidden();
         }
+        Self::spin(doing, "{spinner} {msg}: {human_pos}  {elapsed}")
+    }
+
+    /// The same for work that does not count.
+    pub(crate) fn spinner(&self, doing: &'static str) -> ProgressBar {
+        if self.progress { Self::spin(doing, "{spinner} {msg}  {elapsed}") } else { ProgressBar::hidden() }
+    }
+
+    fn spin(doing: &'static str, template: &str) -> ProgressBar {
         let bar = ProgressBar::new_spinner().with_message(doing);
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}: {human_pos}  {elapsed}") {
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(100));

@@ -88,6 +88,9 @@ fn draft<'m>(
     };
     let facts = gather(&index, host, parameters, &go_on).ok_or(Interrupted::NO_REPORT)?;
     bar.finish_and_clear();
+    let bar = context.spinner("judging");
+    let verdicts = judge(&facts);
+    bar.finish_and_clear();
     let subject = Subject {
         kind: tree.kind().as_str(),
         path: BytePath::from(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())),
@@ -98,7 +101,7 @@ fn draft<'m>(
         command: "audit",
         subject,
         coverage: coverage(&index, &facts.scan, facts.unread()),
-        verdicts: judge(&facts),
+        verdicts,
         pillars: Pillar::ALL.to_vec(),
         matrix: Some(hardpan_checksec::matrix(&facts.scan)),
         languages: hardpan_checksec::languages(&facts.scan),
