@@ -48,6 +48,7 @@ const PACKAGES: &[(&str, &str, &str)] = &[
         "/usr/lib/python3/dist-packages/jsonschema",
         "JSON and SARIF against their schemas",
     ),
+    ("fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "the HTML page on paper"),
     ("python3-rfc3987", "/usr/lib/python3/dist-packages/rfc3987.py", "URIs in SARIF"),
 ];
 
