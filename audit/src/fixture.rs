@@ -29,3 +29,17 @@ pub(crate) fn expect(rule: &AuditRule, tree: &MemoryTree, outcome: Outcome) -> V
     assert_eq!(verdict.outcome(), outcome, "{verdict:#?}");
     verdict
 }
+
+/// Asserts that a rule that bans tools finds each of `found` by its name, alone in a tree, and none of `passed`; and that it
+/// does not pass where programs may be that were not read.
+#[track_caller]
+pub(crate) fn expect_banned(rule: &AuditRule, found: &[&str], passed: &[&str]) {
+    let with = |tree: MemoryTree, name: &&str| tree.file(&format!("/usr/bin/{name}"), 0o755, "");
+    for name in found {
+        let verdict = expect(rule, &with(MemoryTree::new(), name), Outcome::Fail);
+        let id = &rule.meta.id;
+        assert_eq!(verdict.findings[0].fingerprint(id), format!("{id}:/usr/bin/{name}:program"));
+    }
+    expect(rule, &passed.iter().fold(MemoryTree::new(), with), Outcome::Pass);
+    expect(rule, &MemoryTree::new().directory("/usr/bin", 0o755).unreadable("/usr/bin"), Outcome::Unknown);
+}
