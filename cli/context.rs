@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use hardpan_audit::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// The surroundings of a command.
@@ -64,20 +65,30 @@ impl Context {
         if self.goes_on() { Ok(()) } else { Err(Interrupted::BETWEEN_REPORTS.into()) }
     }
 
-    /// A line on standard error that counts things. Draws nothing where standard error is no terminal.
-    pub(crate) fn counter(&self, doing: &'static str) -> ProgressBar {
-        if !self.progress {
-            return ProgressBar::hidden();
-        }
-        Self::spin(doing, "{spinner} {msg}: {human_pos}  {elapsed}")
+    /// Does work that tells how many things it has done and asks whether to go on, with a line on standard error that
+    /// counts them. Draws nothing where standard error is no terminal.
+    pub(crate) fn counting<T>(&self, doing: &'static str, work: impl FnOnce(Progress<'_>) -> T) -> T {
+        let bar = self.line(doing, "{spinner} {msg}: {human_pos}  {elapsed}");
+        let done = work(&|count| {
+            bar.inc(count);
+            self.goes_on()
+        });
+        bar.finish_and_clear();
+        done
     }
 
     /// The same for work that does not count.
-    pub(crate) fn spinner(&self, doing: &'static str) -> ProgressBar {
-        if self.progress { Self::spin(doing, "{spinner} {msg}  {elapsed}") } else { ProgressBar::hidden() }
+    pub(crate) fn waiting<T>(&self, doing: &'static str, work: impl FnOnce() -> T) -> T {
+        let bar = self.line(doing, "{spinner} {msg}  {elapsed}");
+        let done = work();
+        bar.finish_and_clear();
+        done
     }
 
-    fn spin(doing: &'static str, template: &str) -> ProgressBar {
+    fn line(&self, doing: &'static str, template: &str) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
         let bar = ProgressBar::new_spinner().with_message(doing);
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);

@@ -10,7 +10,7 @@ use hardpan_report::render::{Format, TerminalStyle, render, terminal};
 
 use crate::args::{ColorChoice, OutputArgs, Printed};
 use crate::context::Context;
-use crate::replace::{persist, temporary_beside};
+use crate::replace::{persist, real_path, temporary_beside};
 
 /// A file to write and the format to write.
 #[derive(Clone, Debug)]
@@ -62,10 +62,8 @@ fn hint(report: &Report) {
     let count = report.coverage.problems.iter().filter(refused).count();
     if count > 0 {
         // Nobody is left to be told if standard error is closed.
-        let _ = writeln!(
-            io::stderr(),
-            "hint: {count} places may be read by root only; run as root to judge them too"
-        );
+        let _ =
+            writeln!(io::stderr(), "hint: reading was refused {count} times; run as root to judge that too");
     }
 }
 
@@ -73,22 +71,14 @@ fn hint(report: &Report) {
 pub(crate) fn check(args: &OutputArgs) -> anyhow::Result<()> {
     let mut seen = Vec::new();
     for target in &args.output {
-        let place = place(&target.path);
+        // A directory that is not there is for the writing to report.
+        let place = real_path(&target.path).unwrap_or_else(|_| target.path.clone());
         if seen.contains(&place) {
             bail!("two reports are to be written to {}", target.path.display());
         }
         seen.push(place);
     }
     Ok(())
-}
-
-/// The path of the file itself, through links and relative directories as far as they are there.
-fn place(path: &Path) -> PathBuf {
-    let of_parent = || {
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Some(parent.canonicalize().ok()?.join(path.file_name()?))
-    };
-    path.canonicalize().ok().or_else(of_parent).unwrap_or_else(|| path.to_owned())
 }
 
 /// Replaces a file in one step, and follows links to it: a temporary file beside it, synced, then renamed over it.

@@ -11,8 +11,9 @@ use hardpan_report::Cause;
 use rayon::prelude::*;
 use regex::bytes::Regex;
 
-use crate::context::{Program, cause_of_fault};
+use crate::context::Program;
 use crate::tools::{TOOLS, Tool};
+use hardpan_checksec::cause_of;
 
 /// What came of searching a program's bytes.
 #[derive(Clone, Debug)]
@@ -52,9 +53,7 @@ pub fn search(index: &Index<'_>, programs: &mut [Program]) {
         |window, program| {
             program.content = match traces_of(index, program, window) {
                 Ok(traces) => Content::Searched(traces),
-                Err(error) => {
-                    Content::Unread { cause: cause_of_fault(error.fault()), reason: error.to_string() }
-                }
+                Err(error) => Content::Unread { cause: cause_of(error.fault()), reason: error.to_string() },
             };
         },
     );

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use hardpan_image::{EntryId, Fault, FileKind, Index, Trouble};
+use hardpan_checksec::cause_of;
+use hardpan_image::{EntryId, FileKind, Index};
 use hardpan_lockdown::{Host, KernelFacts, Mount, Reading};
 use hardpan_report::{Cause, Evidence, Finding, Language, Location, Verdict, escape};
 
@@ -166,7 +167,7 @@ impl<'a> Context<'a> {
                 "{place} and {more} more places were not read in full, so nothing can be said to be absent"
             ),
         };
-        Some(Finding::unknown(cause_of(first), None, "not-read", reason))
+        Some(Finding::unknown(cause_of(first.fault), None, "not-read", reason))
     }
 
     /// One unknown finding if a mount that was not entered may hold what is looked for at or below `path`. For the whole
@@ -225,21 +226,6 @@ impl<'a> Context<'a> {
 /// Where the system itself lies.
 const SYSTEM: [&str; 11] =
     ["/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/boot", "/efi", "/opt"];
-
-/// Why something is unknown, for a place that could not be read.
-pub(crate) fn cause_of(trouble: &Trouble) -> Cause {
-    cause_of_fault(trouble.fault)
-}
-
-/// Why something is unknown, by who is at fault.
-pub(crate) fn cause_of_fault(fault: Fault) -> Cause {
-    match fault {
-        Fault::Environment => Cause::Unreadable,
-        Fault::Input => Cause::Malformed,
-        Fault::Changed | Fault::Gone => Cause::Changed,
-        Fault::Limit => Cause::Limit,
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -7,6 +7,7 @@ mod accounts;
 mod cmdline;
 pub mod content;
 mod context;
+mod efi;
 #[cfg(test)]
 mod fixture;
 mod gather;

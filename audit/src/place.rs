@@ -28,7 +28,7 @@ impl Context<'_> {
                     Some(finding) => Place::Unread(Box::new(finding)),
                 }
             }
-            Err(error) => Place::Unread(Box::new(self.unresolved(path, &error))),
+            Err(error) => Place::Unread(Box::new(self.unresolved(path.as_bytes(), &error))),
         }
     }
 

@@ -4,7 +4,7 @@ use hardpan_image::{EntryId, FileKind, ResolveError};
 use hardpan_report::{Cause, Finding, Location, escape};
 
 use crate::Context;
-use crate::context::cause_of_fault;
+use hardpan_checksec::cause_of;
 
 /// What came of reading a text file.
 #[derive(Clone, Debug)]
@@ -54,21 +54,21 @@ impl Context<'_> {
         match self.index.resolve(path.as_bytes()) {
             Ok(id) => self.text_of(id),
             Err(ResolveError::NotFound | ResolveError::NotADirectory) => Text::Absent,
-            Err(error) => Text::Unread(Box::new(self.unresolved(path, &error))),
+            Err(error) => Text::Unread(Box::new(self.unresolved(path.as_bytes(), &error))),
         }
     }
 
     /// Why a path cannot be followed to its end. Where it leads into what was not read, the place that was not read has
     /// been reported; this finding only says what follows from it.
-    pub(crate) fn unresolved(&self, path: &str, error: &ResolveError) -> Finding {
+    pub(crate) fn unresolved(&self, path: &[u8], error: &ResolveError) -> Finding {
         let (cause, key) = match error {
             ResolveError::NotRead => {
-                let blind = self.index.blind_spots(path.as_bytes()).next();
-                (blind.map_or(Cause::NoFacts, |trouble| cause_of_fault(trouble.fault)), NOT_REACHED)
+                let blind = self.index.blind_spots(path).next();
+                (blind.map_or(Cause::NoFacts, |trouble| cause_of(trouble.fault)), NOT_REACHED)
             }
             _ => (Cause::Unreadable, "read"),
         };
-        let reason = format!("{} {error}", escape(path.as_bytes()));
+        let reason = format!("{} {error}", escape(path));
         Finding::unknown(cause, Some(Location::file(path)), key, reason)
     }
 
@@ -81,7 +81,7 @@ impl Context<'_> {
         match self.index.read(id, MAX_TEXT) {
             Ok(bytes) => Text::Present(TextFile { id, path, bytes }),
             Err(error) => Text::Unread(Box::new(Finding::unknown(
-                cause_of_fault(error.fault()),
+                cause_of(error.fault()),
                 Some(Location::file(path.clone())),
                 "read",
                 format!("{} cannot be read: {error}", escape(&path)),

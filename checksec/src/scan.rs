@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hardpan_image::{Entry, EntryId, Error, Fault, FileKind, Index, read_exact_at};
+use hardpan_image::{Entry, EntryId, Fault, FileKind, Index, read_exact_at};
 use hardpan_report::{Cause, Judgement};
 use rayon::prelude::*;
 
@@ -90,6 +90,17 @@ pub fn scan(
     (!stopped.into_inner()).then(|| gather(visits, hidden_places))
 }
 
+/// Why something is unknown, by who is at fault for the failed read. It stands here because this is the lowest crate that
+/// knows both: `image` and `report` import nothing of each other.
+pub fn cause_of(fault: Fault) -> Cause {
+    match fault {
+        Fault::Environment => Cause::Unreadable,
+        Fault::Input => Cause::Malformed,
+        Fault::Changed | Fault::Gone => Cause::Changed,
+        Fault::Limit => Cause::Limit,
+    }
+}
+
 enum Visit {
     Elf(Box<Elf>),
     Other,
@@ -127,7 +138,7 @@ fn visit(
         Ok(source) => source,
         // Somebody removed it after the walk: on a running host files come and go, and one that went is not judged.
         Err(error) if error.fault() == Fault::Gone => return None,
-        Err(error) => return unreadable(cause(&error), error.to_string()),
+        Err(error) => return unreadable(cause_of(error.fault()), error.to_string()),
     };
     let mut head = [0; HEAD];
     let head = &mut head[..usize::try_from(source.len()).unwrap_or(HEAD).min(HEAD)];
@@ -153,15 +164,6 @@ fn visit(
 
 fn judge(facts: &ElfFacts) -> Vec<Judgement> {
     RULES.iter().map(|rule| rule.judge(facts)).collect()
-}
-
-fn cause(error: &Error) -> Cause {
-    match error.fault() {
-        Fault::Environment => Cause::Unreadable,
-        Fault::Input => Cause::Malformed,
-        Fault::Changed | Fault::Gone => Cause::Changed,
-        Fault::Limit => Cause::Limit,
-    }
 }
 
 const MAGIC: &[u8] = b"\x7fELF";

@@ -68,29 +68,17 @@ fn draft<'m>(
     parameters: Parameters,
     context: &Context,
 ) -> anyhow::Result<Draft<'m>> {
-    let bar = context.counter("listing files");
-    let go_on = |count: u64| {
-        bar.inc(count);
-        context.goes_on()
-    };
-    let index = Index::build(tree, &go_on)?.ok_or(Interrupted::NO_REPORT)?;
-    bar.finish_and_clear();
+    let index = context.counting("listing files", |progress| Index::build(tree, progress))?;
+    let index = index.ok_or(Interrupted::NO_REPORT)?;
     if let Some(root) = index.not_entered().iter().find(|skipped| skipped.path == b"/") {
         bail!("{} is no root file system: {}", path.display(), root.reason);
     }
     if !may_be_root(&index) {
         bail!("{} is no root file system: it has neither /usr nor /etc nor any program", path.display());
     }
-    let bar = context.counter("reading files");
-    let go_on = |count: u64| {
-        bar.inc(count);
-        context.goes_on()
-    };
-    let facts = gather(&index, host, parameters, &go_on).ok_or(Interrupted::NO_REPORT)?;
-    bar.finish_and_clear();
-    let bar = context.spinner("judging");
-    let verdicts = judge(&facts);
-    bar.finish_and_clear();
+    let facts = context.counting("reading files", |progress| gather(&index, host, parameters, progress));
+    let facts = facts.ok_or(Interrupted::NO_REPORT)?;
+    let verdicts = context.waiting("judging", || judge(&facts));
     let subject = Subject {
         kind: tree.kind().as_str(),
         path: BytePath::from(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str())),

@@ -80,21 +80,11 @@ fn reached(index: &Index<'_>, wanted: &[u8]) -> anyhow::Result<()> {
 }
 
 fn read<'t>(tree: &'t dyn Tree, paths: &[Vec<u8>], context: &Context) -> anyhow::Result<(Index<'t>, Scan)> {
-    let bar = context.counter("listing files");
-    let go_on = |count: u64| {
-        bar.inc(count);
-        context.goes_on()
-    };
-    let index = Index::build_only(tree, paths, &go_on)?.ok_or(Interrupted::NO_REPORT)?;
-    bar.finish_and_clear();
-    let bar = context.counter("reading files");
-    let go_on = |count: u64| {
-        bar.inc(count);
-        context.goes_on()
-    };
+    let index = context.counting("listing files", |progress| Index::build_only(tree, paths, progress))?;
+    let index = index.ok_or(Interrupted::NO_REPORT)?;
     let options = ScanOptions { on_host: !paths.is_empty(), ..ScanOptions::default() };
-    let scan = scan(&index, &options, &go_on).ok_or(Interrupted::NO_REPORT)?;
-    bar.finish_and_clear();
+    let scan = context.counting("reading files", |progress| scan(&index, &options, progress));
+    let scan = scan.ok_or(Interrupted::NO_REPORT)?;
     Ok((index, scan))
 }
 

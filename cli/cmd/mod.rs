@@ -7,9 +7,9 @@ pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod verity;
 
-use hardpan_checksec::Scan;
-use hardpan_image::{Fault, FileKind, Index, Trouble};
-use hardpan_report::{BytePath, Cause, Coverage, Finding, Problem, escape_str};
+use hardpan_checksec::{Scan, cause_of};
+use hardpan_image::{FileKind, Index, Trouble};
+use hardpan_report::{BytePath, Coverage, Finding, Problem, escape_str};
 
 /// What was read and what was not, for the report.
 pub(crate) fn coverage(index: &Index<'_>, scan: &Scan, unread: Vec<&Finding>) -> Coverage {
@@ -38,12 +38,6 @@ pub(crate) fn coverage(index: &Index<'_>, scan: &Scan, unread: Vec<&Finding>) ->
 }
 
 fn problem(trouble: &Trouble) -> Problem {
-    let cause = match trouble.fault {
-        Fault::Environment => Cause::Unreadable,
-        Fault::Input => Cause::Malformed,
-        Fault::Changed | Fault::Gone => Cause::Changed,
-        Fault::Limit => Cause::Limit,
-    };
     let reason = escape_str(&trouble.reason);
-    Problem { path: BytePath::from(trouble.path.clone()), cause: Some(cause), reason }
+    Problem { path: BytePath::from(trouble.path.clone()), cause: Some(cause_of(trouble.fault)), reason }
 }

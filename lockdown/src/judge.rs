@@ -80,10 +80,8 @@ impl Answer {
             Outcome::Unknown => 2,
             Outcome::Fail => 3,
         };
-        let Some(worst) = answers.iter().map(rank).max() else {
-            return Self::unknown(Cause::Undecided, "there is nothing to hold the rule against");
-        };
-        let mut decisive = answers.into_iter().filter(|answer| rank(answer) == worst);
+        let worst = answers.iter().map(rank).max();
+        let mut decisive = answers.into_iter().filter(|answer| Some(rank(answer)) == worst);
         let Some(mut first) = decisive.next() else {
             return Self::unknown(Cause::Undecided, "there is nothing to hold the rule against");
         };

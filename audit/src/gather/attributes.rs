@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::Progress;
 use crate::Attributes;
-use crate::context::cause_of_fault;
+use hardpan_checksec::cause_of;
 
 /// What one entry's attributes say.
 struct Seen {
@@ -71,8 +71,7 @@ fn look(index: &Index<'_>, id: EntryId, any: &AtomicBool) -> Seen {
         Err(error) => {
             let location = Location::file(index.path(id));
             let reason = format!("its extended attributes cannot be read: {error}");
-            seen.unread =
-                Some(Finding::unknown(cause_of_fault(error.fault()), Some(location), "xattrs", reason));
+            seen.unread = Some(Finding::unknown(cause_of(error.fault()), Some(location), "xattrs", reason));
         }
     }
     seen

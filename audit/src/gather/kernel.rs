@@ -10,9 +10,9 @@ use hardpan_lockdown::sysctl::DIRECTORIES;
 use hardpan_lockdown::{CommandLine, Host, KernelFacts, Reading};
 use hardpan_report::{Cause, Finding, Location, escape, escape_str};
 
+use crate::efi::uki;
 use crate::grub::Variables;
 use crate::place::Place;
-use crate::rules::boot::uki;
 use crate::{Context, Text, TextFile};
 
 /// Gathers them. On a live host the kernel's own state is asked, and files are not.
@@ -234,9 +234,7 @@ fn sysctls(context: &Context<'_>, facts: &mut KernelFacts<'_>) {
             // A link to /dev/null, or to nothing, masks a file of the same name; that is what it is for.
             Err(ResolveError::NotFound | ResolveError::NotADirectory) => continue,
             Err(error) => {
-                let reason = format!("{} {error}", escape(&path));
-                let location = Some(Location::file(path));
-                facts.troubles.sysctls.push(Finding::unknown(Cause::Unreadable, location, "read", reason));
+                facts.troubles.sysctls.push(context.unresolved(&path, &error));
                 continue;
             }
         };

@@ -3,7 +3,7 @@
 use hardpan_image::EntryId;
 use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use super::places::{BOOT, files_below};
+use crate::efi::places::{BOOT, files_below};
 use crate::{AuditRule, Context, Text, TextFile};
 
 pub(crate) static RULE: AuditRule = AuditRule {

@@ -3,9 +3,6 @@
 pub(super) mod menu_locked;
 pub(super) mod no_backdoors;
 pub(super) mod one_kernel;
-mod pe;
-mod places;
 pub(super) mod secure_boot;
 pub(super) mod signed_efi;
 pub(super) mod signed_modules;
-pub(crate) mod uki;

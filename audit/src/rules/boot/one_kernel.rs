@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use hardpan_image::{EntryId, ReadAt, read_exact_at};
 use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use super::pe::{Pe, PeError};
-use super::places::{BOOT, MODULES, Stage, boot_files, module_directories};
+use crate::efi::pe::{Pe, PeError};
+use crate::efi::places::{BOOT, MODULES, Stage, boot_files, module_directories};
 use crate::{AuditRule, Context};
 
 pub(crate) static RULE: AuditRule = AuditRule {
@@ -161,8 +161,8 @@ mod tests {
     use hardpan_image::MemoryTree;
     use hardpan_report::Outcome;
 
-    use super::super::pe::sample;
     use super::*;
+    use crate::efi::pe::sample;
     use crate::fixture::expect;
 
     fn bzimage(version: &str) -> Vec<u8> {

@@ -5,10 +5,10 @@ use hardpan_report::{
     Cause, Evidence, Finding, Location, Outcome, Pillar, RuleMeta, Severity, Tally, Verdict, escape,
 };
 
-use super::pe::{Certificates, Pe, PeError};
-use super::places::{BOOT, MODULES, Stage, boot_files};
-use crate::context::cause_of_fault;
+use crate::efi::pe::{Certificates, Pe, PeError};
+use crate::efi::places::{BOOT, MODULES, Stage, boot_files};
 use crate::{AuditRule, Context};
+use hardpan_checksec::cause_of;
 
 pub(crate) static RULE: AuditRule = AuditRule {
     meta: RuleMeta::new(
@@ -54,7 +54,7 @@ fn judge(context: &Context<'_>, id: EntryId, stage: Stage) -> Result<(), Box<Fin
     let location = context.location(id);
     let source = context.index.open(id).map_err(|error| {
         let message = format!("it cannot be read: {error}");
-        Box::new(Finding::unknown(cause_of_fault(error.fault()), Some(location.clone()), "read", message))
+        Box::new(Finding::unknown(cause_of(error.fault()), Some(location.clone()), "read", message))
     })?;
     signature(&*source, location, stage)
 }
@@ -92,8 +92,8 @@ mod tests {
     use hardpan_image::MemoryTree;
     use hardpan_report::Outcome;
 
-    use super::super::pe::sample;
     use super::*;
+    use crate::efi::pe::sample;
     use crate::fixture::expect;
 
     fn tree(path: &str, content: Vec<u8>) -> MemoryTree {

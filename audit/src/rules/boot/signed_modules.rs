@@ -7,9 +7,9 @@ use hardpan_report::{Cause, Evidence, Finding, Outcome, Pillar, RuleMeta, Severi
 use rayon::prelude::*;
 use ruzstd::decoding::StreamingDecoder;
 
-use super::places::{MODULES, files_under, module_directories};
-use crate::context::cause_of_fault;
+use crate::efi::places::{MODULES, files_under, module_directories};
 use crate::{AuditRule, Context};
+use hardpan_checksec::cause_of;
 
 pub(crate) static RULE: AuditRule = AuditRule {
     meta: RuleMeta::new(
@@ -83,7 +83,7 @@ fn judge(context: &Context<'_>, id: EntryId, packing: Packing) -> Option<Finding
         Ok(source) => source,
         Err(error) => {
             let message = format!("this module cannot be read: {error}");
-            return Some(Finding::unknown(cause_of_fault(error.fault()), location, "read", message));
+            return Some(Finding::unknown(cause_of(error.fault()), location, "read", message));
         }
     };
     match end(&*source, packing) {

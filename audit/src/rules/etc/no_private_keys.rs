@@ -5,8 +5,8 @@ use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Sever
 use rayon::prelude::*;
 
 use super::key::{Key, private_keys};
-use crate::context::cause_of_fault;
 use crate::{AuditRule, Context};
+use hardpan_checksec::cause_of;
 
 pub(crate) static RULE: AuditRule = AuditRule {
     meta: RuleMeta::new(
@@ -83,7 +83,7 @@ fn search(context: &Context<'_>, id: EntryId) -> Vec<Finding> {
         }
         Err(error) => {
             let message = format!("{} cannot be searched for keys: {error}", escape(&path));
-            let cause = cause_of_fault(error.fault());
+            let cause = cause_of(error.fault());
             vec![Finding::unknown(cause, Some(Location::file(path)), "read", message)]
         }
     }

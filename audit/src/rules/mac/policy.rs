@@ -3,8 +3,8 @@
 use hardpan_report::{Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
 use super::{selinux_config, setting};
-use crate::context::cause_of_fault;
 use crate::{AuditRule, Context, Text};
+use hardpan_checksec::cause_of;
 
 pub(crate) static RULE: AuditRule = AuditRule {
     meta: RuleMeta::new(
@@ -66,7 +66,7 @@ fn judge(context: &Context<'_>, id: hardpan_image::EntryId) -> Result<Evidence, 
     });
     if let Err(error) = read {
         let reason = format!("the policy cannot be read: {error}");
-        return Err(Box::new(Finding::unknown(cause_of_fault(error.fault()), Some(place), "read", reason)));
+        return Err(Box::new(Finding::unknown(cause_of(error.fault()), Some(place), "read", reason)));
     }
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     let version = word(16);

@@ -69,7 +69,7 @@ impl Policy {
             Ok(Text::Absent) | Err(ResolveError::NotFound | ResolveError::NotADirectory) => {}
             Ok(Text::Unread(finding)) => self.troubles.push(*finding),
             Err(error) => {
-                self.troubles.push(context.unresolved(&String::from_utf8_lossy(path), &error));
+                self.troubles.push(context.unresolved(path, &error));
             }
         }
     }

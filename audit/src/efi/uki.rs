@@ -4,9 +4,9 @@ use hardpan_image::{EntryId, FileKind};
 use hardpan_lockdown::CommandLine;
 use hardpan_report::{Cause, Finding, escape};
 
-use super::pe::{Pe, PeError};
-use super::places::{BOOT, MODULES, files_below};
 use crate::Context;
+use crate::efi::pe::{Pe, PeError};
+use crate::efi::places::{BOOT, MODULES, files_below};
 
 /// The command lines of the images that the firmware or a boot loader may start, by path, and what keeps them from being
 /// whole.
@@ -66,8 +66,8 @@ const MAX_CMDLINE: u32 = 64 << 10;
 mod tests {
     use hardpan_image::{Index, MemoryTree};
 
-    use super::super::pe::sample;
     use super::*;
+    use crate::efi::pe::sample;
 
     #[test]
     fn the_command_line_of_an_image_is_read_and_an_add_on_leaves_all_open() {

@@ -10,9 +10,9 @@ use thiserror::Error;
 
 /// What the headers show.
 #[derive(Debug)]
-pub(super) struct Pe {
+pub(crate) struct Pe {
     /// The attribute certificate table.
-    pub(super) certificates: Certificates,
+    pub(crate) certificates: Certificates,
     sections: Vec<Section>,
 }
 
@@ -25,7 +25,7 @@ struct Section {
 
 /// Whether a file carries a signature. That it is valid is not said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Certificates {
+pub(crate) enum Certificates {
     /// There is no certificate table.
     None,
     /// The first entry is an Authenticode signature; offset and size of the table.
@@ -36,7 +36,7 @@ pub(super) enum Certificates {
 
 /// Why the headers cannot be read.
 #[derive(Debug, Error)]
-pub(super) enum PeError {
+pub(crate) enum PeError {
     /// The file does not begin with `MZ`, or has no PE header where it says.
     #[error("it is no PE file")]
     NotPe,
@@ -50,7 +50,7 @@ pub(super) enum PeError {
 
 impl Pe {
     /// Reads the headers.
-    pub(super) fn read(source: &dyn ReadAt) -> Result<Self, PeError> {
+    pub(crate) fn read(source: &dyn ReadAt) -> Result<Self, PeError> {
         if source.len() < DOS_HEADER || bytes::<2>(source, 0)? != *b"MZ" {
             return Err(PeError::NotPe);
         }
@@ -69,12 +69,12 @@ impl Pe {
     }
 
     /// Whether there is a section of this name.
-    pub(super) fn has_section(&self, name: &str) -> bool {
+    pub(crate) fn has_section(&self, name: &str) -> bool {
         self.sections.iter().any(|section| section.is(name))
     }
 
     /// The bytes of a section of at most `limit` bytes.
-    pub(super) fn section(&self, source: &dyn ReadAt, name: &str, limit: u32) -> Option<Vec<u8>> {
+    pub(crate) fn section(&self, source: &dyn ReadAt, name: &str, limit: u32) -> Option<Vec<u8>> {
         let section = self.sections.iter().find(|section| section.is(name))?;
         let mut bytes = vec![0; usize::try_from(section.size.min(limit)).ok()?];
         read_exact_at(source, &mut bytes, u64::from(section.offset)).ok()?;
@@ -82,7 +82,7 @@ impl Pe {
     }
 
     /// The bytes of each section of that name; a longer one than `limit` is an error, since half of it is no fact.
-    pub(super) fn sections(&self, source: &dyn ReadAt, name: &str, limit: u32) -> io::Result<Vec<Vec<u8>>> {
+    pub(crate) fn sections(&self, source: &dyn ReadAt, name: &str, limit: u32) -> io::Result<Vec<Vec<u8>>> {
         let read = |section: &Section| {
             if section.size > limit {
                 return Err(io::ErrorKind::FileTooLarge.into());
@@ -183,7 +183,7 @@ const MAX_SECTIONS: u16 = 96;
 
 /// A PE32+ file with these sections, and a certificate of this type if there is to be one.
 #[cfg(test)]
-pub(super) fn sample(sections: &[(&str, &[u8])], certificate: Option<u16>) -> Vec<u8> {
+pub(crate) fn sample(sections: &[(&str, &[u8])], certificate: Option<u16>) -> Vec<u8> {
     let mut pe = vec![0; 64];
     pe[..2].copy_from_slice(b"MZ");
     pe[0x3c] = 64;

@@ -6,7 +6,7 @@ use crate::Context;
 
 /// What a file is to the boot, by its place and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// A program that the firmware or a boot loader starts; it may be a unified kernel image.
     Efi,
     /// A kernel.
@@ -15,7 +15,7 @@ pub(super) enum Stage {
 
 /// The files that the boot goes through, by path. Files of the same names elsewhere, such as the unsigned templates that
 /// boot loader packages ship below `/usr/lib`, are not started by anything.
-pub(super) fn boot_files(context: &Context<'_>) -> Vec<(EntryId, Stage)> {
+pub(crate) fn boot_files(context: &Context<'_>) -> Vec<(EntryId, Stage)> {
     let mut files: Vec<(EntryId, Stage)> = BOOT
         .iter()
         .flat_map(|place| files_below(context, place))
@@ -33,7 +33,7 @@ pub(super) fn boot_files(context: &Context<'_>) -> Vec<(EntryId, Stage)> {
 }
 
 /// The directories `/lib/modules/VERSION`, wherever `/lib` leads, by path.
-pub(super) fn module_directories(context: &Context<'_>) -> Vec<EntryId> {
+pub(crate) fn module_directories(context: &Context<'_>) -> Vec<EntryId> {
     let index = context.index;
     let mut places: Vec<EntryId> =
         MODULES.iter().filter_map(|path| index.resolve(path.as_bytes()).ok()).collect();
@@ -44,12 +44,12 @@ pub(super) fn module_directories(context: &Context<'_>) -> Vec<EntryId> {
 }
 
 /// Every regular file below a directory; links below it are not followed.
-pub(super) fn files_below(context: &Context<'_>, place: &str) -> Vec<EntryId> {
+pub(crate) fn files_below(context: &Context<'_>, place: &str) -> Vec<EntryId> {
     context.index.resolve(place.as_bytes()).map_or(Vec::new(), |id| files_under(context, id))
 }
 
 /// [`files_below`] an entry.
-pub(super) fn files_under(context: &Context<'_>, directory: EntryId) -> Vec<EntryId> {
+pub(crate) fn files_under(context: &Context<'_>, directory: EntryId) -> Vec<EntryId> {
     let mut pending = vec![directory];
     let mut files = Vec::new();
     while let Some(id) = pending.pop() {
@@ -71,7 +71,7 @@ fn stage(name: &[u8]) -> Option<Stage> {
 }
 
 /// What firmware and boot loaders see of the tree, and what bootupd installs there.
-pub(super) const BOOT: [&str; 3] = ["/boot", "/efi", "/usr/lib/bootupd"];
+pub(crate) const BOOT: [&str; 3] = ["/boot", "/efi", "/usr/lib/bootupd"];
 /// Where modules lie, with and without a merged `/usr`.
-pub(super) const MODULES: [&str; 2] = ["/usr/lib/modules", "/lib/modules"];
+pub(crate) const MODULES: [&str; 2] = ["/usr/lib/modules", "/lib/modules"];
 const KERNELS: [&str; 3] = ["vmlinuz", "bzimage", "vmlinux"];
