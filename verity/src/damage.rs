@@ -33,6 +33,16 @@ pub struct LevelDamage {
     pub bad: BlockRanges,
     /// Blocks that nothing vouches for, since the one above is lost.
     pub unauthenticated: BlockRanges,
+    /// Blocks that have their digest, but hold bytes beside the digests that are not zero. The kernel would not look at
+    /// them; but no tool that makes trees writes them, so that something is hidden there.
+    pub unclean: BlockRanges,
+}
+
+impl LevelDamage {
+    /// Whether nothing is wrong with the level.
+    pub fn is_empty(&self) -> bool {
+        self.bad.is_empty() && self.unauthenticated.is_empty() && self.unclean.is_empty()
+    }
 }
 
 /// Bytes outside data and tree that are not zero.
@@ -134,6 +144,9 @@ impl fmt::Display for Damage {
                 &format!("unauthenticated hash blocks of level {level}"),
                 &damage.unauthenticated,
             );
+            let unclean =
+                format!("hash blocks of level {level} with bytes beside the digests that are not zero");
+            push(&mut lines, &unclean, &damage.unclean);
         }
         push(&mut lines, "corrupt data blocks", &self.data);
         push(&mut lines, "unauthenticated data blocks", &self.unauthenticated_data);

@@ -12,8 +12,14 @@ use crate::superblock::{Difference, SuperblockError};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ParamError {
-    /// A block size that is not supported.
-    #[error("block size {bytes} is not supported (supported: 4096)")]
+    /// No algorithm has that name.
+    #[error("hash algorithm `{text}` is not supported (supported: {})", algorithm_names())]
+    Algorithm {
+        /// The text given.
+        text: String,
+    },
+    /// Not a block size.
+    #[error("block size {bytes} is not a power of two from 512 to 524288")]
     BlockSize {
         /// The size asked for.
         bytes: u32,
@@ -103,6 +109,9 @@ pub enum Error {
     /// The geometry cannot be.
     #[error(transparent)]
     Geometry(#[from] GeometryError),
+    /// A parameter does not fit the others.
+    #[error(transparent)]
+    Param(#[from] ParamError),
     /// The operating system refused or failed a read.
     #[error("cannot read {what} at offset {offset}: {source}")]
     Read {
@@ -179,6 +188,11 @@ impl Error {
             _ => Self::Read { what, offset, source },
         }
     }
+}
+
+/// The names of all algorithms, for messages.
+pub(crate) fn algorithm_names() -> String {
+    Algorithm::ALL.map(Algorithm::name).join(", ")
 }
 
 fn list(differences: &[Difference]) -> String {

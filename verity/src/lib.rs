@@ -6,10 +6,13 @@
 //! that decides the geometry ([`Params`], [`HashArea`]) comes from the caller, and a superblock is a hint that must agree.
 //!
 //! The formats are those of the kernel's `Documentation/admin-guide/device-mapper/verity.rst` and of cryptsetup's
-//! on-disk description. Supported now: hash type 1, sha256, data and hash blocks of 4096 bytes.
+//! on-disk description: hash types 0 and 1, nine digests, blocks of 512 bytes to 512 KiB.
+//!
+//! Without the feature `parallel` all work is done by the calling thread.
 
 mod damage;
 mod error;
+mod hash;
 mod hex;
 mod params;
 mod source;

@@ -21,7 +21,7 @@ pub struct Params {
     pub hash_block_size: BlockSize,
     /// How many data blocks are covered. None is not a device.
     pub data_blocks: NonZeroU64,
-    /// Hashed before every block.
+    /// Hashed with every block.
     pub salt: Salt,
 }
 
@@ -39,11 +39,13 @@ impl Params {
     }
 }
 
-/// How a block and the salt become a digest.
+/// How a block and the salt become a digest, and how digests are packed into a hash block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HashType {
-    /// The salt is hashed before the block and digests are padded to a power of two. Type 0 is Chromium OS's.
+    /// The salt is hashed after the block, and digests follow each other without padding. Chromium OS's.
+    V0,
+    /// The salt is hashed before the block, and digests are padded to a power of two. What everybody else uses.
     V1,
 }
 
@@ -51,13 +53,18 @@ impl HashType {
     /// The number in superblock and table.
     pub fn number(self) -> u32 {
         match self {
+            Self::V0 => 0,
             Self::V1 => 1,
         }
     }
 
-    /// The type with that number, if it is supported.
+    /// The type with that number, if there is one.
     pub fn from_number(number: u32) -> Option<Self> {
-        (number == 1).then_some(Self::V1)
+        match number {
+            0 => Some(Self::V0),
+            1 => Some(Self::V1),
+            _ => None,
+        }
     }
 }
 
@@ -65,42 +72,103 @@ impl HashType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
+    /// SHA-1, of FIPS 180-4. Weak: see [`Algorithm::is_weak`].
+    Sha1,
+    /// SHA-224, of FIPS 180-4.
+    Sha224,
     /// SHA-256, of FIPS 180-4.
     Sha256,
+    /// SHA-384, of FIPS 180-4.
+    Sha384,
+    /// SHA-512, of FIPS 180-4.
+    Sha512,
+    /// SHA3-256, of FIPS 202.
+    Sha3_256,
+    /// SHA3-512, of FIPS 202.
+    Sha3_512,
+    /// BLAKE2b with digests of 32 bytes, of RFC 7693.
+    Blake2b256,
+    /// BLAKE2s with digests of 32 bytes, of RFC 7693.
+    Blake2s256,
 }
 
 impl Algorithm {
+    /// Every algorithm.
+    pub const ALL: [Self; 9] = [
+        Self::Sha1,
+        Self::Sha224,
+        Self::Sha256,
+        Self::Sha384,
+        Self::Sha512,
+        Self::Sha3_256,
+        Self::Sha3_512,
+        Self::Blake2b256,
+        Self::Blake2s256,
+    ];
+
     /// The name in superblock and table.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Sha1 => "sha1",
+            Self::Sha224 => "sha224",
             Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+            Self::Sha3_256 => "sha3-256",
+            Self::Sha3_512 => "sha3-512",
+            Self::Blake2b256 => "blake2b-256",
+            Self::Blake2s256 => "blake2s-256",
         }
     }
 
     /// The algorithm of that name, if it is supported. Only lower case is: so it is stored.
     pub fn from_name(name: &str) -> Option<Self> {
-        (name == "sha256").then_some(Self::Sha256)
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
     /// How many bytes a digest has.
     pub fn digest_size(self) -> usize {
         match self {
-            Self::Sha256 => 32,
+            Self::Sha1 => 20,
+            Self::Sha224 => 28,
+            Self::Sha256 | Self::Sha3_256 | Self::Blake2b256 | Self::Blake2s256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 | Self::Sha3_512 => 64,
         }
+    }
+
+    /// Whether collisions can be made: then whoever builds an image can build a second one with the same root hash.
+    pub fn is_weak(self) -> bool {
+        self == Self::Sha1
     }
 }
 
-/// A block size that is supported, in bytes.
+impl FromStr for Algorithm {
+    type Err = ParamError;
+
+    fn from_str(text: &str) -> Result<Self, ParamError> {
+        Self::from_name(text).ok_or_else(|| ParamError::Algorithm { text: text.to_owned() })
+    }
+}
+
+/// A block size in bytes: a power of two from 512 to 524288, as cryptsetup has it.
+///
+/// The kernel takes data blocks of at most a page and of no less than the device's logical block, and hash blocks likewise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BlockSize(u32);
 
 impl BlockSize {
     /// 4096 bytes: veritysetup's default and the largest that every kernel maps.
     pub const DEFAULT: Self = Self(4096);
+    /// The smallest: a sector.
+    pub const MIN: Self = Self(512);
+    /// The largest that cryptsetup takes.
+    pub const MAX: Self = Self(512 << 10);
 
-    /// The block size of so many bytes; only 4096 is supported.
+    /// The block size of so many bytes.
     pub fn new(bytes: u32) -> Result<Self, ParamError> {
-        if bytes == Self::DEFAULT.0 { Ok(Self(bytes)) } else { Err(ParamError::BlockSize { bytes }) }
+        let possible = bytes.is_power_of_two() && (Self::MIN.0..=Self::MAX.0).contains(&bytes);
+        if possible { Ok(Self(bytes)) } else { Err(ParamError::BlockSize { bytes }) }
     }
 
     /// The number of bytes.
@@ -176,6 +244,15 @@ impl RootHash {
         Self(digest.into())
     }
 
+    /// Whether it is as long as the algorithm's digests are: two algorithms may be told apart only so.
+    pub(crate) fn check(&self, algorithm: Algorithm) -> Result<(), ParamError> {
+        let wanted = algorithm.digest_size() * 2;
+        match self.0.len() * 2 {
+            len if len == wanted => Ok(()),
+            len => Err(ParamError::RootHash { algorithm, wanted, len }),
+        }
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -221,8 +298,26 @@ mod tests {
     }
 
     #[test]
-    fn an_unsupported_block_size_is_refused_with_what_is_supported() {
-        let error = BlockSize::new(512).unwrap_err().to_string();
-        assert!(error.contains("512") && error.contains("4096"), "{error}");
+    fn a_block_size_is_a_power_of_two_from_512_to_524288() {
+        for shift in 0..32 {
+            assert_eq!(BlockSize::new(1 << shift).is_ok(), (9..=19).contains(&shift), "{shift}");
+        }
+        for wrong in [0, 3000, 4095, 4097] {
+            let error = BlockSize::new(wrong).unwrap_err().to_string();
+            assert!(error.contains(&wrong.to_string()) && error.contains("524288"), "{error}");
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_read_back() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.name().parse::<Algorithm>().unwrap(), algorithm);
+            assert!(algorithm.name().to_uppercase().parse::<Algorithm>().is_err());
+        }
+        for number in 0..3 {
+            assert_eq!(HashType::from_number(number).map(HashType::number), (number < 2).then_some(number));
+        }
+        let error = "md5".parse::<Algorithm>().unwrap_err().to_string();
+        assert!(error.contains("md5") && error.contains("sha3-512"), "{error}");
     }
 }

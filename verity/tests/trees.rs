@@ -3,6 +3,8 @@
 #![expect(clippy::cast_possible_truncation, clippy::unwrap_used, reason = "tests; offsets in memory fit")]
 
 mod common;
+#[path = "common/image.rs"]
+mod image;
 
 use std::io;
 use std::sync::Mutex;
@@ -10,18 +12,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{BLOCK, Random, area, expected, go_on, params};
 use hardpan_verity::{
-    BlockSink, BlockSource, Damage, Error, Expected, HashArea, Layout, Params, RootHash, SlackArea,
-    Superblock, Uuid, VerifyError, build, verify,
+    BlockSink, BlockSource, Error, Expected, HashArea, Layout, SlackArea, Superblock, Uuid, VerifyError,
+    build, verify,
 };
-
-/// Data, its hash area and what they were made with.
-struct Image {
-    data: Vec<u8>,
-    hash: Vec<u8>,
-    params: Params,
-    root: RootHash,
-    area: HashArea,
-}
+use image::Image;
 
 impl Image {
     fn new(data_blocks: usize, seed: u64) -> Self {
@@ -29,32 +23,8 @@ impl Image {
         Self::of(data, params(data_blocks, b"salt"), area(0))
     }
 
-    fn of(data: Vec<u8>, params: Params, area: HashArea) -> Self {
-        let sink = Mutex::new(Vec::new());
-        let root = build(&data, &params, &sink, area, &go_on).unwrap();
-        if area.has_superblock() {
-            let superblock = Superblock { params: params.clone(), uuid: Uuid::from_bytes([1; 16]) };
-            sink.write_all_at(&superblock.encode(), area.offset()).unwrap();
-        }
-        Self { data, hash: sink.into_inner().unwrap(), params, root, area }
-    }
-
     fn layout(&self) -> Layout {
         Layout::new(&self.params, self.area).unwrap()
-    }
-
-    fn verify(&self) -> Result<(), VerifyError> {
-        let verified =
-            verify(&self.data, &self.hash, &expected(&self.params, &self.root, self.area), &go_on)?;
-        assert_eq!((verified.root(), verified.params()), (&self.root, &self.params));
-        Ok(())
-    }
-
-    fn damage(&self) -> Damage {
-        match self.verify() {
-            Err(VerifyError::Corrupt(damage)) => *damage,
-            other => panic!("{other:?}"),
-        }
     }
 
     fn spoil_data(&mut self, block: usize) {

@@ -5,11 +5,15 @@
 mod common;
 
 use std::fs::{self, File};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use common::{BLOCK, Random, area, expected, go_on, params};
-use hardpan_verity::{BlockSink, Expected, HashArea, Params, Superblock, Uuid, VerifyError, build, verify};
+use hardpan_verity::{
+    Algorithm, BlockSink, BlockSize, Expected, HashArea, HashType, Params, Superblock, Uuid, VerifyError,
+    build, verify,
+};
 use tempfile::TempDir;
 
 const UUID: &str = "01234567-89ab-4cde-8f01-23456789abcd";
@@ -35,7 +39,12 @@ impl Case {
 
     /// The options that say the same to veritysetup.
     fn options(&self) -> Vec<String> {
+        let params = &self.params;
         let mut options = vec![
+            format!("--format={}", params.hash_type.number()),
+            format!("--hash={}", params.algorithm.name()),
+            format!("--data-block-size={}", params.data_block_size.bytes()),
+            format!("--hash-block-size={}", params.hash_block_size.bytes()),
             format!("--salt={}", self.params.salt),
             format!("--hash-offset={}", self.area.offset()),
             format!("--data-blocks={}", self.params.data_blocks),
@@ -156,6 +165,34 @@ fn the_same_bytes_for_every_shape_of_tree() {
         let salt = random.bytes([32, 0, 1, 255, 256, 32, 7][index]);
         compare(&Case::new(&data, &salt, area(0)));
         compare(&Case::new(&data, &salt, HashArea::without_superblock(0)));
+    }
+}
+
+#[test]
+fn the_same_bytes_for_every_type_algorithm_and_block_size() {
+    if !veritysetup_is_there("the_same_bytes_for_every_type_algorithm_and_block_size") {
+        return;
+    }
+    let mut random = Random(110);
+    let data = random.bytes(1 << 20);
+    for (index, algorithm) in Algorithm::ALL.into_iter().enumerate() {
+        // Its library has no BLAKE2 with digests of that length.
+        if algorithm == Algorithm::Blake2b256 {
+            continue;
+        }
+        for hash_type in [HashType::V0, HashType::V1] {
+            let sizes = [(4096, 4096), (512, 1024 << (index % 4)), (65_536, 512), (1024, 524_288)];
+            for (data_block_size, hash_block_size) in sizes {
+                let salt = random.bytes([32, 0, 17, 256][index % 4]);
+                let mut case = Case::new(&data, &salt, area(0));
+                case.params.data_blocks = NonZeroU64::new((1 << 20) / data_block_size).unwrap();
+                (case.params.hash_type, case.params.algorithm) = (hash_type, algorithm);
+                case.params.data_block_size =
+                    BlockSize::new(u32::try_from(data_block_size).unwrap()).unwrap();
+                case.params.hash_block_size = BlockSize::new(hash_block_size).unwrap();
+                compare(&case);
+            }
+        }
     }
 }
 

@@ -140,6 +140,7 @@ fn damage_json(damage: &Damage) -> Value {
             "level": level.level,
             "corrupt": ranges_json(&level.bad),
             "unauthenticated": ranges_json(&level.unauthenticated),
+            "unclean": ranges_json(&level.unclean),
         })
     });
     let slack = damage.slack.iter().map(|slack| {

@@ -57,7 +57,7 @@ pub enum SuperblockProblem {
         /// The value.
         value: String,
         /// What would be supported.
-        supported: &'static str,
+        supported: String,
     },
     /// No NUL ends the name.
     #[error("is not terminated")]

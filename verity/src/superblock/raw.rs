@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 
 use super::{SIGNATURE, SUPERBLOCK_SIZE, SuperblockError, SuperblockField, SuperblockProblem, VERSION};
+use crate::error::algorithm_names;
 use crate::params::{Algorithm, BlockSize, HashType, Params, Salt};
 use crate::uuid::Uuid;
 
@@ -86,19 +87,14 @@ impl RawSuperblock {
     }
 
     fn version_problem(&self) -> Option<SuperblockError> {
-        let problem = SuperblockProblem::Unsupported { value: self.version.to_string(), supported: "1" };
+        let problem =
+            SuperblockProblem::Unsupported { value: self.version.to_string(), supported: "1".to_owned() };
         (self.version != VERSION).then(|| SuperblockField::Version.because(problem))
     }
 
     fn hash_type_problem(&self) -> Option<SuperblockError> {
-        let field = SuperblockField::HashType;
-        match self.hash_type {
-            1 => None,
-            0 => {
-                Some(field.because(SuperblockProblem::Unsupported { value: "0".to_owned(), supported: "1" }))
-            }
-            value => Some(field.because(SuperblockProblem::Undefined { value: value.into() })),
-        }
+        let problem = SuperblockProblem::Undefined { value: self.hash_type.into() };
+        HashType::from_number(self.hash_type).is_none().then(|| SuperblockField::HashType.because(problem))
     }
 
     fn algorithm_problem(&self) -> Option<SuperblockError> {
@@ -111,9 +107,9 @@ impl RawSuperblock {
         }
         let name = self.algorithm_name();
         let problem = match name.as_str() {
-            "sha256" => return None,
             "" => SuperblockProblem::Empty,
-            _ => SuperblockProblem::Unsupported { value: name, supported: "sha256" },
+            _ if Algorithm::from_name(&name).is_some() => return None,
+            _ => SuperblockProblem::Unsupported { value: name, supported: algorithm_names() },
         };
         Some(field.because(problem))
     }
@@ -152,12 +148,7 @@ fn block_size_problem(field: SuperblockField, value: u32) -> Option<SuperblockEr
     if BlockSize::new(value).is_ok() {
         return None;
     }
-    let possible = value.is_power_of_two() && BLOCK_SIZES.contains(&value);
-    let problem = if possible {
-        SuperblockProblem::Unsupported { value: value.to_string(), supported: "4096" }
-    } else {
-        SuperblockProblem::Undefined { value: value.into() }
-    };
+    let problem = SuperblockProblem::Undefined { value: value.into() };
     Some(field.because(problem))
 }
 
@@ -177,6 +168,3 @@ fn take<const N: usize>(bytes: &[u8; SUPERBLOCK_SIZE], offset: usize) -> [u8; N]
     field.copy_from_slice(&bytes[offset..offset + N]);
     field
 }
-
-/// What cryptsetup takes as a block size, if it is a power of two.
-const BLOCK_SIZES: std::ops::RangeInclusive<u32> = 512..=524_288;

@@ -7,9 +7,9 @@
 use std::ops::Range;
 
 use crate::error::Error;
+use crate::hash::Hasher;
 use crate::params::RootHash;
 use crate::tree::blocks::{Blocks, read_buffer, to_usize};
-use crate::tree::hasher::Hasher;
 use crate::tree::layout::Layout;
 
 /// What is known about a stored hash block.
@@ -17,6 +17,8 @@ use crate::tree::layout::Layout;
 pub(super) enum State {
     /// It has the digest that it should have.
     Sound,
+    /// It has, but what it holds beside digests is not zero. No format writes that.
+    Unclean,
     /// It has not, but recomputing it from the blocks below gave what it should hold.
     Recovered,
     /// It has not, and what it should hold is not known.
@@ -25,9 +27,8 @@ pub(super) enum State {
     Unauthenticated,
 }
 
-/// What the data blocks of one leaf are.
+/// What data blocks under one leaf are.
 pub(super) struct CheckedData {
-    pub(super) blocks: Range<u64>,
     /// Whether the leaf is not known, so that they could not be checked.
     pub(super) unauthenticated: bool,
     /// Those that do not have their digest.
@@ -45,7 +46,7 @@ pub(super) struct Authenticator<'a> {
     buffer: Vec<u8>,
 }
 
-/// A hash block that was looked at. The content is what it should hold if the state is `Sound` or `Recovered`.
+/// A hash block that was looked at. The content is what it should hold if the state is `Sound`, `Unclean` or `Recovered`.
 struct Known {
     index: Option<u64>,
     state: State,
@@ -57,7 +58,8 @@ impl<'a> Authenticator<'a> {
         let known = rows.iter().skip(1);
         let known =
             known.map(|row| Known { index: None, state: State::Lost, content: vec![0; row.size] }).collect();
-        Self { rows, layout, hasher, root, known, buffer: read_buffer() }
+        let largest = rows.iter().map(|row| row.size).max().unwrap_or_default();
+        Self { rows, layout, hasher, root, known, buffer: read_buffer(largest) }
     }
 
     /// The state of block `index` of `level`.
@@ -70,30 +72,25 @@ impl<'a> Authenticator<'a> {
         Ok(self.known[level].state)
     }
 
-    /// Checks the data blocks under the leaf `index`. Without any levels they are the one block that the root hash is of.
-    pub(super) fn check_data(&mut self, index: u64) -> Result<CheckedData, Error> {
-        let data = self.rows[0];
-        let blocks = data.under(index, self.layout.entries_per_block);
-        let mut checked = CheckedData { blocks: blocks.clone(), unauthenticated: false, bad: Vec::new() };
-        let Some(wanted) = self.entries(0, blocks.clone())? else {
+    /// Checks the data blocks in `range`, all under one leaf. Without any levels the range is the one block that the root
+    /// hash is of.
+    pub(super) fn check_data(&mut self, range: Range<u64>) -> Result<CheckedData, Error> {
+        let mut checked = CheckedData { unauthenticated: false, bad: Vec::new() };
+        let Some(wanted) = self.entries(0, range.clone())? else {
             checked.unauthenticated = true;
             return Ok(checked);
         };
         let mut actual = vec![0; wanted.len()];
-        let size = self.layout.entry_size;
-        data.digest(blocks.clone(), &self.hasher, &mut self.buffer, &mut actual, size)?;
+        let (size, digest) = (self.layout.entry_size, self.root.as_bytes().len());
+        self.rows[0].digest(range.clone(), &self.hasher, &mut self.buffer, &mut actual, size)?;
         let pairs = wanted.chunks(size).zip(actual.chunks(size));
-        for (block, (wanted, actual)) in blocks.zip(pairs) {
-            if wanted != actual {
+        for (block, (wanted, actual)) in range.zip(pairs) {
+            // Padding is judged with the leaf, and not once more as damage of the data.
+            if wanted[..digest] != actual[..digest] {
                 extend(&mut checked.bad, block);
             }
         }
         Ok(checked)
-    }
-
-    /// The size of a data block in bytes.
-    pub(super) fn data_block_size(&self) -> u64 {
-        self.rows[0].size as u64
     }
 
     /// The root hash of the top block as it is stored.
@@ -111,11 +108,21 @@ impl<'a> Authenticator<'a> {
         let content = &mut self.known[level].content;
         self.rows[level + 1].read(index, content)?;
         if self.hasher.root(content) == wanted {
-            return Ok(State::Sound);
+            return Ok(if self.is_clean(level, index) { State::Sound } else { State::Unclean });
         }
         self.recompute(level, index)?;
         let recovered = self.hasher.root(&self.known[level].content) == wanted;
         Ok(if recovered { State::Recovered } else { State::Lost })
+    }
+
+    /// Whether the content of block `index` of `level` is zero beside the digests.
+    fn is_clean(&self, level: usize, index: u64) -> bool {
+        let (size, digest) = (self.layout.entry_size, self.root.as_bytes().len());
+        let children = self.rows[level].under(index, self.layout.entries_per_block);
+        let (entries, rest) =
+            self.known[level].content.split_at(to_usize(children.end - children.start) * size);
+        let padding = entries.chunks(size).flat_map(|entry| &entry[digest..]);
+        padding.chain(rest).all(|byte| *byte == 0)
     }
 
     /// Fills the content of block `index` of `level` with the digests of what is stored below it.

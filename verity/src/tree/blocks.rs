@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use crate::error::Error;
+use crate::hash::Hasher;
 use crate::params::Params;
 use crate::source::BlockSource;
-use crate::tree::hasher::Hasher;
 
 /// `count` blocks of `size` bytes from byte `start`, which a layout has checked to be addressable.
 #[derive(Clone, Copy)]
@@ -62,12 +62,12 @@ impl<'a> Blocks<'a> {
     }
 }
 
-/// The read buffer of one thread.
+/// The read buffer of one thread, for blocks of `block_size` bytes or less.
 ///
 /// Small enough to stay in the second-level cache between the copy out of the page cache and the hashing, large enough
 /// that the calls do not count; and 256 threads together need 64 MiB.
-pub(super) fn read_buffer() -> Vec<u8> {
-    vec![0; READ_SIZE]
+pub(super) fn read_buffer(block_size: usize) -> Vec<u8> {
+    vec![0; READ_SIZE.max(block_size)]
 }
 
 /// For numbers that a constant, a buffer or a block size bounds: they always fit.

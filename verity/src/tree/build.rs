@@ -1,14 +1,17 @@
 //! Building a hash tree, level by level, from the data up.
 
+use std::ops::Range;
+
 use crate::Progress;
 use crate::error::Error;
+use crate::hash::Hasher;
 use crate::params::{Params, RootHash};
 use crate::source::{BlockSink, BlockSource};
 use crate::tree::blocks::{Blocks, DATA, HASH, read_buffer, to_usize};
-use crate::tree::hasher::Hasher;
 use crate::tree::layout::{HashArea, Layout};
 use crate::tree::pool::for_each_task;
 use crate::tree::slack::check_size;
+use crate::tree::spans::{Spans, by_hash_block};
 
 /// Writes the tree over the first `params.data_blocks` blocks of `data` into `sink` and returns its root hash.
 ///
@@ -64,13 +67,13 @@ impl<'a> Builder<'a> {
         let level = self.layout.levels[index];
         let size = self.params.hash_block_size.bytes() as usize;
         let blocks = Blocks { source: self.sink, what: HASH, start: level.start, count: level.blocks, size };
-        let buffers = || (read_buffer(), vec![0; size * to_usize(BLOCKS_PER_TASK)]);
-        for_each_task(level.blocks.div_ceil(BLOCKS_PER_TASK), buffers, |(input, output), task| {
-            let first = task * BLOCKS_PER_TASK;
-            let count = BLOCKS_PER_TASK.min(level.blocks - first);
-            let output = &mut output[..to_usize(count) * size];
-            let hashed = self.fill(below, first, input, output)?;
-            write(self.sink, output, level.start + first * size as u64)?;
+        let spans = Spans::new(below.count, below.size);
+        let buffers = || (read_buffer(below.size), Vec::new());
+        for_each_task(spans.tasks(), buffers, |(input, output), task| {
+            let range = spans.range(task);
+            let hashed = (range.end - range.start) * below.size as u64;
+            let start = self.fill(below, range, input, output)?;
+            write(self.sink, output, level.start + start)?;
             // Only the leaves tell how far the work is; the levels above can still be cancelled.
             let done = if index == 0 { hashed } else { 0 };
             if progress(done) { Ok(()) } else { Err(Error::Cancelled) }
@@ -78,29 +81,36 @@ impl<'a> Builder<'a> {
         Ok(blocks)
     }
 
-    /// Computes the hash blocks from `first` on into `output` and returns how many bytes were hashed.
+    /// Computes the part of a level that has the digests of the blocks in `range` of `below`, zeros that end a hash block
+    /// included, into `output`, and returns where in the level it starts, in bytes.
     fn fill(
         &self,
         below: &Blocks<'_>,
-        first: u64,
+        range: Range<u64>,
         input: &mut [u8],
-        output: &mut [u8],
+        output: &mut Vec<u8>,
     ) -> Result<u64, Error> {
-        let size = self.params.hash_block_size.bytes() as usize;
-        output.fill(0);
-        let mut hashed = 0;
-        for (index, block) in (first..).zip(output.chunks_mut(size)) {
-            let children = below.under(index, self.layout.entries_per_block);
-            hashed += children.end - children.start;
-            below.digest(children, &self.hasher, input, block, self.layout.entry_size)?;
+        let (per_block, entry_size) = (self.layout.entries_per_block, self.layout.entry_size);
+        let start = self.position(range.start);
+        let ends_block = range.end == below.count || range.end.is_multiple_of(per_block);
+        let end = self.position(if ends_block { range.end.next_multiple_of(per_block) } else { range.end });
+        output.clear();
+        output.resize(to_usize(end - start), 0);
+        for piece in by_hash_block(range, per_block) {
+            let entries = &mut output[to_usize(self.position(piece.start) - start)..];
+            below.digest(piece, &self.hasher, input, entries, entry_size)?;
         }
-        Ok(hashed * below.size as u64)
+        Ok(start)
+    }
+
+    /// Where in a level the entry for block `child` of the row below starts, in bytes.
+    fn position(&self, child: u64) -> u64 {
+        let per_block = self.layout.entries_per_block;
+        let block = child / per_block * u64::from(self.params.hash_block_size.bytes());
+        block + child % per_block * self.layout.entry_size as u64
     }
 }
 
 fn write(sink: &dyn BlockSink, bytes: &[u8], offset: u64) -> Result<(), Error> {
     sink.write_all_at(bytes, offset).map_err(|source| Error::Write { offset, source })
 }
-
-/// A task is 1 MiB of data and one write of two hash blocks.
-const BLOCKS_PER_TASK: u64 = 2;

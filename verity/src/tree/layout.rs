@@ -1,7 +1,7 @@
 //! Where the blocks of a hash tree lie.
 
 use crate::error::GeometryError;
-use crate::params::Params;
+use crate::params::{HashType, Params};
 use crate::superblock::SUPERBLOCK_SIZE;
 
 /// Where a hash area starts on its device, and whether with a superblock.
@@ -69,9 +69,14 @@ impl Layout {
     /// The layout of the tree that `params` ask for, in `area`. All numbers are checked: the last byte of data and tree
     /// can be addressed by a file offset.
     pub fn new(params: &Params, area: HashArea) -> Result<Self, GeometryError> {
-        let entry_size = params.algorithm.digest_size().next_power_of_two();
+        let digest_size = params.algorithm.digest_size();
+        let entry_size = match params.hash_type {
+            HashType::V0 => digest_size,
+            HashType::V1 => digest_size.next_power_of_two(),
+        };
         let block_size = u64::from(params.hash_block_size.bytes());
-        let entries_per_block = 1 << (block_size / entry_size as u64).ilog2();
+        // A power of two for both types, although without padding more would fit. The smallest block has room for 8.
+        let entries_per_block = 1 << (block_size / digest_size as u64).ilog2();
         let start = tree_start(params, area)?;
         let counts = level_counts(params.data_blocks.get(), entries_per_block);
         let (levels, end) = place(&counts, start, block_size).ok_or(too_large(params, area))?;
@@ -138,7 +143,7 @@ mod tests {
     use std::num::NonZeroU64;
 
     use super::*;
-    use crate::params::Salt;
+    use crate::params::{Algorithm, BlockSize, Salt};
 
     fn layout(data_blocks: u64, area: HashArea) -> Result<Layout, GeometryError> {
         Layout::new(&Params::new(NonZeroU64::new(data_blocks).unwrap(), Salt::default()), area)
@@ -162,6 +167,26 @@ mod tests {
             let counts: Vec<u64> = layout.levels.iter().map(|level| level.blocks).collect();
             assert_eq!(counts, wanted, "{data_blocks}");
             assert_eq!(layout.end, 4096 + layout.tree_blocks() * 4096);
+        }
+    }
+
+    #[test]
+    fn digests_are_packed_by_type() {
+        let cases = [
+            (HashType::V0, Algorithm::Sha1, 4096, 20, 128),
+            (HashType::V1, Algorithm::Sha1, 4096, 32, 128),
+            (HashType::V0, Algorithm::Sha224, 512, 28, 16),
+            (HashType::V0, Algorithm::Sha384, 4096, 48, 64),
+            (HashType::V1, Algorithm::Sha384, 4096, 64, 64),
+            (HashType::V1, Algorithm::Sha512, 512, 64, 8),
+            (HashType::V1, Algorithm::Sha256, 524_288, 32, 16_384),
+        ];
+        for (hash_type, algorithm, block_size, entry_size, entries_per_block) in cases {
+            let mut params = Params::new(NonZeroU64::MIN, Salt::default());
+            (params.hash_type, params.algorithm) = (hash_type, algorithm);
+            params.hash_block_size = BlockSize::new(block_size).unwrap();
+            let layout = Layout::new(&params, HashArea::without_superblock(0)).unwrap();
+            assert_eq!((layout.entry_size, layout.entries_per_block), (entry_size, entries_per_block));
         }
     }
 

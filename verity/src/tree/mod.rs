@@ -3,8 +3,8 @@
 mod authenticate;
 mod blocks;
 pub(crate) mod build;
-mod hasher;
 pub(crate) mod layout;
 mod pool;
 mod slack;
+mod spans;
 pub(crate) mod verify;

@@ -35,9 +35,19 @@ pub(super) fn for_each_task<S>(
     if count <= 1 {
         run();
     } else {
-        rayon::broadcast(|_| run());
+        on_every_thread(&run);
     }
     first.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), |(_, error)| Err(error))
+}
+
+#[cfg(feature = "parallel")]
+fn on_every_thread(run: &(impl Fn() + Sync)) {
+    rayon::broadcast(|_| run());
+}
+
+#[cfg(not(feature = "parallel"))]
+fn on_every_thread(run: &(impl Fn() + Sync)) {
+    run();
 }
 
 fn keep_lowest(first: &Mutex<Option<(u64, Error)>>, task: u64, error: Error) {
@@ -47,7 +57,7 @@ fn keep_lowest(first: &Mutex<Option<(u64, Error)>>, task: u64, error: Error) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "parallel"))]
 mod tests {
     use std::io;
 

@@ -22,7 +22,7 @@ pub(super) fn find_slack(
     range: Range<u64>,
     progress: Progress<'_>,
 ) -> Result<Option<Slack>, Error> {
-    let mut buffer = read_buffer();
+    let mut buffer = read_buffer(1);
     let mut offset = range.start;
     while offset < range.end {
         let len = (range.end - offset).min(buffer.len() as u64);

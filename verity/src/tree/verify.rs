@@ -6,15 +6,16 @@ use std::sync::{Mutex, PoisonError};
 use crate::Progress;
 use crate::damage::{BlockRanges, Damage, LevelDamage, RangeCollector, Slack, SlackArea};
 use crate::error::{Error, VerifyError};
+use crate::hash::Hasher;
 use crate::params::{Params, RootHash};
 use crate::source::BlockSource;
 use crate::superblock::{SUPERBLOCK_SIZE, Superblock};
 use crate::tree::authenticate::{Authenticator, State};
 use crate::tree::blocks::{Blocks, DATA, HASH};
-use crate::tree::hasher::Hasher;
 use crate::tree::layout::{HashArea, Layout};
 use crate::tree::pool::for_each_task;
 use crate::tree::slack::{check_size, find_slack};
+use crate::tree::spans::{Spans, by_hash_block};
 use crate::witness::Verified;
 
 /// What data and tree are expected to be. All of it comes from who trusts it, nothing from the bytes to be verified.
@@ -47,6 +48,7 @@ pub fn verify(
     expected: &Expected,
     progress: Progress<'_>,
 ) -> Result<Verified, VerifyError> {
+    expected.root.check(expected.params.algorithm).map_err(Error::from)?;
     let layout = Layout::new(&expected.params, expected.area).map_err(Error::from)?;
     let data_len = check_size(data, DATA, layout.data_end)?;
     let hash_len = check_size(hash, HASH, layout.end)?;
@@ -100,13 +102,19 @@ impl Verifier<'_> {
         let findings = Mutex::new(Findings::new(self.layout.levels.len()));
         let wrong_root = self.wrong_root()?;
         if wrong_root.is_none() {
-            let authenticator = || self.authenticator();
-            // Without a tree the one data block is the top, and one task.
-            let tasks = self.layout.levels.first().map_or(1, |leaves| leaves.blocks);
-            for_each_task(tasks, authenticator, |authenticator, task| {
-                let hashed = self.check_leaf(authenticator, task, &findings)?;
-                if progress(hashed) { Ok(()) } else { Err(Error::Cancelled) }
-            })?;
+            let params = &self.expected.params;
+            let size = params.data_block_size.bytes();
+            let spans = Spans::new(params.data_blocks.get(), size as usize);
+            for_each_task(
+                spans.tasks(),
+                || self.authenticator(),
+                |authenticator, task| {
+                    let range = spans.range(task);
+                    let hashed = (range.end - range.start) * u64::from(size);
+                    self.check_span(authenticator, range, &findings)?;
+                    if progress(hashed) { Ok(()) } else { Err(Error::Cancelled) }
+                },
+            )?;
         }
         let findings = findings.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(match wrong_root {
@@ -134,7 +142,7 @@ impl Verifier<'_> {
         let Some(top) = self.layout.levels.len().checked_sub(1) else { return Ok(None) };
         let mut authenticator = self.authenticator();
         match authenticator.hash_block(top, 0)? {
-            State::Sound | State::Recovered => Ok(None),
+            State::Sound | State::Unclean | State::Recovered => Ok(None),
             State::Lost | State::Unauthenticated => authenticator.stored_root(top).map(Some),
         }
     }
@@ -145,7 +153,7 @@ impl Verifier<'_> {
             let all = BlockRanges::all(blocks);
             let (bad, unauthenticated) =
                 if level == top { (all, BlockRanges::default()) } else { (BlockRanges::default(), all) };
-            LevelDamage { level, bad, unauthenticated }
+            LevelDamage { level, bad, unauthenticated, unclean: BlockRanges::default() }
         };
         Damage {
             wrong_root: Some(root),
@@ -156,13 +164,36 @@ impl Verifier<'_> {
         }
     }
 
-    /// Checks the leaf `index`, the blocks above of which it is the first leaf, and its data; returns the bytes of data.
-    fn check_leaf(
+    /// Checks the data blocks in `range` and the hash blocks above of which they have the first.
+    fn check_span(
+        &self,
+        authenticator: &mut Authenticator<'_>,
+        range: Range<u64>,
+        findings: &Mutex<Findings>,
+    ) -> Result<(), Error> {
+        let per_block = self.layout.entries_per_block;
+        for piece in by_hash_block(range, per_block) {
+            if piece.start.is_multiple_of(per_block) {
+                self.check_above(authenticator, piece.start / per_block, findings)?;
+            }
+            let checked = authenticator.check_data(piece.clone())?;
+            if checked.unauthenticated {
+                lock(findings).unauthenticated_data.add(piece);
+            } else if !checked.bad.is_empty() {
+                let mut findings = lock(findings);
+                checked.bad.into_iter().for_each(|range| findings.data.add(range));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the leaf `index`, and the blocks above of which it is the first leaf.
+    fn check_above(
         &self,
         authenticator: &mut Authenticator<'_>,
         index: u64,
         findings: &Mutex<Findings>,
-    ) -> Result<u64, Error> {
+    ) -> Result<(), Error> {
         let mut stride = 1;
         for level in 0..self.layout.levels.len() {
             if !index.is_multiple_of(stride) {
@@ -170,27 +201,27 @@ impl Verifier<'_> {
             }
             let block = index / stride;
             let state = authenticator.hash_block(level, block)?;
-            lock(findings).add_hash_block(level, block, state);
+            if state != State::Sound {
+                lock(findings).add_hash_block(level, block, state);
+            }
             stride = stride.saturating_mul(self.layout.entries_per_block);
         }
-        let checked = authenticator.check_data(index)?;
-        let bytes = (checked.blocks.end - checked.blocks.start) * authenticator.data_block_size();
-        if checked.unauthenticated {
-            lock(findings).unauthenticated_data.add(checked.blocks);
-        } else if !checked.bad.is_empty() {
-            let mut findings = lock(findings);
-            checked.bad.into_iter().for_each(|range| findings.data.add(range));
-        }
-        Ok(bytes)
+        Ok(())
     }
 }
 
 /// What the threads found, so far.
 struct Findings {
-    /// For each level, what is bad and what is not authenticated.
-    levels: Vec<(RangeCollector, RangeCollector)>,
+    levels: Vec<LevelFindings>,
     data: RangeCollector,
     unauthenticated_data: RangeCollector,
+}
+
+#[derive(Default)]
+struct LevelFindings {
+    bad: RangeCollector,
+    unauthenticated: RangeCollector,
+    unclean: RangeCollector,
 }
 
 impl Findings {
@@ -200,26 +231,26 @@ impl Findings {
     }
 
     fn add_hash_block(&mut self, level: usize, block: u64, state: State) {
-        let (bad, unauthenticated) = &mut self.levels[level];
+        let level = &mut self.levels[level];
         let range: Range<u64> = block..block + 1;
         match state {
             State::Sound => {}
-            State::Recovered | State::Lost => bad.add(range),
-            State::Unauthenticated => unauthenticated.add(range),
+            State::Unclean => level.unclean.add(range),
+            State::Recovered | State::Lost => level.bad.add(range),
+            State::Unauthenticated => level.unauthenticated.add(range),
         }
     }
 
     fn finish(self) -> Damage {
-        let levels = self.levels.into_iter().enumerate().map(|(level, (bad, unauthenticated))| LevelDamage {
+        let levels = self.levels.into_iter().enumerate().map(|(level, found)| LevelDamage {
             level,
-            bad: bad.finish(),
-            unauthenticated: unauthenticated.finish(),
+            bad: found.bad.finish(),
+            unauthenticated: found.unauthenticated.finish(),
+            unclean: found.unclean.finish(),
         });
         Damage {
             wrong_root: None,
-            levels: levels
-                .filter(|level| !level.bad.is_empty() || !level.unauthenticated.is_empty())
-                .collect(),
+            levels: levels.filter(|level| !level.is_empty()).collect(),
             data: self.data.finish(),
             unauthenticated_data: self.unauthenticated_data.finish(),
             slack: Vec::new(),
