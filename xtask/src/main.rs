@@ -2,6 +2,7 @@
 
 mod bench;
 mod docs;
+mod fuzz;
 mod peers;
 mod shell;
 mod test;
@@ -25,6 +26,11 @@ const TASKS: &[Task] = &[
         "bench",
         "bench audit [DIR]: time checksec and audit on a tree beside installed peers; --json, --runs N",
         bench::run,
+    ),
+    (
+        "fuzz",
+        "fuzz [TARGET...]: fuzz every parser, or those named, for 10 seconds each; --seconds N",
+        fuzz::run,
     ),
 ];
 

@@ -1,0 +1,34 @@
+//! What is fuzzed, what must hold for any bytes, and the inputs to start from, which our own writers make.
+
+use std::path::Path;
+
+pub mod cmdline;
+pub mod superblock;
+pub mod table;
+
+/// Writes the first inputs of a target into the directory that `HARDPAN_FUZZ_SEEDS` names, and ends the process; does
+/// nothing where that is not set. The target does it itself, since a program of its own would have to be built without
+/// the instrumentation.
+pub fn seeds_instead(seeds: fn() -> Vec<Vec<u8>>) {
+    let Some(directory) = std::env::var_os("HARDPAN_FUZZ_SEEDS") else { return };
+    let write = |(index, seed): (usize, Vec<u8>)| {
+        std::fs::write(Path::new(&directory).join(format!("seed-{index}")), seed)
+    };
+    let written = std::fs::create_dir_all(&directory);
+    let written = written.and_then(|()| seeds().into_iter().enumerate().try_for_each(write));
+    if let Err(error) = &written {
+        eprintln!("{}: {error}", directory.display());
+    }
+    std::process::exit(i32::from(written.is_err()));
+}
+
+/// A target over the module of the same name.
+#[macro_export]
+macro_rules! target {
+    ($name:ident) => {
+        libfuzzer_sys::fuzz_target!(
+            init: $crate::seeds_instead($crate::$name::seeds),
+            |bytes: &[u8]| $crate::$name::check(bytes)
+        );
+    };
+}
