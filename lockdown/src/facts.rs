@@ -71,3 +71,14 @@ impl CommandLine {
         Evidence::new(what, escape_str(seen), wanted).at(self.origin.clone())
     }
 }
+
+/// Why nothing is known of the command line.
+pub(crate) const NO_CMDLINE: &str =
+    "no kernel command line was found: no running host, and no boot loader entry in the tree";
+
+/// Why something that the build configuration tells is not known.
+pub(crate) fn no_kconfig(what: &str) -> String {
+    format!(
+        "the kernel's build configuration was not found (/boot/config-*, /proc/config.gz), which tells {what}"
+    )
+}

@@ -7,6 +7,7 @@ pub mod cmdline;
 mod facts;
 mod judge;
 pub mod kconfig;
+pub mod lsm;
 mod rule;
 pub mod sysctl;
 

@@ -118,6 +118,9 @@ struct RawRule {
     severity: Severity,
     any: Vec<Test>,
     why: String,
+    /// How it is judged, where there is more to say than what holds for all.
+    #[serde(default)]
+    judged: Option<String>,
     fix: String,
     #[serde(default)]
     breaks: Option<String>,
@@ -150,7 +153,7 @@ fn page(raw: &RawRule) -> String {
         let _ = writeln!(page, "- {}", test.describe());
     }
     let _ = writeln!(page, "\n## Why it matters\n\n{}", raw.why.trim());
-    let _ = writeln!(page, "\n## How it is judged\n\n{JUDGED}");
+    let _ = writeln!(page, "\n## How it is judged\n\n{}", raw.judged.as_deref().unwrap_or(JUDGED).trim());
     let _ = writeln!(page, "\n## How to fix it\n\n{}", raw.fix.trim());
     if let Some(breaks) = &raw.breaks {
         let _ = writeln!(page, "\nWhat may break: {}", breaks.trim());

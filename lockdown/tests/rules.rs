@@ -195,6 +195,39 @@ fn a_security_module_is_built_in_and_named_for_each_kernel_and_command_line() {
         Outcome::Pass
     );
     assert_eq!(outcome(&["lsm=lockdown"], &[]), Outcome::Unknown);
+    // A command line may take back what the kernel is built to start, unless that is built to start before it is read.
+    assert_eq!(outcome(&[], &[good]), Outcome::Unknown);
+    assert_eq!(outcome(&[], &[not_built]), Outcome::Fail);
+    let early = format!("{good}CONFIG_SECURITY_LOCKDOWN_LSM_EARLY=y\n");
+    assert_eq!(outcome(&["lsm=yama"], &[&early]), Outcome::Pass);
+}
+
+#[test]
+fn a_part_of_the_facts_does_not_prove_a_security_module() {
+    let good = "CONFIG_SECURITY_LOCKDOWN_LSM=y\nCONFIG_LSM=\"lockdown,yama\"\n";
+    let trouble = || hardpan_report::Finding::unknown(hardpan_report::Cause::Unreadable, None, "read", "no");
+    let (mut lines, mut configs) = (image(&["quiet"], &[good]), image(&["quiet"], &[good]));
+    lines.troubles.command_lines.push(trouble());
+    configs.troubles.kconfigs.push(trouble());
+    for facts in [lines, configs] {
+        let verdict = rule("lockdown-hooked").check(&facts);
+        assert_eq!(verdict.findings[0].cause, Some(hardpan_report::Cause::Unreadable));
+        assert_eq!(verdict.outcome(), Outcome::Unknown);
+    }
+}
+
+#[test]
+fn a_security_module_of_the_running_kernel_is_in_its_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let host = host(dir.path(), true);
+    let outcome = || rule("lockdown-hooked").check(&facts(&host, true)).outcome();
+    assert_eq!(outcome(), Outcome::Pass);
+    let list = dir.path().join("sys/kernel/security/lsm");
+    std::fs::write(&list, "capability,yama").unwrap();
+    assert_eq!(outcome(), Outcome::Fail);
+    std::fs::remove_dir_all(dir.path().join("sys/kernel/security")).unwrap();
+    let unread = KernelFacts { kconfigs: Vec::new(), ..facts(&host, true) };
+    assert_eq!(rule("lockdown-hooked").check(&unread).outcome(), Outcome::Unknown);
 }
 
 #[test]

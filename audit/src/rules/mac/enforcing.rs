@@ -2,7 +2,8 @@
 
 use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
-use hardpan_lockdown::{Host, Reading};
+use hardpan_lockdown::lsm::Running;
+use hardpan_lockdown::{Host, KernelFacts, Reading};
 
 use super::{selinux_config, setting};
 use crate::{AuditRule, Context, Text};
@@ -21,12 +22,12 @@ pub(crate) static RULE: AuditRule = AuditRule {
 
 fn check(context: &Context<'_>) -> Verdict {
     match context.host {
-        Some(host) => live(host),
+        Some(host) => live(host, &context.kernel),
         None => configured(context),
     }
 }
 
-fn live(host: &Host) -> Verdict {
+fn live(host: &Host, kernel: &KernelFacts<'_>) -> Verdict {
     let place = Location::file(ENFORCE);
     match host.read(ENFORCE) {
         Reading::Present(value) if value.trim() == "1" => {
@@ -39,7 +40,7 @@ fn live(host: &Host) -> Verdict {
             Verdict::finding(Finding::fail(Some(place), "enforce", message).with(evidence))
         }
         Reading::Unreadable(reason) => Verdict::unknown(Cause::Unreadable, reason),
-        Reading::Absent if has_another(host) => Verdict::not_applicable("another security module is used"),
+        Reading::Absent if has_another(kernel) => Verdict::not_applicable("another security module is used"),
         Reading::Absent => {
             let evidence = Evidence::new(ENFORCE, "absent", "1");
             Verdict::finding(Finding::fail(None, "enforce", "SELinux is not running").with(evidence))
@@ -47,11 +48,9 @@ fn live(host: &Host) -> Verdict {
     }
 }
 
-fn has_another(host: &Host) -> bool {
-    let apparmor = host.read("/sys/module/apparmor/parameters/enabled");
-    let lsm = host.read("/sys/kernel/security/lsm");
-    apparmor.present().is_some_and(|value| value == "Y")
-        || lsm.present().is_some_and(|list| list.split(',').any(|name| matches!(name, "smack" | "tomoyo")))
+fn has_another(kernel: &KernelFacts<'_>) -> bool {
+    let decisions = kernel.security_modules(&["apparmor", "smack", "tomoyo"]);
+    decisions.iter().any(|decision| decision.running == Running::Yes)
 }
 
 fn configured(context: &Context<'_>) -> Verdict {
@@ -107,11 +106,18 @@ mod tests {
     fn the_running_kernel_decides_on_a_live_host() {
         let dir = tempfile::tempdir().unwrap();
         let host = Host::below(dir.path());
-        assert_eq!(live(&host).outcome(), Outcome::Fail);
-        std::fs::create_dir_all(dir.path().join("sys/fs/selinux")).unwrap();
+        let kernel = KernelFacts { host: Some(&host), ..KernelFacts::default() };
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        assert_eq!(live(&host, &kernel).outcome(), Outcome::Fail);
+        write("proc/filesystems", "nodev\tsmackfs\n");
+        assert_eq!(live(&host, &kernel).outcome(), Outcome::NotApplicable);
         for (value, outcome) in [("1", Outcome::Pass), ("0", Outcome::Fail)] {
-            std::fs::write(dir.path().join("sys/fs/selinux/enforce"), value).unwrap();
-            assert_eq!(live(&host).outcome(), outcome);
+            write("sys/fs/selinux/enforce", value);
+            assert_eq!(live(&host, &kernel).outcome(), outcome);
         }
     }
 }
