@@ -278,12 +278,25 @@ mod tests {
 
     #[test]
     fn a_module_that_is_switched_off_leaves_its_place_to_the_next() {
-        for off in ["selinux=0", "selinux=0x0", "selinux=1 selinux=+00", "selinux=0 selinux=no"] {
+        for off in [
+            "selinux=0",
+            "selinux=0x0",
+            "selinux=1 selinux=+00",
+            "selinux=0 selinux=no",
+            "selinux=0 selinux=08",
+        ] {
             assert_eq!(with_both(off), "yama,apparmor", "{off}");
         }
-        for on in
-            ["selinux=1", "selinux=off", "selinux", "selinux=0 selinux=2", "-- selinux=0", "selinux=+-0"]
-        {
+        for on in [
+            "selinux=1",
+            "selinux=off",
+            "selinux",
+            "selinux=0 selinux=2",
+            "-- selinux=0",
+            "selinux=++0",
+            "selinux=0x+0",
+            "selinux=08",
+        ] {
             assert_eq!(with_both(on), "yama,selinux", "{on}");
         }
         assert_eq!(with_both("selinux=0 apparmor=0"), "yama");

@@ -167,6 +167,7 @@ mod tests {
         assert_eq!(shown(&[n], &[]), pair("", "selinux,smack,tomoyo"));
         assert_eq!(shown(&[("sys/module/kernel/x", "")], &[]), pair("", "selinux,smack,tomoyo"));
         let kinds = |text| (KINDS, text);
+        assert_eq!(shown(&[kinds("")], &[]), pair("", "selinux,smack,apparmor,tomoyo"));
         assert_eq!(shown(&[kinds("nodev\tsecurityfs\n")], &[]), pair("", "apparmor,tomoyo"));
         assert_eq!(
             shown(&[kinds("nodev\tsecurityfs\nnodev\tsmackfs\n")], &[]),
@@ -185,6 +186,11 @@ mod tests {
     #[test]
     fn a_list_that_is_missing_from_securityfs_or_refused_differs() {
         assert_eq!(shown(&[("sys/kernel/security/ima/x", "")], &[]), pair("", ""));
+        // The directory is there for securityfs to be mounted on, and empty as long as it is not.
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("sys/kernel/security")).unwrap();
+        let bare = boot(&Host::below(dir.path()), &[]).0;
+        assert!(bare.iter().all(|one| one.running == Running::Unknown(Cause::NoFacts)));
         // A directory opens and cannot be read, which stands for every refusal, also when run by root.
         let refused = shown(&[("sys/kernel/security/lsm/x", ""), (KINDS, "nodev\tsecurityfs\n")], &[]);
         assert_eq!(refused, pair("", "apparmor,tomoyo"));
