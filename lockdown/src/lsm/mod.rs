@@ -30,7 +30,8 @@ pub struct Decision {
     pub running: Running,
     /// One sentence: the module that does; or why the first of them does not, or why it is not known of one.
     pub text: String,
-    /// The modules that are proved to run, by name and with commas between; `none` if there are none.
+    /// The modules that are proved to run, by name and with commas between, or `none`; followed by `proved` where it is not
+    /// known whether one of those asked for does.
     pub seen: String,
     /// Where that is told.
     pub place: Option<Location>,
@@ -156,7 +157,11 @@ impl Boot {
             Running::Unknown(_) => "may be active or not",
         };
         let text = format!("the security module `{}` {state}: {}", module.name, module.why);
-        Decision { running: module.running, text, seen: self.seen(), place: module.place.clone() }
+        let seen = match module.running {
+            Running::Unknown(_) => format!("{} proved", self.seen()),
+            _ => self.seen(),
+        };
+        Decision { running: module.running, text, seen, place: module.place.clone() }
     }
 
     fn seen(&self) -> String {
@@ -179,6 +184,7 @@ mod tests {
             }
         }
         let facts = KernelFacts::default();
+        assert_eq!(facts.security_modules(&["selinux"])[0].seen, "none proved");
         let decision = facts.security_modules(&["made-up"]).remove(0);
         assert_eq!(decision.running, Running::Unknown(Cause::Undecided));
         assert!(decision.text.contains("made-up"));
