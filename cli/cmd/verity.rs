@@ -1,9 +1,12 @@
 //! `hardpan verity`: dm-verity hash trees.
 
+mod check_signature;
 mod device;
 mod dump;
 mod format;
 mod output;
+mod sign;
+mod signing;
 mod verify;
 
 use std::num::NonZeroU64;
@@ -25,6 +28,8 @@ pub(crate) enum VerityCommand {
     Format(FormatArgs),
     Verify(VerifyArgs),
     Dump(DumpArgs),
+    Sign(sign::SignArgs),
+    CheckSignature(check_signature::CheckSignatureArgs),
 }
 
 /// Compute the hash tree of a file or device and print its root hash
@@ -135,6 +140,8 @@ pub(crate) fn run(command: VerityCommand, context: &Context) -> anyhow::Result<u
         VerityCommand::Format(args) => format::run(&args, context),
         VerityCommand::Verify(args) => verify::run(&args, context),
         VerityCommand::Dump(args) => dump::run(&args),
+        VerityCommand::Sign(args) => sign::run(&args, context),
+        VerityCommand::CheckSignature(args) => check_signature::run(&args),
     }
 }
 

@@ -15,6 +15,8 @@ mod error;
 mod hash;
 mod hex;
 mod params;
+#[cfg(feature = "signatures")]
+pub mod signature;
 mod source;
 mod superblock;
 pub mod table;
