@@ -104,6 +104,11 @@ impl Certificate {
         self.key.as_ref().is_ok_and(|public| public.bytes == key.public().bytes)
     }
 
+    /// Whether both have the same public key, as far as it can be read.
+    pub(super) fn has_key_of(&self, other: &Self) -> bool {
+        self.key.is_ok() && self.key == other.key
+    }
+
     /// Whether its holder may sign root hashes at that time, as far as the certificate says.
     pub fn check_signer(&self, at: SystemTime) -> Result<(), CertificateError> {
         self.check_period(at)?;

@@ -121,10 +121,13 @@ impl Signed {
 
 /// The one certificate that the message can mean, from the places where it may come from.
 fn find_signer<'a>(message: &'a Message<'_>, trust: &'a Trust) -> Result<&'a Certificate, SignerError> {
+    if *trust == Trust::default() {
+        return Err(SignerError::Untrusted);
+    }
     let names = |certificate: &&Certificate| message.signer.id.names(certificate);
     let brought = message.certificates.iter().filter(names);
     let mut candidates: Vec<&Certificate> = match &trust.signers[..] {
-        [] => brought.clone().chain(trust.authorities.iter().filter(names)).collect(),
+        [] => brought.chain(trust.authorities.iter().filter(names)).collect(),
         signers => signers.iter().filter(names).collect(),
     };
     candidates.dedup();
@@ -134,8 +137,10 @@ fn find_signer<'a>(message: &'a Message<'_>, trust: &'a Trust) -> Result<&'a Cer
     if others.iter().any(|other| other != first) {
         return Err(SignerError::Ambiguous);
     }
-    // Otherwise the message would show one certificate to whoever looks at it, and mean another.
-    if brought.clone().any(|certificate| certificate != *first) {
+    // Otherwise the message would show one certificate to whoever looks at it, and mean another. One of the same key would
+    // pass for one that plays no part, as soon as a bit of its number is flipped.
+    let is_signers = |other: &&Certificate| names(other) || other.has_key_of(first);
+    if message.certificates.iter().filter(is_signers).any(|certificate| certificate != *first) {
         return Err(SignerError::CertificateDiffers);
     }
     Ok(first)

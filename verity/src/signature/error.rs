@@ -468,6 +468,9 @@ pub enum SignerError {
         /// The one that it should be.
         wanted: String,
     },
+    /// The caller trusts nobody.
+    #[error("nobody is trusted: give certificates of signers or of authorities")]
+    Untrusted,
     /// Key and digest are both supported, but not together.
     #[error("{key} with {digest} is not supported")]
     UnsupportedCombination {
