@@ -3,6 +3,7 @@
 mod devices;
 mod dump;
 mod format;
+mod sign;
 mod verify;
 
 use std::fs::{self, File};

@@ -54,8 +54,7 @@ pub(crate) struct CheckSignatureArgs {
 pub(super) fn run(args: &CheckSignatureArgs) -> anyhow::Result<u8> {
     let root = args.root.read()?;
     let of_file = || format!("signature {}", args.signature.display());
-    // One byte more than is read, so that what is too long is told by who knows why.
-    let message = read_file(&args.signature, MAX_MESSAGE as u64 + 1).with_context(of_file)?;
+    let message = read_file(&args.signature, MAX_MESSAGE as u64).with_context(of_file)?;
     let trust =
         Trust { signers: read_certificates(&args.certificate)?, authorities: read_certificates(&args.ca)? };
     let at = args.at.unwrap_or_else(SystemTime::now);

@@ -28,7 +28,7 @@ fn signatures_of_files_are_those_of_the_tool() {
 
         let certificate = dir.certificate("rsa2048");
         let theirs = dir.read("theirs");
-        let trusted = trust(&[certificate.clone()], &[]);
+        let trusted = trust(&[&certificate], &[]);
         let signed = check(&content, &theirs, &trusted, std::time::SystemTime::now()).unwrap();
         // The tool signs with the digest of the tree.
         let options = Options { digest: Some(signed.digest()), include_certificate: false };

@@ -141,13 +141,14 @@ pub(crate) fn with_key(name: &str) -> Dir {
     dir
 }
 
-pub(crate) fn trust(signers: &[Certificate], authorities: &[Certificate]) -> Trust {
-    Trust { signers: signers.to_vec(), authorities: authorities.to_vec() }
+pub(crate) fn trust(signers: &[&Certificate], authorities: &[&Certificate]) -> Trust {
+    let own = |certificates: &[&Certificate]| certificates.iter().copied().cloned().collect();
+    Trust { signers: own(signers), authorities: own(authorities) }
 }
 
 /// Checks a message of the root hash now, with trust in one signer.
 pub(crate) fn check_by(certificate: &Certificate, message: &[u8]) -> Result<Signed, CheckError> {
-    check(ROOT.as_bytes(), message, &trust(&[certificate.clone()], &[]), SystemTime::now())
+    check(ROOT.as_bytes(), message, &trust(&[certificate], &[]), SystemTime::now())
 }
 
 pub(crate) fn in_days(days: u64) -> SystemTime {

@@ -42,7 +42,7 @@ fn every_flip_of_a_signature_is_noticed() {
     needs_openssl!("every_flip_of_a_signature_is_noticed");
     for name in ["rsa2048", "p256", "p384"] {
         let dir = with_key(name);
-        let trusted = trust(&[dir.certificate(name)], &[]);
+        let trusted = trust(&[&dir.certificate(name)], &[]);
         for (tool, options) in [
             ("smime", "-noattr -nocerts"),
             ("smime", "-noattr"),
@@ -61,7 +61,7 @@ fn every_flip_of_a_path_is_noticed() {
     needs_openssl!("every_flip_of_a_path_is_noticed");
     let authority = Authority::new();
     let message = authority.message();
-    let trusted = trust(&[], &[authority.dir.certificate("root")]);
+    let trusted = trust(&[], &[&authority.dir.certificate("root")]);
     assert_eq!(unnoticed(&message, &trusted), NONE);
 }
 
@@ -71,7 +71,7 @@ fn flips_of_certificates_without_a_part_are_all_that_goes_unnoticed() {
     needs_openssl!("flips_of_certificates_without_a_part_are_all_that_goes_unnoticed");
     let authority = Authority::new();
     let message = authority.message();
-    let trusted = trust(&[authority.dir.certificate("leaf")], &[]);
+    let trusted = trust(&[&authority.dir.certificate("leaf")], &[]);
     let unused = authority.dir.certificate("between");
     let start = message.windows(unused.as_der().len()).position(|window| window == unused.as_der()).unwrap();
     let places = unnoticed(&message, &trusted);
