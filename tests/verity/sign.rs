@@ -42,7 +42,7 @@ const CHECK: [&str; 3] = ["check-signature", "--signature=sig", "--certificate=c
 #[test]
 fn what_is_formatted_is_signed_and_checked() {
     let Some(dir) = with_key("what_is_formatted_is_signed_and_checked") else { return };
-    fs::write(dir.path("data"), [7; 40_960]).unwrap();
+    fs::write(dir.path("data"), vec![7; 40_960]).unwrap();
     let root = root_hash(&dir.ok(&["format", "data", "hash", "--root-hash-file=root"]));
     let said = dir.ok(&[&SIGN[..], &["--root-hash-file=root", "-o", "sig"]].concat());
     assert!(said.contains("ECDSA P-256 with sha256") && !said.contains('\u{1b}'), "{said}");
@@ -70,7 +70,7 @@ fn a_signature_that_is_not_valid_exits_with_one() {
     make_key(&dir, "other", "cert");
     dir.fails(1, &[&CHECK[..], &[ROOT]].concat());
     let bytes = fs::read(dir.path("sig")).unwrap();
-    for wrong in [&[][..], &bytes[1..], &[&bytes[..], b"\n"].concat(), &[0; 40_000]] {
+    for wrong in [&[][..], &bytes[1..], &[&bytes[..], b"\n"].concat(), &vec![0; 40_000]] {
         fs::write(dir.path("sig"), wrong).unwrap();
         dir.fails(1, &[&CHECK[..], &[ROOT]].concat());
     }

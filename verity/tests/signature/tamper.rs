@@ -43,12 +43,15 @@ fn every_flip_of_a_signature_is_noticed() {
     for name in ["rsa2048", "p256", "p384"] {
         let dir = with_key(name);
         let trusted = trust(&[&dir.certificate(name)], &[]);
-        for (tool, options) in [
+        let shapes = [
             ("smime", "-noattr -nocerts"),
             ("smime", "-noattr"),
             ("smime", "-nocerts"),
             ("cms", "-keyid -noattr -nocerts"),
-        ] {
+        ];
+        // The curve makes no difference to the rest of the message, and P-384 takes its time.
+        let shapes = if name == "p384" { &shapes[..1] } else { &shapes[..] };
+        for (tool, options) in shapes {
             let options = format!("-md sha256 {options}");
             let message = dir.message(tool, name, &options);
             assert_eq!(unnoticed(&message, &trusted), NONE, "{name} {tool} {options}");
