@@ -98,6 +98,12 @@ fn work_that_cannot_be_done_exits_with_two_and_writes_nothing() {
     says("openssl pkey", &["sign", "--key=locked", "--certificate=cert", ROOT, "-o", "sig"]);
     make_key(&dir, "other", "othercert");
     says("does not belong", &["sign", "--key=key", "--certificate=othercert", ROOT, "-o", "sig"]);
+    let key = fs::read(dir.path("key")).unwrap();
+    fs::write(dir.path("root"), ROOT).unwrap();
+    for input in ["./key", "cert", "root"] {
+        says("would replace", &[&SIGN[..], &["--root-hash-file=root", "-o", input]].concat());
+    }
+    assert_eq!(fs::read(dir.path("key")).unwrap(), key);
     assert!(!dir.path("sig").exists());
     dir.ok(&[&SIGN[..], &[ROOT, "-o", "sig"]].concat());
     says("required", &["check-signature", ROOT, "--signature=sig"]);

@@ -18,6 +18,7 @@ use super::signing::{
 };
 use crate::Context;
 use crate::output::replace;
+use crate::replace::real_path;
 
 /// Sign a root hash, as the kernel and systemd want it
 ///
@@ -53,6 +54,7 @@ pub(crate) struct SignArgs {
 }
 
 pub(super) fn run(args: &SignArgs, context: &Context) -> anyhow::Result<u8> {
+    keep_inputs(args)?;
     let root = args.root.read()?;
     let key = read_key(&args.key)?;
     let certificate = read_certificate(&args.certificate)?;
@@ -69,6 +71,19 @@ pub(super) fn run(args: &SignArgs, context: &Context) -> anyhow::Result<u8> {
     }
     let digest = args.digest.unwrap_or_else(|| key.default_digest());
     show(args, &root, &Signer { certificate: &certificate, key: key.kind(), digest }, message.len())
+}
+
+/// Refuses to put the signature in the place of what it is made from, a private key above all.
+fn keep_inputs(args: &SignArgs) -> anyhow::Result<()> {
+    // What cannot be found is for the reading and writing to report.
+    let place = |path: &Path| real_path(path).ok();
+    let output = place(&args.output);
+    for input in [Some(&*args.key), Some(&*args.certificate), args.root.file()].into_iter().flatten() {
+        if output.is_some() && place(input) == output {
+            bail!("the signature would replace {}: name another --output", input.display());
+        }
+    }
+    Ok(())
 }
 
 fn read_key(path: &Path) -> anyhow::Result<SigningKey> {

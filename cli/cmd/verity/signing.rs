@@ -25,6 +25,10 @@ pub(super) struct RootHashArgs {
 }
 
 impl RootHashArgs {
+    pub(super) fn file(&self) -> Option<&Path> {
+        self.root_hash_file.as_deref()
+    }
+
     pub(super) fn read(&self) -> anyhow::Result<RootHash> {
         let Some(path) = &self.root_hash_file else {
             return parse(self.root_hash.as_deref().unwrap_or_default());

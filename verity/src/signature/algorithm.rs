@@ -143,6 +143,10 @@ impl PublicKey {
             })?)?,
             other => return Err(PublicKeyError::Unsupported { name: oid_name(other) }),
         };
+        // The first byte of a point tells whether it is compressed, which ring does not read.
+        if kind.family() == Family::Ecdsa && bytes.first() != Some(&4) {
+            return Err(PublicKeyError::Unsupported { name: format!("{kind} with a compressed point") });
+        }
         Ok(Self { kind, bytes: bytes.to_vec() })
     }
 

@@ -11,9 +11,12 @@ use x509_cert::spki::AlgorithmIdentifierRef;
 use super::certificate::{Certificate, hex, serial_digits};
 use super::error::{MessageError, SignerId};
 
-/// The longest message that is read: the kernel takes a dm-verity signature from a key of type `user`, which holds no more
-/// (for fs-verity it is about half of that).
+/// The longest message that is read, in bytes: the kernel takes the signature of a root hash from a key of type `user`, which
+/// holds no more.
 pub const MAX_MESSAGE: usize = 32_767;
+
+/// The longest message that fs-verity takes, in bytes: its descriptor and the signature behind it have 16 KiB together.
+pub const MAX_FSVERITY_MESSAGE: usize = 16_384 - 256;
 
 /// The most certificates that a message may bring. A path from a signer to an authority has two or three.
 pub const MAX_CERTIFICATES: usize = 16;

@@ -51,5 +51,5 @@ pub use error::{
     PublicKeyError, SignError, SignerError, SignerId, Usage,
 };
 pub use key::SigningKey;
-pub use message::{MAX_CERTIFICATES, MAX_MESSAGE};
+pub use message::{MAX_CERTIFICATES, MAX_FSVERITY_MESSAGE, MAX_MESSAGE};
 pub use sign::{Options, sign};

@@ -1,7 +1,7 @@
 //! Private keys and certificates that are refused, and what is said about them.
 
 use hardpan_verity::signature::{
-    Certificate, CertificateError, KeyError, PublicKeyError, SignError, SigningKey, sign,
+    Certificate, CertificateError, KeyError, KeyKind, PublicKeyError, SignError, SigningKey, sign,
 };
 
 use crate::openssl::{Dir, ROOT, check_by, needs_openssl, with_key};
@@ -73,6 +73,30 @@ fn short_and_long_rsa_keys_are_refused() {
         hardpan_verity::signature::Options::default(),
     );
     assert!(matches!(error, Err(SignError::Certificate(_))));
+}
+
+/// Keys of several primes are made in a fraction of the time, and whoever checks a signature cannot tell.
+#[test]
+fn long_rsa_keys_are_checked_with_but_do_not_sign() {
+    needs_openssl!("long_rsa_keys_are_checked_with_but_do_not_sign");
+    let dir = Dir::new();
+    dir.openssl(
+        "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:8192 -pkeyopt rsa_keygen_primes:5 -out long.key",
+    );
+    dir.openssl("req -x509 -new -key long.key -out long.pem -days 30 -subj /CN=long");
+    assert!(matches!(refused(&dir.read("long.key")), KeyError::Rejected { kind: "RSA", .. }));
+    let signed = check_by(&dir.certificate("long"), &dir.smime("long", "-noattr -md sha256")).unwrap();
+    assert_eq!(signed.key(), KeyKind::Rsa { bits: 8192 });
+}
+
+#[test]
+fn compressed_points_are_refused_by_name() {
+    needs_openssl!("compressed_points_are_refused_by_name");
+    let dir = with_key("p256");
+    dir.openssl("ec -in p256.key -conv_form compressed -out p256.key");
+    dir.openssl("req -x509 -new -key p256.key -out p256.pem -days 30 -subj /CN=compressed");
+    let error = check_by(&dir.certificate("p256"), &dir.smime("p256", "-noattr -md sha256")).unwrap_err();
+    assert!(error.is_unsupported() && error.to_string().contains("compressed"), "{error}");
 }
 
 #[test]
