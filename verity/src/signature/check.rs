@@ -56,7 +56,7 @@ pub enum Remark {
 
 /// Checks that `message`, a detached PKCS#7 signature in DER, is one of `content` by a signer that is trusted at that time.
 ///
-/// See [the module](self) for what is checked and what is not. The time is that at which certificates must be valid; a
+/// See [the module](crate::signature) for what is checked and what is not. The time is that at which certificates must be valid; a
 /// signing time in the message is the signer's own claim, and is not believed.
 pub fn check(content: &[u8], message: &[u8], trust: &Trust, at: SystemTime) -> Result<Signed, CheckError> {
     let message = Message::parse(message)?;

@@ -21,8 +21,10 @@
 //! - Not revocation: there is no network at the time and place where root hashes are checked, and no list to look at.
 //! - Not name constraints and policies: an authority that has the former is refused.
 //!
-//! The kernel does not look at periods of validity nor at most extensions; a signature that passes here can still be
-//! refused there when the certificate is not in its keyring. [`Remark`] names what is known to matter.
+//! The kernel looks at no period of validity, unless the attributes hold a signing time and the message the certificate, and
+//! at no use of keys; on the other hand, a signature that passes here is refused there when neither the certificate nor its
+//! issuer's is in the keyring. Of attributes it refuses S/MIME capabilities in what is not for Authenticode; [`Remark`] tells.
+//! As signature algorithm it takes `rsaEncryption`, and `ecdsa-with-SHA…` in kernels from 2021 on.
 //!
 //! # Dependencies
 //!
