@@ -9,7 +9,8 @@
 //! `openssl smime -sign -nocerts -noattr -binary -outform der` makes where the signature itself is deterministic (RSA).
 //! [`check()`] is stricter than the kernel, which reads BER, and than OpenSSL, which ignores what it does not need: a
 //! message has one reading, every byte of it is accounted for, and nothing in it can be changed without notice, but for
-//! certificates that play no part, which are counted in the result.
+//! certificates: those that are not needed may be left out, and those that play no part, which the result counts, may be
+//! others.
 //!
 //! # What is checked, and what is not
 //!

@@ -9,3 +9,4 @@ mod openssl;
 mod path;
 mod shape;
 mod tamper;
+mod tree;
