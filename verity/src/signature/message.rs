@@ -123,6 +123,7 @@ impl<'a> Message<'a> {
         }
         let at = Place { message: bytes };
         let info = ContentInfo::from_der(bytes).map_err(at.malformed("ContentInfo", bytes))?;
+        // der reads nothing today that it would write in another way; this keeps it so, whatever it learns to read.
         let again = info.to_der().map_err(at.malformed("ContentInfo", bytes))?;
         if again != bytes {
             let same = again.iter().zip(bytes).take_while(|(ours, theirs)| ours == theirs).count();
