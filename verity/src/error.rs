@@ -122,6 +122,16 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The source has another length than when the work began.
+    #[error("{what} changed its size while it was read, from {was} to {is} bytes")]
+    Resized {
+        /// `data`.
+        what: &'static str,
+        /// The length when the work began.
+        was: u64,
+        /// The length when it was done.
+        is: u64,
+    },
     /// The operating system refused to tell a length.
     #[error("cannot find out the length of {what}: {source}")]
     Size {
@@ -141,8 +151,10 @@ pub enum Error {
         needed: u64,
     },
     /// The operating system refused or failed a write.
-    #[error("cannot write the hash area at offset {offset}: {source}")]
+    #[error("cannot write {what} at offset {offset}: {source}")]
     Write {
+        /// `hash area`, `FEC area`, `data` or `journal`.
+        what: &'static str,
         /// The offset of the write.
         offset: u64,
         /// What the system said.

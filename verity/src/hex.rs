@@ -11,6 +11,15 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     digits.chunks_exact(2).map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?)).collect()
 }
 
+/// `bytes` as lower-case digits.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|value| char::from_digit(value.into(), 16))
+        .collect()
+}
+
 /// Writes `bytes` as lower-case digits.
 pub(crate) fn write(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

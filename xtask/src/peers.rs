@@ -13,7 +13,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("readelf", "binutils", "the same facts of every ELF file of /usr"),
     ("veritysetup", "cryptsetup-bin", "hash trees byte for byte"),
     ("openssl", "openssl", "signatures of root hashes, keys and certificates"),
-    ("fsverity", "fsverity", "signatures of files"),
+    ("fsverity", "fsverity", "fs-verity digests, trees and signatures byte for byte"),
     ("losetup", "mount", "hash trees on block devices"),
     ("unshare", "util-linux", "full and read-only file systems"),
     ("tar", "tar", "archives of the same tree"),

@@ -66,17 +66,17 @@ impl<'a> Blocks<'a> {
 ///
 /// Small enough to stay in the second-level cache between the copy out of the page cache and the hashing, large enough
 /// that the calls do not count; and 256 threads together need 64 MiB.
-pub(super) fn read_buffer(block_size: usize) -> Vec<u8> {
+pub(crate) fn read_buffer(block_size: usize) -> Vec<u8> {
     vec![0; READ_SIZE.max(block_size)]
 }
 
 /// For numbers that a constant, a buffer or a block size bounds: they always fit.
-pub(super) fn to_usize(number: u64) -> usize {
+pub(crate) fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// The name of the data device in errors.
-pub(super) const DATA: &str = "data";
+pub(crate) const DATA: &str = "data";
 /// The name of the hash device in errors.
-pub(super) const HASH: &str = "hash area";
+pub(crate) const HASH: &str = "hash area";
 const READ_SIZE: usize = 256 << 10;

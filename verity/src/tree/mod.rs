@@ -1,10 +1,10 @@
 //! The hash tree: where its blocks lie, how they are hashed, building and verifying it.
 
 mod authenticate;
-mod blocks;
+pub(crate) mod blocks;
 pub(crate) mod build;
 pub(crate) mod layout;
-mod pool;
-mod slack;
+pub(crate) mod pool;
+pub(crate) mod slack;
 mod spans;
 pub(crate) mod verify;
