@@ -31,6 +31,8 @@ impl Interrupted {
     pub(crate) const BETWEEN_REPORTS: Self = Self { left: "the reports that are there are whole" };
     /// While a hash tree was made.
     pub(crate) const NO_TREE: Self = Self { left: "nothing that looks like a finished tree was left" };
+    /// While files were hashed.
+    pub(crate) const NO_DIGEST: Self = Self { left: "no digest was printed or written" };
     /// While a hash tree was verified.
     pub(crate) const NO_VERDICT: Self = Self { left: "nothing was verified" };
 }

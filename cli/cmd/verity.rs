@@ -2,8 +2,11 @@
 
 mod check_signature;
 mod device;
+mod digest;
 mod dump;
+mod files;
 mod format;
+mod manifest;
 mod output;
 mod sign;
 mod signing;
@@ -30,6 +33,8 @@ pub(crate) enum VerityCommand {
     Dump(DumpArgs),
     Sign(sign::SignArgs),
     CheckSignature(check_signature::CheckSignatureArgs),
+    Digest(digest::DigestArgs),
+    Manifest(manifest::ManifestArgs),
 }
 
 /// Compute the hash tree of a file or device and print its root hash
@@ -142,6 +147,8 @@ pub(crate) fn run(command: VerityCommand, context: &Context) -> anyhow::Result<u
         VerityCommand::Dump(args) => dump::run(&args),
         VerityCommand::Sign(args) => sign::run(&args, context),
         VerityCommand::CheckSignature(args) => check_signature::run(&args),
+        VerityCommand::Digest(args) => digest::run(&args, context),
+        VerityCommand::Manifest(args) => manifest::run(&args, context),
     }
 }
 

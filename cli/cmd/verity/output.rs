@@ -23,10 +23,14 @@ impl Lines {
     }
 
     pub(super) fn print(&self) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        let written = self.0.iter().try_for_each(|line| writeln!(stdout, "{line}"));
-        unless_closed(written.and_then(|()| stdout.flush()))
+        print_lines(self.0.iter())
     }
+}
+
+pub(super) fn print_lines(mut lines: impl Iterator<Item = impl std::fmt::Display>) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let written = lines.try_for_each(|line| writeln!(stdout, "{line}"));
+    unless_closed(written.and_then(|()| stdout.flush()))
 }
 
 pub(super) fn print_json(value: &Value) -> io::Result<()> {
@@ -36,7 +40,7 @@ pub(super) fn print_json(value: &Value) -> io::Result<()> {
 }
 
 /// Whoever stops reading wants no error, and the exit code of what was done all the same.
-fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+pub(super) fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,

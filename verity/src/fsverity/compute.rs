@@ -12,7 +12,7 @@ use crate::Progress;
 use crate::error::Error;
 use crate::hash::Hasher;
 use crate::source::{BlockSink, BlockSource};
-use crate::tree::blocks::{DATA, read_buffer, to_usize};
+use crate::tree::blocks::{DATA, to_usize};
 use crate::tree::pool::for_each_task;
 
 /// The name of the tree's sink in errors.
@@ -85,7 +85,9 @@ struct Climb<'a> {
 impl Climb<'_> {
     fn run(&self, task_size: u64, progress: Progress<'_>) -> Result<(), Error> {
         let (count, per_task) = (self.shape.blocks(0), (task_size / self.block_size as u64).max(1));
-        let buffer = || read_buffer(self.block_size);
+        // No longer than the file: directories are full of small ones.
+        let buffer_size = to_usize((READ_SIZE / self.block_size as u64).min(count)) * self.block_size;
+        let buffer = || vec![0; buffer_size];
         for_each_task(count.div_ceil(per_task), buffer, |buffer, task| {
             let blocks = task * per_task..count.min((task + 1) * per_task);
             let digests = self.digest_data(&blocks, buffer)?;
@@ -170,8 +172,12 @@ fn size_of(file: &dyn BlockSource) -> Result<u64, Error> {
     file.size().map_err(|source| Error::Size { what: DATA, source })
 }
 
-/// Long enough that handing it out costs nothing, short enough that a run stops soon after it is told to.
-const TASK_SIZE: u64 = 1 << 20;
+/// Files up to this length in bytes are hashed by the calling thread alone: who has many of them gives them to many threads.
+///
+/// Long enough that handing out a stretch of it costs nothing, short enough that a run stops soon after it is told to.
+pub const TASK_SIZE: u64 = 1 << 20;
+/// How much a thread reads at once. It stays in the second-level cache between the copy out of the page cache and the hashing.
+const READ_SIZE: u64 = 256 << 10;
 
 #[cfg(test)]
 mod tests;

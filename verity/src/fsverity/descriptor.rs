@@ -40,6 +40,11 @@ impl Descriptor {
         &self.root
     }
 
+    /// The same in hexadecimal digits.
+    pub fn root_hex(&self) -> String {
+        hex::encode(&self.root)
+    }
+
     /// The bytes that the kernel would store. All numbers are little-endian.
     pub fn encode(&self) -> [u8; DESCRIPTOR_SIZE] {
         let salt = self.params.salt.as_bytes();
@@ -97,6 +102,11 @@ impl FileDigest {
         bytes.extend([self.bytes.len().to_le_bytes()[0], 0]);
         bytes.extend(&self.bytes);
         bytes
+    }
+
+    /// The same in hexadecimal digits.
+    pub fn formatted_hex(&self) -> String {
+        hex::encode(&self.formatted())
     }
 }
 

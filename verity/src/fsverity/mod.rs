@@ -15,7 +15,7 @@ mod open_blocks;
 mod params;
 mod shape;
 
-pub use compute::{MERKLE_TREE, digest};
+pub use compute::{MERKLE_TREE, TASK_SIZE, digest};
 pub use descriptor::{DESCRIPTOR_SIZE, Descriptor, FileDigest};
 pub use manifest::{Difference, Entry, Kind, Manifest, ManifestError, compare};
 pub use params::{Algorithm, BlockSize, ParamError, Params, Salt};

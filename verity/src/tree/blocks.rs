@@ -66,7 +66,7 @@ impl<'a> Blocks<'a> {
 ///
 /// Small enough to stay in the second-level cache between the copy out of the page cache and the hashing, large enough
 /// that the calls do not count; and 256 threads together need 64 MiB.
-pub(crate) fn read_buffer(block_size: usize) -> Vec<u8> {
+pub(super) fn read_buffer(block_size: usize) -> Vec<u8> {
     vec![0; READ_SIZE.max(block_size)]
 }
 

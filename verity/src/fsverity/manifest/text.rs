@@ -20,6 +20,9 @@ impl Manifest {
 
     /// Reads the text form, and nothing that [`Manifest::encode`] would write in another way.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if !bytes.starts_with(MAGIC.as_bytes()) {
+            return Err(ManifestError::NotOne);
+        }
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             ManifestError::Line { line, what: "it is no UTF-8".to_owned() }
@@ -266,6 +269,8 @@ mod tests {
         let mut swapped: Vec<&str> = text.lines().collect();
         swapped.swap(2, 3);
         assert!(Manifest::parse((swapped.join("\n") + "\n").as_bytes()).is_err());
-        assert!(Manifest::parse(b"\xff").is_err());
+        assert_eq!(Manifest::parse(b"\xff"), Err(ManifestError::NotOne));
+        let error = Manifest::parse(&[text.as_bytes(), b"\xff"].concat()).unwrap_err().to_string();
+        assert!(error.contains("line 11") && error.contains("UTF-8"), "{error}");
     }
 }

@@ -1,0 +1,304 @@
+//! `hardpan verity digest`.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use hardpan_report::escape;
+use hardpan_verity::fsverity::{self, Descriptor, FileDigest, Params};
+use hardpan_verity::{BlockSink, Error, Progress};
+use rustix::fs::OFlags;
+use serde_json::{Map, Value, json};
+use tempfile::NamedTempFile;
+
+use super::files::{ParamsArgs, for_each_file};
+use super::output::{print_json, print_lines};
+use super::{CORRUPT, with_progress};
+use crate::context::{Context, Interrupted};
+use crate::exit;
+use crate::replace::{persist, real_path, temporary_beside};
+
+/// Compute the fs-verity digest of files, as the kernel measures it once fs-verity is enabled on them
+///
+/// Prints a line `sha256:DIGITS FILE` for each, byte for byte what `fsverity digest` prints; in names, a backslash doubles and
+/// what is not printable becomes \xNN. A file that changes while it is read has no digest.
+///
+/// Exit codes: 0 done, 1 not what was expected, 2 a file could not be read or the work not be done; the other files are
+/// printed all the same.
+#[derive(Args)]
+pub(crate) struct DigestArgs {
+    /// Regular files, or links to them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    params: ParamsArgs,
+    /// Print only the digits
+    #[arg(long, conflicts_with = "json")]
+    compact: bool,
+    /// Print what the kernel's built-in signatures are over, struct fsverity_formatted_digest, instead of the digest
+    #[arg(long, conflicts_with = "json")]
+    for_builtin_sig: bool,
+    /// Check that the digest is this one, which also says the hash algorithm. For one FILE
+    #[arg(long, value_name = "ALG:HEX")]
+    expect: Option<FileDigest>,
+    /// Write the Merkle tree to this file. For one FILE
+    #[arg(long, value_name = "PATH")]
+    out_merkle_tree: Option<PathBuf>,
+    /// Write the descriptor, whose hash is the digest, to this file. For one FILE
+    #[arg(long, value_name = "PATH")]
+    out_descriptor: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &DigestArgs, context: &Context) -> anyhow::Result<u8> {
+    let params = params(args)?;
+    check_alone(args)?;
+    let outputs = Outputs::new(args)?;
+    // What has no length is for the opening to tell.
+    let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+    let total = args.files.iter().map(size).fold(0, u64::saturating_add);
+    let digests = with_progress(context, total, |progress| {
+        for_each_file(&args.files, size, |path| {
+            if !context.goes_on() {
+                return Err(Interrupted::NO_DIGEST.into());
+            }
+            Input::open(path)?.digest(&params, outputs.tree(), progress)
+        })
+    });
+    if !context.goes_on() {
+        return Err(Interrupted::NO_DIGEST.into());
+    }
+    let code = verdict(args, &digests);
+    if let ([Ok(descriptor)], 0) = (&digests[..], code) {
+        outputs.write(descriptor)?;
+    }
+    print(args, &digests)?;
+    complain(args, &digests);
+    Ok(code)
+}
+
+/// The parameters, with the algorithm of the digest that is expected.
+fn params(args: &DigestArgs) -> anyhow::Result<Params> {
+    let mut params = args.params.params();
+    if let Some(expected) = &args.expect {
+        if args.params.hash_alg.is_some_and(|algorithm| algorithm != expected.algorithm()) {
+            bail!("--expect has a digest of {}, --hash-alg says {}", expected.algorithm(), params.algorithm);
+        }
+        params.algorithm = expected.algorithm();
+    }
+    Ok(params)
+}
+
+/// Refuses more than one file where there is one digest, or one place for what is written.
+fn check_alone(args: &DigestArgs) -> anyhow::Result<()> {
+    let options = [
+        ("--expect", args.expect.is_some()),
+        ("--out-merkle-tree", args.out_merkle_tree.is_some()),
+        ("--out-descriptor", args.out_descriptor.is_some()),
+    ];
+    match options.iter().find(|(_, given)| *given) {
+        Some((name, _)) if args.files.len() > 1 => {
+            bail!("{name} is for one file, and there are {}", args.files.len())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What went wrong wins over what is not as expected.
+fn verdict(args: &DigestArgs, digests: &[anyhow::Result<Descriptor>]) -> u8 {
+    let differs = |descriptor: &Descriptor| args.expect.as_ref().is_some_and(|it| *it != descriptor.digest());
+    if digests.iter().any(Result::is_err) {
+        return exit::UNUSABLE;
+    }
+    if digests.iter().flatten().any(differs) { CORRUPT } else { exit::CLEAN }
+}
+
+fn print(args: &DigestArgs, digests: &[anyhow::Result<Descriptor>]) -> io::Result<()> {
+    let files = args.files.iter().zip(digests);
+    if args.json {
+        let files: Vec<Value> = files.map(|(path, digest)| file_json(args, path, digest)).collect();
+        return print_json(&json!({ "files": files }));
+    }
+    let line = |(path, digest): (&PathBuf, &anyhow::Result<Descriptor>)| {
+        let digest = digest.as_ref().ok()?.digest();
+        let digits = if args.for_builtin_sig {
+            digest.formatted_hex()
+        } else if args.compact {
+            digest.to_hex()
+        } else {
+            digest.to_string()
+        };
+        Some(if args.compact { digits } else { format!("{digits} {}", shown(path)) })
+    };
+    print_lines(files.filter_map(line))
+}
+
+fn file_json(args: &DigestArgs, path: &Path, digest: &anyhow::Result<Descriptor>) -> Value {
+    let mut map = Map::new();
+    map.insert("path".to_owned(), json!(shown(path)));
+    match digest {
+        Err(error) => {
+            map.insert("error".to_owned(), json!(format!("{error:#}")));
+        }
+        Ok(descriptor) => {
+            let params = descriptor.params();
+            let digest = descriptor.digest();
+            map.insert("size".to_owned(), json!(descriptor.size()));
+            map.insert("algorithm".to_owned(), json!(params.algorithm.name()));
+            map.insert("block_size".to_owned(), json!(params.block_size.bytes()));
+            map.insert("salt".to_owned(), json!(params.salt.to_string()));
+            map.insert("root_hash".to_owned(), json!(descriptor.root_hex()));
+            map.insert("digest".to_owned(), json!(digest.to_string()));
+            map.insert("formatted_digest".to_owned(), json!(digest.formatted_hex()));
+            if let Some(expected) = &args.expect {
+                map.insert("expected".to_owned(), json!(expected.to_string()));
+                map.insert("matches".to_owned(), json!(*expected == digest));
+            }
+        }
+    }
+    map.into()
+}
+
+/// What went wrong, on standard error.
+fn complain(args: &DigestArgs, digests: &[anyhow::Result<Descriptor>]) {
+    for (path, digest) in args.files.iter().zip(digests) {
+        let problem = match (digest, &args.expect) {
+            (Err(error), _) => format!("error: {error:#}"),
+            (Ok(descriptor), Some(expected)) if *expected != descriptor.digest() => {
+                format!("verification failed: {} does not have the digest {expected}", shown(path))
+            }
+            _ => continue,
+        };
+        // Nobody is left to be told if standard error is closed.
+        let _ = writeln!(io::stderr(), "{}", crate::printable(&problem));
+    }
+}
+
+fn shown(path: &Path) -> String {
+    escape(path.as_os_str().as_bytes())
+}
+
+/// A file that is to be hashed.
+struct Input<'a> {
+    path: &'a Path,
+    file: File,
+    /// At opening.
+    before: Metadata,
+}
+
+impl<'a> Input<'a> {
+    fn open(path: &'a Path) -> anyhow::Result<Self> {
+        let cannot = || format!("cannot open {}", path.display());
+        // Looked at before it is opened: to open some devices is to set them off.
+        check_regular(path, &path.metadata().with_context(cannot)?)?;
+        // Without blocking, should it have become a FIFO since.
+        let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(flags).open(path).with_context(cannot)?;
+        let before = file.metadata().with_context(cannot)?;
+        check_regular(path, &before)?;
+        Ok(Self { path, file, before })
+    }
+
+    fn digest(
+        &self,
+        params: &Params,
+        tree: Option<&dyn BlockSink>,
+        progress: Progress<'_>,
+    ) -> anyhow::Result<Descriptor> {
+        let name = || self.path.display().to_string();
+        let descriptor = match fsverity::digest(&self.file, params, tree, progress) {
+            Err(Error::Cancelled) => return Err(Interrupted::NO_DIGEST.into()),
+            other => other.with_context(name)?,
+        };
+        let after = self.file.metadata().with_context(name)?;
+        let state = |metadata: &Metadata| (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+        // A file that was written to has a digest of something that it never was. Its length alone may be the same.
+        if state(&after) != state(&self.before) || descriptor.size() != after.len() {
+            bail!("{} was changed while it was read", self.path.display());
+        }
+        Ok(descriptor)
+    }
+}
+
+fn check_regular(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
+    let kind = metadata.file_type();
+    let name = match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => "a directory",
+        () if kind.is_fifo() => "a FIFO",
+        () if kind.is_block_device() || kind.is_char_device() => "a device",
+        () => "of another kind",
+    };
+    bail!("{} is {name}: fs-verity is for regular files", path.display())
+}
+
+/// The files that are written beside a digest. Each is made beside its place and moved there when everything is done.
+struct Outputs {
+    tree: Option<(NamedTempFile, PathBuf)>,
+    descriptor: Option<(NamedTempFile, PathBuf)>,
+}
+
+impl Outputs {
+    fn new(args: &DigestArgs) -> anyhow::Result<Self> {
+        let paths = [&args.out_merkle_tree, &args.out_descriptor];
+        let mut places = Vec::new();
+        for path in paths.into_iter().flatten() {
+            let place = check_output(path, &args.files)?;
+            if places.contains(&place) {
+                bail!("two outputs are to be written to {}", path.display());
+            }
+            places.push(place);
+        }
+        let prepare = |path: &Option<PathBuf>| {
+            let Some(path) = path else { return anyhow::Ok(None) };
+            let temporary =
+                temporary_beside(path).with_context(|| format!("cannot write {}", path.display()))?;
+            Ok(Some((temporary, path.clone())))
+        };
+        Ok(Self { tree: prepare(&args.out_merkle_tree)?, descriptor: prepare(&args.out_descriptor)? })
+    }
+
+    fn tree(&self) -> Option<&dyn BlockSink> {
+        self.tree.as_ref().map(|(temporary, _)| temporary.as_file() as &dyn BlockSink)
+    }
+
+    fn write(self, descriptor: &Descriptor) -> anyhow::Result<()> {
+        if let Some((temporary, path)) = &self.descriptor {
+            let cannot = || format!("cannot write {}", path.display());
+            temporary.as_file().write_all(&descriptor.encode()).with_context(cannot)?;
+        }
+        let outputs: Vec<_> = [self.tree, self.descriptor].into_iter().flatten().collect();
+        for (temporary, path) in &outputs {
+            let cannot = || format!("cannot write {}", path.display());
+            temporary.as_file().sync_all().with_context(cannot)?;
+        }
+        for (temporary, path) in outputs {
+            persist(temporary, &path).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Where an output really goes, if that is a place for it. It must not replace what it tells of.
+fn check_output(path: &Path, files: &[PathBuf]) -> anyhow::Result<PathBuf> {
+    let cannot = || format!("cannot write {}", path.display());
+    let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
+    let hashed: Vec<_> = files.iter().flat_map(|file| file.metadata()).map(|file| identity(&file)).collect();
+    match path.metadata() {
+        Ok(metadata) if !metadata.is_file() => {
+            bail!("cannot write {}: it is no regular file", path.display())
+        }
+        Ok(metadata) if hashed.contains(&identity(&metadata)) => {
+            bail!("{} is the file that is hashed: give the output a file of its own", path.display())
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).with_context(cannot),
+        _ => {}
+    }
+    real_path(path).with_context(cannot)
+}
