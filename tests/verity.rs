@@ -1,8 +1,10 @@
 //! `hardpan verity`.
 
 mod devices;
+mod digest;
 mod dump;
 mod format;
+mod manifest;
 mod sign;
 mod verify;
 
