@@ -18,8 +18,8 @@ fn dir() -> Dir {
     let dir = Dir::new();
     fs::write(dir.path("empty"), "").unwrap();
     fs::write(dir.path("abc"), "abc").unwrap();
-    fs::write(dir.path("large"), (0..3 << 20).map(|number: u32| number.to_le_bytes()[1]).collect::<Vec<_>>())
-        .unwrap();
+    // More than one thread's work, and not a whole number of blocks.
+    fs::write(dir.path("large"), b"hardpan".repeat(300_000)).unwrap();
     dir
 }
 
