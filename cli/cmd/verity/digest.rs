@@ -302,3 +302,30 @@ fn check_output(path: &Path, files: &[PathBuf]) -> anyhow::Result<PathBuf> {
     }
     real_path(path).with_context(cannot)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_to_while_it_is_read_has_no_digest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, "one").unwrap();
+        let digest = |meanwhile: &(dyn Fn() + Sync)| {
+            let progress = |_| {
+                meanwhile();
+                true
+            };
+            Input::open(&path).unwrap().digest(&Params::default(), None, &progress).map(|_| ())
+        };
+        assert!(digest(&|| ()).is_ok());
+        // Of the same length, so that only the time tells.
+        let error = digest(&|| File::open(&path).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap());
+        assert!(error.unwrap_err().to_string().contains("was changed while it was read"));
+        assert!(digest(&|| std::fs::write(&path, "longer").unwrap()).is_err());
+        assert!(digest(&|| std::fs::write(&path, "").unwrap()).is_err());
+    }
+}
