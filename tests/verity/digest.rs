@@ -120,7 +120,7 @@ fn outputs_are_files_of_their_own_and_replaced_in_one_step() {
     symlink("abc", dir.path("link")).unwrap();
     for output in ["abc", "./abc", "link"] {
         let said = dir.fails(2, &["digest", "abc", "--out-descriptor", output]);
-        assert!(said.contains("is the file that is hashed"), "{said}");
+        assert!(said.contains("is also read"), "{said}");
     }
     assert_eq!(fs::read(dir.path("abc")).unwrap(), b"abc");
     dir.fails(2, &["digest", "abc", "--out-descriptor=x", "--out-merkle-tree=./x"]);
@@ -157,4 +157,81 @@ fn wrong_parameters_are_told_before_anything_is_read() {
         assert!(said.contains(says), "{said}");
     }
     dir.fails(2, &["digest"]);
+}
+
+/// With an RSA key `key` and its certificate `cert`, and another certificate `other`, unless there are no peers.
+fn with_key(test: &str) -> Option<Dir> {
+    if !is_there(test, "fsverity", &["--version"]) || !is_there(test, "openssl", &["version"]) {
+        return None;
+    }
+    let dir = dir();
+    for (key, certificate) in [("key", "cert"), ("other-key", "other")] {
+        let args = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=files", "-days", "30"];
+        let args = [&args[..], &["-keyout", key, "-out", certificate]].concat();
+        let output = dir.command("openssl", &args).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    Some(dir)
+}
+
+#[test]
+fn signatures_are_those_of_fsverity_and_checked() {
+    let Some(dir) = with_key("signatures_are_those_of_fsverity_and_checked") else { return };
+    let names = ["abc", "cert", "empty", "key", "large", "other", "other-key", "ours", "theirs"];
+    for options in
+        [&["empty"][..], &["large", "--hash-alg=sha512"], &["abc", "--salt=ff", "--block-size=1024"]]
+    {
+        let sign = ["--sign-key=key", "--certificate=cert", "--signature-out=ours"];
+        let said = dir.ok(&[&["digest"], options, &sign].concat());
+        assert!(said.starts_with("sha") && said.contains("\nSignature written to ours\n"), "{said}");
+        let args = [&["sign", options[0], "theirs", "--key=key", "--cert=cert"], &options[1..]].concat();
+        assert!(dir.command("fsverity", &args).output().unwrap().status.success());
+        assert!(fs::read(dir.path("ours")).unwrap() == fs::read(dir.path("theirs")).unwrap(), "{options:?}");
+
+        let check = |certificate: &str, more: &[&str]| {
+            let certificate = format!("--certificate={certificate}");
+            let args = [&["digest", "--check-signature=theirs", &certificate], options, more].concat();
+            dir.hardpan(&args)
+        };
+        let output = check("cert", &[]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains("\nValid signature theirs\n"));
+        assert_eq!(check("other", &[]).status.code(), Some(1));
+        assert_eq!(check("cert", &["--at=2001-01-01"]).status.code(), Some(1));
+        let json: Value = serde_json::from_slice(&check("cert", &["--json"]).stdout).unwrap();
+        assert_eq!(json["files"][0]["signature"]["valid"], true);
+        let json: Value = serde_json::from_slice(&check("other", &["--json"]).stdout).unwrap();
+        assert_eq!(json["files"][0]["signature"]["valid"], false);
+        assert_eq!(dir.names(), names);
+    }
+    // Another file, or the same one with other parameters.
+    let check = ["--check-signature=theirs", "--certificate=cert"];
+    for file in [&["large", "--salt=ff", "--block-size=1024"][..], &["abc", "--salt=ff"], &["abc"]] {
+        let said = dir.fails(1, &[&["digest"], file, &check].concat());
+        assert!(said.contains("not a valid signature: theirs"), "{said}");
+    }
+}
+
+#[test]
+fn nothing_is_signed_without_need_and_no_input_is_replaced() {
+    let Some(dir) = with_key("nothing_is_signed_without_need_and_no_input_is_replaced") else { return };
+    let names = dir.names();
+    let sign = ["digest", "--sign-key=key", "--certificate=cert", "--signature-out=sig"];
+    dir.fails(1, &[&sign[..], &["abc", "--expect", EMPTY]].concat());
+    dir.fails(2, &[&sign[..], &["gone"]].concat());
+    dir.fails(2, &[&sign[..], &["abc", "empty"]].concat());
+    dir.fails(2, &[&sign[..], &["abc", "--check-signature=sig"]].concat());
+    dir.fails(2, &["digest", "abc", "--sign-key=key", "--certificate=other", "--signature-out=sig"]);
+    dir.fails(2, &["digest", "abc", "--sign-key=key", "--signature-out=sig"]);
+    dir.fails(2, &["digest", "abc", "--sign-key=key", "--certificate=cert"]);
+    dir.fails(2, &["digest", "abc", "--signature-out=sig"]);
+    dir.fails(2, &["digest", "abc", "--certificate=cert"]);
+    dir.fails(2, &["digest", "abc", "--check-signature=key"]);
+    dir.fails(2, &["digest", "abc", "--check-signature=gone", "--certificate=cert"]);
+    for input in ["key", "cert", "abc"] {
+        let out = format!("--signature-out={input}");
+        let said = dir.fails(2, &["digest", "abc", "--sign-key=key", "--certificate=cert", &out]);
+        assert!(said.contains("is also read"), "{said}");
+    }
+    assert_eq!(dir.names(), names);
 }

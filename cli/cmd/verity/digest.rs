@@ -1,5 +1,8 @@
 //! `hardpan verity digest`.
 
+mod outputs;
+mod signature;
+
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -13,22 +16,25 @@ use hardpan_verity::fsverity::{self, Descriptor, FileDigest, Params};
 use hardpan_verity::{BlockSink, Error, Progress};
 use rustix::fs::OFlags;
 use serde_json::{Map, Value, json};
-use tempfile::NamedTempFile;
 
+use self::outputs::Outputs;
+use self::signature::{Done, SignatureArgs};
 use super::files::{ParamsArgs, for_each_file};
 use super::output::{print_json, print_lines};
 use super::{CORRUPT, with_progress};
 use crate::context::{Context, Interrupted};
 use crate::exit;
-use crate::replace::{persist, real_path, temporary_beside};
 
 /// Compute the fs-verity digest of files, as the kernel measures it once fs-verity is enabled on them
 ///
 /// Prints a line `sha256:DIGITS FILE` for each, byte for byte what `fsverity digest` prints; in names, a backslash doubles and
 /// what is not printable becomes \xNN. A file that changes while it is read has no digest.
 ///
-/// Exit codes: 0 done, 1 not what was expected, 2 a file could not be read or the work not be done; the other files are
-/// printed all the same.
+/// With --sign-key, signs the digest for the kernel's built-in signatures; with --check-signature, checks such a signature
+/// without a kernel.
+///
+/// Exit codes: 0 done, 1 not what was expected or no valid signature, 2 a file could not be read or the work not be done; the
+/// other files are printed all the same.
 #[derive(Args)]
 pub(crate) struct DigestArgs {
     /// Regular files, or links to them
@@ -51,6 +57,8 @@ pub(crate) struct DigestArgs {
     /// Write the descriptor, whose hash is the digest, to this file. For one FILE
     #[arg(long, value_name = "PATH")]
     out_descriptor: Option<PathBuf>,
+    #[command(flatten)]
+    signature: SignatureArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -59,7 +67,32 @@ pub(crate) struct DigestArgs {
 pub(super) fn run(args: &DigestArgs, context: &Context) -> anyhow::Result<u8> {
     let params = params(args)?;
     check_alone(args)?;
+    let task = args.signature.task()?;
     let outputs = Outputs::new(args)?;
+    let digests = digests(args, &params, &outputs, context)?;
+    let mut code = verdict(args, &digests);
+    let mut done = Done::Nothing;
+    // Nothing is signed or written for what is not as expected.
+    if let ([Ok(descriptor)], exit::CLEAN) = (&digests[..], code) {
+        done = task.run(&descriptor.digest())?;
+        code = done.exit_code();
+        if code == exit::CLEAN {
+            outputs.write(descriptor, done.message())?;
+        }
+    }
+    print(args, &digests, &done)?;
+    complain(args, &digests);
+    done.complain();
+    Ok(code)
+}
+
+/// The digests in the order of the files.
+fn digests(
+    args: &DigestArgs,
+    params: &Params,
+    outputs: &Outputs,
+    context: &Context,
+) -> anyhow::Result<Vec<anyhow::Result<Descriptor>>> {
     // What has no length is for the opening to tell.
     let size = |path: &PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
     let total = args.files.iter().map(size).fold(0, u64::saturating_add);
@@ -68,19 +101,10 @@ pub(super) fn run(args: &DigestArgs, context: &Context) -> anyhow::Result<u8> {
             if !context.goes_on() {
                 return Err(Interrupted::NO_DIGEST.into());
             }
-            Input::open(path)?.digest(&params, outputs.tree(), progress)
+            Input::open(path)?.digest(params, outputs.tree(), progress)
         })
     });
-    if !context.goes_on() {
-        return Err(Interrupted::NO_DIGEST.into());
-    }
-    let code = verdict(args, &digests);
-    if let ([Ok(descriptor)], 0) = (&digests[..], code) {
-        outputs.write(descriptor)?;
-    }
-    print(args, &digests)?;
-    complain(args, &digests);
-    Ok(code)
+    if context.goes_on() { Ok(digests) } else { Err(Interrupted::NO_DIGEST.into()) }
 }
 
 /// The parameters, with the algorithm of the digest that is expected.
@@ -102,7 +126,7 @@ fn check_alone(args: &DigestArgs) -> anyhow::Result<()> {
         ("--out-merkle-tree", args.out_merkle_tree.is_some()),
         ("--out-descriptor", args.out_descriptor.is_some()),
     ];
-    match options.iter().find(|(_, given)| *given) {
+    match options.into_iter().chain(args.signature.for_one_file()).find(|(_, given)| *given) {
         Some((name, _)) if args.files.len() > 1 => {
             bail!("{name} is for one file, and there are {}", args.files.len())
         }
@@ -119,10 +143,10 @@ fn verdict(args: &DigestArgs, digests: &[anyhow::Result<Descriptor>]) -> u8 {
     if digests.iter().flatten().any(differs) { CORRUPT } else { exit::CLEAN }
 }
 
-fn print(args: &DigestArgs, digests: &[anyhow::Result<Descriptor>]) -> io::Result<()> {
+fn print(args: &DigestArgs, digests: &[anyhow::Result<Descriptor>], done: &Done) -> io::Result<()> {
     let files = args.files.iter().zip(digests);
     if args.json {
-        let files: Vec<Value> = files.map(|(path, digest)| file_json(args, path, digest)).collect();
+        let files: Vec<Value> = files.map(|(path, digest)| file_json(args, path, digest, done)).collect();
         return print_json(&json!({ "files": files }));
     }
     let line = |(path, digest): (&PathBuf, &anyhow::Result<Descriptor>)| {
@@ -136,10 +160,14 @@ fn print(args: &DigestArgs, digests: &[anyhow::Result<Descriptor>]) -> io::Resul
         };
         Some(if args.compact { digits } else { format!("{digits} {}", shown(path)) })
     };
-    print_lines(files.filter_map(line))
+    print_lines(files.filter_map(line))?;
+    match done.lines(args.signature.signature_out.as_deref()) {
+        Some(lines) if !args.compact => lines.print(),
+        _ => Ok(()),
+    }
 }
 
-fn file_json(args: &DigestArgs, path: &Path, digest: &anyhow::Result<Descriptor>) -> Value {
+fn file_json(args: &DigestArgs, path: &Path, digest: &anyhow::Result<Descriptor>, done: &Done) -> Value {
     let mut map = Map::new();
     map.insert("path".to_owned(), json!(shown(path)));
     match digest {
@@ -159,6 +187,9 @@ fn file_json(args: &DigestArgs, path: &Path, digest: &anyhow::Result<Descriptor>
             if let Some(expected) = &args.expect {
                 map.insert("expected".to_owned(), json!(expected.to_string()));
                 map.insert("matches".to_owned(), json!(*expected == digest));
+            }
+            if let Some(signature) = done.json() {
+                map.insert("signature".to_owned(), signature);
             }
         }
     }
@@ -236,71 +267,6 @@ fn check_regular(path: &Path, metadata: &Metadata) -> anyhow::Result<()> {
         () => "of another kind",
     };
     bail!("{} is {name}: fs-verity is for regular files", path.display())
-}
-
-/// The files that are written beside a digest. Each is made beside its place and moved there when everything is done.
-struct Outputs {
-    tree: Option<(NamedTempFile, PathBuf)>,
-    descriptor: Option<(NamedTempFile, PathBuf)>,
-}
-
-impl Outputs {
-    fn new(args: &DigestArgs) -> anyhow::Result<Self> {
-        let paths = [&args.out_merkle_tree, &args.out_descriptor];
-        let mut places = Vec::new();
-        for path in paths.into_iter().flatten() {
-            let place = check_output(path, &args.files)?;
-            if places.contains(&place) {
-                bail!("two outputs are to be written to {}", path.display());
-            }
-            places.push(place);
-        }
-        let prepare = |path: &Option<PathBuf>| {
-            let Some(path) = path else { return anyhow::Ok(None) };
-            let temporary =
-                temporary_beside(path).with_context(|| format!("cannot write {}", path.display()))?;
-            Ok(Some((temporary, path.clone())))
-        };
-        Ok(Self { tree: prepare(&args.out_merkle_tree)?, descriptor: prepare(&args.out_descriptor)? })
-    }
-
-    fn tree(&self) -> Option<&dyn BlockSink> {
-        self.tree.as_ref().map(|(temporary, _)| temporary.as_file() as &dyn BlockSink)
-    }
-
-    fn write(self, descriptor: &Descriptor) -> anyhow::Result<()> {
-        if let Some((temporary, path)) = &self.descriptor {
-            let cannot = || format!("cannot write {}", path.display());
-            temporary.as_file().write_all(&descriptor.encode()).with_context(cannot)?;
-        }
-        let outputs: Vec<_> = [self.tree, self.descriptor].into_iter().flatten().collect();
-        for (temporary, path) in &outputs {
-            let cannot = || format!("cannot write {}", path.display());
-            temporary.as_file().sync_all().with_context(cannot)?;
-        }
-        for (temporary, path) in outputs {
-            persist(temporary, &path).with_context(|| format!("cannot write {}", path.display()))?;
-        }
-        Ok(())
-    }
-}
-
-/// Where an output really goes, if that is a place for it. It must not replace what it tells of.
-fn check_output(path: &Path, files: &[PathBuf]) -> anyhow::Result<PathBuf> {
-    let cannot = || format!("cannot write {}", path.display());
-    let identity = |metadata: &Metadata| (metadata.dev(), metadata.ino());
-    let hashed: Vec<_> = files.iter().flat_map(|file| file.metadata()).map(|file| identity(&file)).collect();
-    match path.metadata() {
-        Ok(metadata) if !metadata.is_file() => {
-            bail!("cannot write {}: it is no regular file", path.display())
-        }
-        Ok(metadata) if hashed.contains(&identity(&metadata)) => {
-            bail!("{} is the file that is hashed: give the output a file of its own", path.display())
-        }
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).with_context(cannot),
-        _ => {}
-    }
-    real_path(path).with_context(cannot)
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ fn keep_inputs(args: &SignArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read_key(path: &Path) -> anyhow::Result<SigningKey> {
+pub(super) fn read_key(path: &Path) -> anyhow::Result<SigningKey> {
     let of_file = || format!("key file {}", path.display());
     // As large as the file can be, so that no copy of it is left where the buffer was before it grew.
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(MAX_CERTIFICATE_FILE)? + 1));
@@ -103,7 +103,7 @@ fn read_key(path: &Path) -> anyhow::Result<SigningKey> {
 }
 
 /// The one certificate of a file. Of several, which is meant is not for us to guess.
-fn read_certificate(path: &Path) -> anyhow::Result<Certificate> {
+pub(super) fn read_certificate(path: &Path) -> anyhow::Result<Certificate> {
     let mut certificates = read_certificates(&[path.to_owned()])?;
     match certificates.pop() {
         Some(certificate) if certificates.is_empty() => Ok(certificate),
