@@ -170,7 +170,6 @@ fn what_cannot_be_read_is_unknown() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skip is to be seen")]
 fn devices_and_owners_are_listed() {
     if !is_superuser() {
         assert!(std::env::var_os("HARDPAN_WITHOUT_PEERS").is_some(), "only the superuser makes device nodes");
