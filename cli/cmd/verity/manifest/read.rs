@@ -101,22 +101,28 @@ impl Reader<'_> {
             FileKind::Directory => Kind::Directory,
             FileKind::Fifo => Kind::Fifo,
             FileKind::File => {
-                let descriptor = self.digest(entry, progress)?;
+                let file = self.index.open(entry.id)?;
+                let descriptor = digest(&*file, entry.metadata.size, self.params, progress)?;
                 Kind::File { size: descriptor.size(), digest: descriptor.digest() }
             }
             FileKind::Socket => Kind::Socket,
             FileKind::Symlink => Kind::Symlink { target: self.index.read_link(entry.id)? },
         })
     }
+}
 
-    fn digest(&self, entry: &Entry<'_>, progress: Progress<'_>) -> anyhow::Result<Descriptor> {
-        let file = self.index.open(entry.id)?;
-        let descriptor = fsverity::digest(&Source(&*file), self.params, None, progress)?;
-        if descriptor.size() != entry.metadata.size || file.read_at(&mut [0], descriptor.size())? > 0 {
-            bail!("it changed its size while it was read");
-        }
-        Ok(descriptor)
+/// The digest of a file that was listed with a length. Nothing tells when a file of a tree was written to, but its length.
+fn digest(
+    file: &dyn ReadAt,
+    listed: u64,
+    params: &Params,
+    progress: Progress<'_>,
+) -> anyhow::Result<Descriptor> {
+    let descriptor = fsverity::digest(&Source(file), params, None, progress)?;
+    if descriptor.size() != listed || file.read_at(&mut [0], listed)? > 0 {
+        bail!("it changed its size while it was read");
     }
+    Ok(descriptor)
 }
 
 /// A file of a tree, with the length that it had at opening.
@@ -129,5 +135,39 @@ impl BlockSource for Source<'_> {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.0.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that has other bytes than it had when it was opened.
+    struct Resized {
+        bytes: Vec<u8>,
+        opened: u64,
+    }
+
+    impl ReadAt for Resized {
+        fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+            self.bytes.read_at(buffer, offset)
+        }
+
+        fn len(&self) -> u64 {
+            self.opened
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_its_size_has_no_entry() {
+        let digest = |len, opened, listed| {
+            let file = Resized { bytes: vec![7; len], opened };
+            digest(&file, listed, &Params::default(), &|_| true)
+        };
+        assert!(digest(10, 10, 10).is_ok());
+        // Between listing and opening, while it was read, and both ways.
+        for (len, opened, listed) in [(10, 10, 9), (10, 10, 11), (11, 10, 10), (9, 10, 10), (1, 0, 0)] {
+            assert!(digest(len, opened, listed).is_err(), "{len} {opened} {listed}");
+        }
     }
 }
