@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use hardpan_report::escape;
 use hardpan_verity::fsverity::{self, Descriptor, FileDigest, Params};
@@ -242,12 +242,12 @@ impl<'a> Input<'a> {
         tree: Option<&dyn BlockSink>,
         progress: Progress<'_>,
     ) -> anyhow::Result<Descriptor> {
-        let name = || self.path.display().to_string();
         let descriptor = match fsverity::digest(&self.file, params, tree, progress) {
             Err(Error::Cancelled) => return Err(Interrupted::NO_DIGEST.into()),
-            other => other.with_context(name)?,
+            // Without the causes, which it tells itself.
+            other => other.map_err(|error| anyhow!("{}: {error}", self.path.display()))?,
         };
-        let after = self.file.metadata().with_context(name)?;
+        let after = self.file.metadata().with_context(|| self.path.display().to_string())?;
         let state = |metadata: &Metadata| (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
         // A file that was written to has a digest of something that it never was. Its length alone may be the same.
         if state(&after) != state(&self.before) || descriptor.size() != after.len() {

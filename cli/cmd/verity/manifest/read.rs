@@ -52,7 +52,8 @@ pub(super) fn read(
         let path = index.path(entry.id);
         match kind {
             Ok(kind) => listed.push(listing(path, entry, kind, owner)),
-            Err(error) => unread.push(Unread { path, reason: format!("{error:#}") }),
+            // Without the causes: errors of the libraries tell them.
+            Err(error) => unread.push(Unread { path, reason: error.to_string() }),
         }
     }
     unread.sort_by(|a, b| (&a.path, &a.reason).cmp(&(&b.path, &b.reason)));
