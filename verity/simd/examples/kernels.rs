@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "an example that prints")]
 
+use hardpan_simd::gf256::{self, Encoder};
 use hardpan_simd::sha256::{INITIAL, Kernel};
 
 fn main() {
@@ -24,15 +25,30 @@ fn main() {
             println!("sha256, {:<8} {lanes:>3} messages at byte {offset:>2}: {rate:.2} GB/s", kernel.name());
         }
     }
+    for kernel in gf256::Kernel::available() {
+        for roots in [2_u8, 8, 24] {
+            let generator: Vec<u8> = (1..=roots).map(|j| j.wrapping_mul(37)).collect();
+            let Some(encoder) = Encoder::with_kernel(*kernel, &generator) else { continue };
+            let rows: Vec<&[u8]> = data.chunks(2048).take(255 - encoder.roots()).collect();
+            let mut parity = vec![0; 2048 * encoder.roots()];
+            let rate = rate(rows.len() * 2048, || encoder.advance(&rows, &mut parity));
+            println!("gf256, {:<14} {roots:>2} roots: {rate:.2} GB/s of data", kernel.name());
+        }
+    }
+    for roots in [2, 24] {
+        let mut out = vec![0; 4096 * roots];
+        let rate = rate(out.len(), || gf256::interleave(&data[..4096 * roots], roots, &mut out));
+        println!("interleave, {roots:>2} roots: {rate:.2} GB/s of parity");
+    }
 }
 
 /// Billions of bytes in a second: the best of several attempts.
 fn rate(bytes: usize, mut run: impl FnMut()) -> f64 {
-    let rounds = (200_000_000 / bytes).max(1);
+    let rounds = (30_000_000 / bytes).max(1);
     let attempt = |_| {
         let before = nanoseconds();
         (0..rounds).for_each(|_| run());
-        (bytes * rounds) as f64 / (nanoseconds() - before)
+        f64::from(u32::try_from(bytes * rounds).unwrap_or(u32::MAX)) / (nanoseconds() - before)
     };
     (0..5).map(attempt).fold(0.0, f64::max)
 }

@@ -5,4 +5,5 @@
 //! time; several streams side by side do not. The fastest kernel is chosen when the program runs, by what the processor
 //! has, and every kernel gives the same bytes. This crate and `hardpan-sys` are the only ones with unsafe code.
 
+pub mod gf256;
 pub mod sha256;

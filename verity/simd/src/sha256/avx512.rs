@@ -1,5 +1,7 @@
 //! Sixteen messages in the lanes of AVX-512 registers: vector `i` holds word `i` of every message.
 
+#![expect(clippy::many_single_char_names, reason = "the names of FIPS 180-4")]
+
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi32, _mm512_loadu_si512, _mm512_ror_epi32, _mm512_set1_epi32, _mm512_set4_epi32,
     _mm512_setzero_si512, _mm512_shuffle_epi8, _mm512_shuffle_i32x4, _mm512_srli_epi32, _mm512_storeu_si512,

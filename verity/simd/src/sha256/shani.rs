@@ -3,6 +3,8 @@
 //! `sha256rnds2` gives its result after four cycles, but another can begin after two: one message leaves half of the
 //! unit's time unused.
 
+#![expect(clippy::many_single_char_names, reason = "the names of FIPS 180-4")]
+
 use std::arch::x86_64::{
     __m128i, _mm_add_epi32, _mm_alignr_epi8, _mm_loadu_si128, _mm_set_epi32, _mm_setr_epi8,
     _mm_sha256msg1_epu32, _mm_sha256msg2_epu32, _mm_sha256rnds2_epu32, _mm_shuffle_epi8, _mm_shuffle_epi32,
