@@ -45,6 +45,11 @@ impl Hasher {
         self.blocks.digest_blocks(blocks, block_size, entries, entry_size);
     }
 
+    /// How many bytes a digest has.
+    pub(crate) fn digest_size(&self) -> usize {
+        self.digest_size
+    }
+
     /// The digest of one block, as the root hash is one.
     pub(crate) fn root(&self, block: &[u8]) -> RootHash {
         let mut digest = [0; MAX_DIGEST];

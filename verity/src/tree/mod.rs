@@ -3,6 +3,7 @@
 mod authenticate;
 mod blocks;
 pub(crate) mod build;
+mod holes;
 pub(crate) mod layout;
 mod pool;
 mod slack;
