@@ -12,6 +12,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("musl-gcc", "musl-tools", "binaries against another C library"),
     ("readelf", "binutils", "the same facts of every ELF file of /usr"),
     ("veritysetup", "cryptsetup-bin", "hash trees byte for byte"),
+    ("fsverity", "fsverity", "fs-verity digests"),
     ("losetup", "mount", "hash trees on block devices"),
     ("unshare", "util-linux", "full and read-only file systems"),
     ("tar", "tar", "archives of the same tree"),
