@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,6 +13,14 @@ pub trait BlockSource: Send + Sync {
 
     /// The length in bytes, now.
     fn size(&self) -> io::Result<u64>;
+
+    /// The first stretch at or after `offset` that may have anything but zeros. What lies between `offset` and it reads as
+    /// zeros, and is not read at all.
+    ///
+    /// Unless a source knows better, everything may.
+    fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
+        Ok(offset..u64::MAX)
+    }
 }
 
 /// A [`BlockSource`] that can be written as well. What was written is read back: levels of a tree are not kept in memory.
@@ -29,6 +38,21 @@ impl BlockSource for File {
     fn size(&self) -> io::Result<u64> {
         let mut file = self;
         file.seek(SeekFrom::End(0))
+    }
+
+    /// By what the file system has allocated; what is beyond the end is left to reading, which fails there.
+    ///
+    /// Whatever cannot tell, such as a device, has no holes: that is not an error, since everything is read then.
+    fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
+        match rustix::fs::seek(self, rustix::fs::SeekFrom::Data(offset)) {
+            // Devices such as /dev/zero answer every seek with 0.
+            Ok(start) if start >= offset => {
+                let end = rustix::fs::seek(self, rustix::fs::SeekFrom::Hole(start));
+                Ok(start..end.ok().filter(|end| *end > start).unwrap_or(u64::MAX))
+            }
+            Err(rustix::io::Errno::NXIO) => Ok(offset.max(self.size()?)..u64::MAX),
+            _ => Ok(offset..u64::MAX),
+        }
     }
 }
 

@@ -1,221 +1,29 @@
 //! `cargo xtask bench`: Hardpan and its peers in turn, in one run, on the same input.
 
-use std::fmt::Write as _;
+mod audit;
+mod measure;
+mod verity;
+
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use crate::shell::{Outcome, cargo, check, find, print, root, say};
+use crate::shell::{Outcome, root};
 
-/// One command's figures over all runs.
-struct Figures {
-    name: &'static str,
-    /// Seconds of user and system time.
-    cpu: Vec<f64>,
-    /// Seconds.
-    wall: Vec<f64>,
-    /// Highest resident memory, in bytes.
-    memory: Vec<u64>,
-    /// ELF files that it reported, to see that all looked at the same.
-    elves: u64,
-}
-
-/// A command, and how its ELF files are counted in its output.
-struct Contender {
-    name: &'static str,
-    command: Vec<String>,
-    count: fn(&str) -> u64,
-}
-
-/// `cargo xtask bench audit [DIR] [--runs N] [--json]`.
+/// `cargo xtask bench audit …` and `cargo xtask bench verity …`.
 pub(crate) fn run(args: &[String]) -> Outcome {
     match args.split_first() {
-        Some((what, rest)) if what == "audit" => audit(rest),
-        _ => Err("there is one bench: `cargo xtask bench audit [DIR] [--runs N] [--json]`".into()),
+        Some((what, rest)) if what == "audit" => audit::run(rest),
+        Some((what, rest)) if what == "verity" => verity::run(rest),
+        _ => Err("there are two benches: `cargo xtask bench audit [DIR] [--runs N] [--json]` and \
+                  `cargo xtask bench verity [--runs N] [--json] [--quick] [--keep]`"
+            .into()),
     }
 }
 
-fn audit(args: &[String]) -> Outcome {
-    let runs = args.iter().position(|arg| arg == "--runs").and_then(|at| args.get(at + 1));
-    let runs: usize = runs.map_or(Ok(5), |runs| runs.parse()).map_err(|_| "--runs wants a number")?;
-    let json = args.iter().any(|arg| arg == "--json");
-    let is_value = |at: usize| at > 0 && args[at - 1] == "--runs";
-    let directory = (0..args.len()).find(|at| !args[*at].starts_with("--") && !is_value(*at));
-    let directory = directory.map_or("/usr", |at| args[at].as_str());
-    check(cargo().args(["build", "--quiet", "--release", "--bin", "hardpan"]))?;
-    let contenders = contenders(directory);
-    let mut all: Vec<Figures> = Vec::new();
-    for contender in &contenders {
-        all.push(Figures {
-            name: contender.name,
-            cpu: Vec::new(),
-            wall: Vec::new(),
-            memory: Vec::new(),
-            elves: 0,
-        });
-    }
-    // The first round warms the page cache and is not counted.
-    for round in 0..=runs {
-        for (contender, figures) in contenders.iter().zip(&mut all) {
-            say(&format!("round {round}: {}", contender.name));
-            let run = measure(&contender.command)?;
-            figures.elves = (contender.count)(&run.output);
-            if round > 0 {
-                figures.cpu.push(run.cpu);
-                figures.wall.push(run.wall.as_secs_f64());
-                figures.memory.push(run.memory);
-            }
-        }
-    }
-    print(&if json { as_json(directory, &all) } else { as_table(directory, runs, &all) });
-    Ok(())
-}
-
-fn contenders(directory: &str) -> Vec<Contender> {
-    let hardpan = target().join("release/hardpan").display().to_string();
-    let own = |command: &str| {
-        let words = [&hardpan, command, directory, "--format", "json", "--fail-on", "none", "--quiet"];
-        words.iter().map(ToString::to_string).collect()
-    };
-    let mut contenders = vec![
-        Contender { name: "hardpan checksec", command: own("checksec"), count: count_json },
-        Contender { name: "hardpan audit", command: own("audit"), count: count_json },
-    ];
-    let scanelf = ["-R", "-a", "-B", directory].map(str::to_owned);
-    let checksec = ["--output=json".to_owned(), format!("--dir={directory}")];
-    let count: [fn(&str) -> u64; 2] = [count_lines, count_objects];
-    for (name, args, count) in [("scanelf", &scanelf[..], count[0]), ("checksec", &checksec[..], count[1])] {
-        let Some(path) = find(name) else {
-            say(&format!("peer not installed: {name}"));
-            continue;
-        };
-        let command = std::iter::once(path.display().to_string()).chain(args.iter().cloned()).collect();
-        contenders.push(Contender { name, command, count });
-    }
-    contenders
-}
-
-struct Run {
-    wall: Duration,
-    cpu: f64,
-    memory: u64,
-    output: String,
-}
-
-/// Runs a command to its end. Processor time is the growth of what the kernel books for finished children of this
-/// process; memory is the high-water mark, looked up until the process is gone.
-fn measure(command: &[String]) -> Result<Run, String> {
-    let before = children_cpu();
-    let start = Instant::now();
-    let mut child = Command::new(&command[0])
-        .args(&command[1..])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| format!("{}: {error}", command[0]))?;
-    let stdout = child.stdout.take();
-    let reader = std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut stdout) = stdout {
-            let _ = std::io::Read::read_to_end(&mut stdout, &mut bytes);
-        }
-        String::from_utf8_lossy(&bytes).into_owned()
-    });
-    let mut memory = 0;
-    loop {
-        memory = memory.max(high_water(child.id()));
-        match child.try_wait() {
-            Ok(Some(_)) => break,
-            Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    let wall = start.elapsed();
-    let output = reader.join().unwrap_or_default();
-    Ok(Run { wall, cpu: children_cpu() - before, memory, output })
-}
-
-/// `cutime` and `cstime` of proc(5), in seconds; the clock of those fields ticks 100 times a second on every Linux.
-fn children_cpu() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    fields.skip(13).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>() / 100.0
-}
-
-fn high_water(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
-}
-
-fn count_json(output: &str) -> u64 {
-    let after = output.split("\"elf_files\":").nth(1).unwrap_or_default().trim_start();
-    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().unwrap_or(0)
-}
-
-fn count_lines(output: &str) -> u64 {
-    output.lines().count() as u64
-}
-
-fn count_objects(output: &str) -> u64 {
-    output.matches("\"relro\"").count() as u64
-}
-
-fn as_table(directory: &str, runs: usize, all: &[Figures]) -> String {
-    let mut table =
-        format!("{directory}, {runs} rounds in turn after one to warm up; median (min to max)\n\n");
-    table.push_str(
-        "| command | CPU s | wall s | peak MiB | ELF files | CPU ratio |\n|---|---|---|---|---|---|\n",
-    );
-    let base = all.first().map_or(1.0, |first| median(&first.cpu));
-    for figures in all {
-        let memory: Vec<f64> = figures.memory.iter().map(|bytes| to_f64(*bytes) / 1_048_576.0).collect();
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            table,
-            "| {} | {} | {} | {} | {} | {:.2} |",
-            figures.name,
-            spread(&figures.cpu, 2),
-            spread(&figures.wall, 2),
-            spread(&memory, 0),
-            figures.elves,
-            median(&figures.cpu) / base,
-        );
-    }
-    table
-}
-
-fn as_json(directory: &str, all: &[Figures]) -> String {
-    let rows: Vec<String> = all
-        .iter()
-        .map(|figures| {
-            format!(
-                "{{\"command\":\"{}\",\"elf_files\":{},\"cpu_s\":{:?},\"wall_s\":{:?},\"peak_bytes\":{:?}}}",
-                figures.name, figures.elves, figures.cpu, figures.wall, figures.memory
-            )
-        })
-        .collect();
-    format!("{{\"input\":{directory:?},\"results\":[{}]}}", rows.join(","))
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or(0.0)
-}
-
-fn spread(values: &[f64], digits: usize) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(0.0, f64::max);
-    format!("{:.digits$} ({least:.digits$} to {most:.digits$})", median(values))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a process has less than 2^52 bytes")]
-fn to_f64(bytes: u64) -> f64 {
-    bytes as f64
+/// The number after `--runs`.
+fn runs(args: &[String], default: usize) -> Result<usize, String> {
+    let runs = args.iter().position(|arg| arg == "--runs").map(|at| args.get(at + 1));
+    let runs = runs.map(|runs| runs.and_then(|runs| runs.parse().ok()).filter(|runs| *runs > 0));
+    runs.unwrap_or(Some(default)).ok_or_else(|| "--runs wants a number above 0".into())
 }
 
 fn target() -> PathBuf {

@@ -24,7 +24,7 @@ const TASKS: &[Task] = &[
     ("docs", "write docs/rules/ from the rules' pages; --check only compares", docs::run),
     (
         "bench",
-        "bench audit [DIR]: time checksec and audit on a tree beside installed peers; --json, --runs N",
+        "bench audit [DIR], bench verity: time Hardpan beside installed peers; --json, --runs N; verity: --quick, --keep",
         bench::run,
     ),
     (

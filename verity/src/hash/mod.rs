@@ -1,10 +1,11 @@
 //! From blocks to digests.
 
 mod portable;
+mod sha256;
 
 use std::sync::Arc;
 
-use crate::params::{Params, RootHash};
+use crate::params::{Algorithm, Params, RootHash};
 
 /// The longest digest of any algorithm, in bytes.
 pub(crate) const MAX_DIGEST: usize = 64;
@@ -25,7 +26,11 @@ trait BlockHasher: Send + Sync {
 
 impl Hasher {
     pub(crate) fn new(params: &Params) -> Self {
-        Self { blocks: portable::hasher(params), digest_size: params.algorithm.digest_size() }
+        let blocks = match params.algorithm {
+            Algorithm::Sha256 => sha256::hasher(params),
+            _ => portable::hasher(params),
+        };
+        Self { blocks, digest_size: params.algorithm.digest_size() }
     }
 
     /// Writes the digest of every `block_size` bytes of `blocks` into an entry of `entry_size` bytes, of which there must
@@ -38,6 +43,11 @@ impl Hasher {
         entry_size: usize,
     ) {
         self.blocks.digest_blocks(blocks, block_size, entries, entry_size);
+    }
+
+    /// How many bytes a digest has.
+    pub(crate) fn digest_size(&self) -> usize {
+        self.digest_size
     }
 
     /// The digest of one block, as the root hash is one.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::error::Error;
 use crate::hash::Hasher;
 use crate::params::RootHash;
-use crate::tree::blocks::{Blocks, read_buffer, to_usize};
+use crate::tree::blocks::{Blocks, Reader, to_usize};
 use crate::tree::layout::Layout;
 
 /// What is known about a stored hash block.
@@ -43,7 +43,7 @@ pub(super) struct Authenticator<'a> {
     root: &'a RootHash,
     /// For each level, the block that was looked at last.
     known: Vec<Known>,
-    buffer: Vec<u8>,
+    reader: Reader,
 }
 
 /// A hash block that was looked at. The content is what it should hold if the state is `Sound`, `Unclean` or `Recovered`.
@@ -59,7 +59,7 @@ impl<'a> Authenticator<'a> {
         let known =
             known.map(|row| Known { index: None, state: State::Lost, content: vec![0; row.size] }).collect();
         let largest = rows.iter().map(|row| row.size).max().unwrap_or_default();
-        Self { rows, layout, hasher, root, known, buffer: read_buffer(largest) }
+        Self { rows, layout, hasher, root, known, reader: Reader::new(largest) }
     }
 
     /// The state of block `index` of `level`.
@@ -82,7 +82,7 @@ impl<'a> Authenticator<'a> {
         };
         let mut actual = vec![0; wanted.len()];
         let (size, digest) = (self.layout.entry_size, self.root.as_bytes().len());
-        self.rows[0].digest(range.clone(), &self.hasher, &mut self.buffer, &mut actual, size)?;
+        self.rows[0].digest(range.clone(), &self.hasher, &mut self.reader, &mut actual, size)?;
         let pairs = wanted.chunks(size).zip(actual.chunks(size));
         for (block, (wanted, actual)) in range.zip(pairs) {
             // Padding is judged with the leaf, and not once more as damage of the data.
@@ -131,7 +131,7 @@ impl<'a> Authenticator<'a> {
         let range = below.under(index, self.layout.entries_per_block);
         let content = &mut self.known[level].content;
         content.fill(0);
-        below.digest(range, &self.hasher, &mut self.buffer, content, self.layout.entry_size)
+        below.digest(range, &self.hasher, &mut self.reader, content, self.layout.entry_size)
     }
 
     /// The entries for the blocks in `range` of `rows[row]`, all under one hash block; `None` if that is not known.

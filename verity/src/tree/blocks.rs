@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::hash::Hasher;
 use crate::params::Params;
 use crate::source::BlockSource;
+use crate::tree::holes::{Extents, Stretch, Zeros};
 
 /// `count` blocks of `size` bytes from byte `start`, which a layout has checked to be addressable.
 #[derive(Clone, Copy)]
@@ -16,13 +17,30 @@ pub(super) struct Blocks<'a> {
     pub(super) start: u64,
     pub(super) count: u64,
     pub(super) size: usize,
+    /// What is known of blocks over holes in the data, if holes are of use.
+    pub(super) zeros: Option<Zeros<'a>>,
+}
+
+/// What a thread reads through.
+pub(super) struct Reader {
+    buffer: Vec<u8>,
+    extents: Extents,
+}
+
+impl Reader {
+    /// For blocks of `block_size` bytes or less.
+    pub(super) fn new(block_size: usize) -> Self {
+        Self { buffer: read_buffer(block_size), extents: Extents::default() }
+    }
 }
 
 impl<'a> Blocks<'a> {
     /// The data blocks.
-    pub(super) fn data(source: &'a dyn BlockSource, params: &Params) -> Self {
+    pub(super) fn data(source: &'a dyn BlockSource, params: &Params, hasher: &Hasher) -> Self {
         let size = params.data_block_size.bytes() as usize;
-        Self { source, what: DATA, start: 0, count: params.data_blocks.get(), size }
+        let count = params.data_blocks.get();
+        let zeros = Some(Zeros::of_data(source, count * size as u64, size, hasher));
+        Self { source, what: DATA, start: 0, count, size, zeros }
     }
 
     /// The first blocks of `buffer` from block `first` on: as many whole ones as fit.
@@ -37,28 +55,43 @@ impl<'a> Blocks<'a> {
         first..self.count.min(first + entries_per_block)
     }
 
-    /// Writes the digests of the blocks in `range` into `entries`, reading through `buffer`.
+    /// Writes the digests of the blocks in `range` into `entries`. Blocks in holes are not read.
     pub(super) fn digest(
         &self,
         range: Range<u64>,
         hasher: &Hasher,
-        buffer: &mut [u8],
+        reader: &mut Reader,
         entries: &mut [u8],
         entry_size: usize,
     ) -> Result<(), Error> {
-        let per_read = (buffer.len() / self.size).max(1);
+        let per_read = (reader.buffer.len() / self.size).max(1) as u64;
         let mut first = range.start;
-        for entries in entries.chunks_mut(per_read * entry_size) {
-            let count = (range.end - first).min(per_read as u64);
-            if count == 0 {
-                break;
+        let mut entries = entries;
+        while first < range.end {
+            let stretch = self.stretch(&mut reader.extents, first, range.end)?;
+            let count = if stretch.is_hole { stretch.end - first } else { per_read.min(stretch.end - first) };
+            // The last entry may be cut off behind its digest.
+            let len = (to_usize(count) * entry_size).min(entries.len());
+            let (now, rest) = entries.split_at_mut(len);
+            match &self.zeros {
+                Some(zeros) if stretch.is_hole => zeros.fill(now, entry_size, hasher.digest_size()),
+                _ => {
+                    let read = &mut reader.buffer[..to_usize(count) * self.size];
+                    self.read(first, read)?;
+                    hasher.digest_blocks(read, self.size, now, entry_size);
+                }
             }
-            let read = &mut buffer[..to_usize(count) * self.size];
-            self.read(first, read)?;
-            hasher.digest_blocks(read, self.size, entries, entry_size);
+            entries = rest;
             first += count;
         }
         Ok(())
+    }
+
+    fn stretch(&self, extents: &mut Extents, first: u64, end: u64) -> Result<Stretch, Error> {
+        let Some(zeros) = &self.zeros else { return Ok(Stretch { end, is_hole: false }) };
+        zeros
+            .stretch(extents, first, end)
+            .map_err(Error::read(self.what, self.start + first * self.size as u64))
     }
 }
 

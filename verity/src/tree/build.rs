@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::hash::Hasher;
 use crate::params::{Params, RootHash};
 use crate::source::{BlockSink, BlockSource};
-use crate::tree::blocks::{Blocks, DATA, HASH, read_buffer, to_usize};
+use crate::tree::blocks::{Blocks, DATA, HASH, Reader, to_usize};
 use crate::tree::layout::{HashArea, Layout};
 use crate::tree::pool::for_each_task;
 use crate::tree::slack::check_size;
@@ -35,7 +35,7 @@ pub fn build(
     check_size(data, DATA, layout.data_end)?;
     write(sink, &vec![0; to_usize(layout.start - area.offset())], area.offset())?;
     let builder = Builder { sink, layout: &layout, hasher: Hasher::new(params), params };
-    let mut below = Blocks::data(data, params);
+    let mut below = Blocks::data(data, params, &builder.hasher);
     for index in 0..layout.levels.len() {
         below = builder.build_level(&below, index, progress)?;
     }
@@ -60,19 +60,21 @@ impl<'a> Builder<'a> {
     /// Writes the level `index`, whose entries are the digests of `below`, and returns its blocks.
     fn build_level(
         &self,
-        below: &Blocks<'_>,
+        below: &Blocks<'a>,
         index: usize,
         progress: Progress<'_>,
     ) -> Result<Blocks<'a>, Error> {
         let level = self.layout.levels[index];
         let size = self.params.hash_block_size.bytes() as usize;
-        let blocks = Blocks { source: self.sink, what: HASH, start: level.start, count: level.blocks, size };
+        let zeros = below.zeros.map(|zeros| zeros.above(self.layout, size, &self.hasher));
+        let blocks =
+            Blocks { source: self.sink, what: HASH, start: level.start, count: level.blocks, size, zeros };
         let spans = Spans::new(below.count, below.size);
-        let buffers = || (read_buffer(below.size), Vec::new());
-        for_each_task(spans.tasks(), buffers, |(input, output), task| {
+        let buffers = || (Reader::new(below.size), Vec::new());
+        for_each_task(spans.tasks(), buffers, |(reader, output), task| {
             let range = spans.range(task);
             let hashed = (range.end - range.start) * below.size as u64;
-            let start = self.fill(below, range, input, output)?;
+            let start = self.fill(below, range, reader, output)?;
             write(self.sink, output, level.start + start)?;
             // Only the leaves tell how far the work is; the levels above can still be cancelled.
             let done = if index == 0 { hashed } else { 0 };
@@ -87,7 +89,7 @@ impl<'a> Builder<'a> {
         &self,
         below: &Blocks<'_>,
         range: Range<u64>,
-        input: &mut [u8],
+        reader: &mut Reader,
         output: &mut Vec<u8>,
     ) -> Result<u64, Error> {
         let (per_block, entry_size) = (self.layout.entries_per_block, self.layout.entry_size);
@@ -98,7 +100,7 @@ impl<'a> Builder<'a> {
         output.resize(to_usize(end - start), 0);
         for piece in by_hash_block(range, per_block) {
             let entries = &mut output[to_usize(self.position(piece.start) - start)..];
-            below.digest(piece, &self.hasher, input, entries, entry_size)?;
+            below.digest(piece, &self.hasher, reader, entries, entry_size)?;
         }
         Ok(start)
     }

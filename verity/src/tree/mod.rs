@@ -3,6 +3,7 @@
 mod authenticate;
 pub(crate) mod blocks;
 pub(crate) mod build;
+mod holes;
 pub(crate) mod layout;
 pub(crate) mod pool;
 pub(crate) mod slack;

@@ -124,7 +124,7 @@ impl Verifier<'_> {
     }
 
     fn authenticator(&self) -> Authenticator<'_> {
-        let data = Blocks::data(self.data, &self.expected.params);
+        let data = Blocks::data(self.data, &self.expected.params, &self.hasher);
         let size = self.expected.params.hash_block_size.bytes() as usize;
         let level = |level: &crate::tree::layout::Level| Blocks {
             source: self.hash,
@@ -132,6 +132,7 @@ impl Verifier<'_> {
             start: level.start,
             count: level.blocks,
             size,
+            zeros: None,
         };
         let rows = std::iter::once(data).chain(self.layout.levels.iter().map(level)).collect();
         Authenticator::new(rows, self.layout, self.hasher.clone(), &self.expected.root)
