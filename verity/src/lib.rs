@@ -11,10 +11,15 @@
 //! Without the feature `parallel` all work is done by the calling thread.
 
 mod damage;
+#[cfg(feature = "json")]
+mod descriptor;
 mod error;
 mod hash;
 mod hex;
+mod owner;
 mod params;
+mod plan;
+mod seed;
 #[cfg(feature = "signatures")]
 pub mod signature;
 mod source;
@@ -25,8 +30,13 @@ mod uuid;
 mod witness;
 
 pub use damage::{BlockRanges, Damage, LevelDamage, Slack, SlackArea};
+#[cfg(feature = "json")]
+pub use descriptor::{Descriptor, DescriptorError};
 pub use error::{Error, GeometryError, ParamError, VerifyError};
+pub use owner::{BlockOwner, OwnedRange};
 pub use params::{Algorithm, BlockSize, HashType, Params, RootHash, Salt};
+pub use plan::{Arrangement, FecPlan, Plan, whole_mebibytes};
+pub use seed::Seed;
 pub use source::{BlockSink, BlockSource};
 pub use superblock::{
     Difference, RawSuperblock, SUPERBLOCK_SIZE, Superblock, SuperblockError, SuperblockField,

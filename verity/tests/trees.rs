@@ -258,9 +258,17 @@ fn data_and_hash_area_on_one_device() {
     let superblock = Superblock { params: params.clone(), uuid: Uuid::from_bytes([0; 16]) };
     device.write_all_at(&superblock.encode(), area.offset()).unwrap();
     let mut device = device.into_inner().unwrap();
-    device.extend(b"something of somebody else");
+    let end = device.len() as u64;
     let mut expected = expected(&params, &root, area);
     expected.one_device = true;
+    device.extend([0; 512]);
+    verify(&device, &device, &expected, &go_on).unwrap();
+    device.extend(b"something of somebody else");
+    let Err(VerifyError::Corrupt(damage)) = verify(&device, &device, &expected, &go_on) else { panic!() };
+    let slack = &damage.slack[0];
+    assert_eq!((slack.area, slack.range.start, slack.first), (SlackArea::AfterTree, end, end + 512));
+    // Whoever knows what it is says where.
+    expected.others.push(end + 512..device.len() as u64);
     verify(&device, &device, &expected, &go_on).unwrap();
     device[129 * BLOCK + 1] = 1;
     let Err(VerifyError::Corrupt(damage)) = verify(&device, &device, &expected, &go_on) else { panic!() };
