@@ -63,7 +63,7 @@ pub fn verify(
     expected.root.check(expected.params.algorithm).map_err(Error::from)?;
     let layout = Layout::new(&expected.params, expected.area).map_err(Error::from)?;
     let data_len = check_size(data, DATA, layout.data_end)?;
-    let hash_len = check_size(hash, HASH, layout.end)?;
+    let hash_len = check_size(hash, HASH, needed(&layout, expected.area))?;
     check_superblock(hash, expected)?;
     let verifier = Verifier { data, hash, expected, layout: &layout, hasher: Hasher::new(&expected.params) };
     let slack = verifier.slack(data_len, hash_len, progress)?;
@@ -72,6 +72,15 @@ pub fn verify(
         return Err(VerifyError::Corrupt(Box::new(damage)));
     }
     Ok(Verified::new(expected.root.clone(), expected.params.clone(), expected.area))
+}
+
+/// How long the hash device must be. Over one data block there is no tree, and veritysetup ends its file with the superblock.
+fn needed(layout: &Layout, area: HashArea) -> u64 {
+    match (layout.levels.is_empty(), area.has_superblock()) {
+        (false, _) => layout.end,
+        (true, true) => area.offset() + SUPERBLOCK_SIZE as u64,
+        (true, false) => 0,
+    }
 }
 
 fn check_superblock(hash: &dyn BlockSource, expected: &Expected) -> Result<(), VerifyError> {
@@ -100,7 +109,7 @@ impl Verifier<'_> {
         let (layout, area) = (self.layout, self.expected.area);
         let mut slack = Vec::new();
         if area.has_superblock() {
-            let range = area.offset() + SUPERBLOCK_SIZE as u64..layout.start;
+            let range = area.offset() + SUPERBLOCK_SIZE as u64..layout.start.min(hash_len);
             slack.extend(find_slack(self.hash, HASH, SlackArea::AfterSuperblock, range, progress)?);
         }
         let data_end = if self.expected.one_device { area.offset() } else { data_len };

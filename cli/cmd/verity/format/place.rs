@@ -117,21 +117,22 @@ impl Place {
     fn check_free(&self, params: &Params, data: &Device, context: &Context) -> anyhow::Result<()> {
         let offset = self.area.offset();
         let end = if data.is_block_device() { self.layout.end.min(data.len) } else { data.len };
-        let first = data.first_nonzero(offset..end, || context.goes_on())?;
+        let first = data.first_nonzero(self.layout.data_end..end, || context.goes_on())?;
         if !context.goes_on() {
             return Err(Interrupted::NO_TREE.into());
         }
         let Some(first) = first else { return Ok(()) };
-        let is_older_tree = offset.is_multiple_of(512)
+        // What is between data and hash area has to be zero, whatever follows.
+        let is_older_tree = first >= offset
             && Superblock::parse(&read_superblock(data, offset)?)
                 .is_ok_and(|old| old.params.data_blocks == params.data_blocks);
         if is_older_tree {
             return Ok(());
         }
         bail!(
-            "{} holds something after the data, at byte {first}: --append does not overwrite it; cut it off, or say \
-             --hash-offset {offset} and the file or device a second time to overwrite it",
-            data.path.display()
+            "{path} holds something after the data, at byte {first}: --append does not overwrite it; cut it off, or \
+             overwrite it with `format {path} {path} --hash-offset {offset}`",
+            path = data.path.display()
         )
     }
 
