@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::{BLOCK, Dir, root_hash};
 use crate::util::{is_there, lacks, names};
 
+/// Case 7: links to the data.
 #[test]
 fn data_is_never_overwritten_whatever_link_leads_there() {
     let dir = Dir::with_data(130);
@@ -31,6 +32,7 @@ fn data_is_never_overwritten_whatever_link_leads_there() {
     assert_eq!(dir.names(), ["data", "hardlink", "symlink"]);
 }
 
+/// Case 9: FIFOs, directories and devices without blocks.
 #[test]
 fn what_is_no_file_or_device_is_refused() {
     if lacks(&["mkfifo"]) {
@@ -68,6 +70,7 @@ fn the_hash_file_is_replaced_in_one_step_where_it_really_is() {
     assert_eq!(names(&dir.path("elsewhere")), ["real"]);
 }
 
+/// Case 9: signals.
 #[test]
 fn a_signal_leaves_nothing_behind() {
     if lacks(&["kill"]) {
@@ -239,6 +242,7 @@ fn a_device_is_appended_to_where_it_is_empty() {
     assert!(message.contains("a block device cannot be padded"), "{message}");
 }
 
+/// Case 9: signals, where the tree lengthens the image.
 #[test]
 fn an_interrupted_run_leaves_the_image_as_it_was() {
     if lacks(&["kill"]) {
@@ -263,6 +267,7 @@ fn an_interrupted_run_leaves_the_image_as_it_was() {
 /// A tmpfs in a namespace of its own, which unprivileged users can have as well.
 const UNSHARE: [&str; 3] = ["--map-root-user", "--user", "--mount"];
 
+/// Case 9: no room, and nothing that may be written.
 #[test]
 fn a_full_or_read_only_file_system_is_named() {
     let test = "a_full_or_read_only_file_system_is_named";

@@ -143,6 +143,11 @@ impl Case {
             let same = fs::read(ours.path(name)).unwrap() == fs::read(theirs.path(name)).unwrap();
             assert!(same, "{self:?}: {name} differs");
         }
+        if self.superblock {
+            let offset = format!("--hash-offset={}", self.offset());
+            let dump = ["dump", self.hash(), &offset];
+            assert_eq!((true, ours.ok(&dump)), theirs.veritysetup(&dump), "{self:?}");
+        }
         let root = root_hash(&printed);
         assert!(ours.veritysetup(&strs(&self.verify_args(&root, false))).0, "{self:?}: theirs refuses ours");
         let mut verify = self.verify_args(&root, true);
