@@ -11,11 +11,16 @@
 //! Without the feature `parallel` all work is done by the calling thread.
 
 mod damage;
+#[cfg(feature = "json")]
+mod descriptor;
 mod error;
 pub mod fsverity;
 mod hash;
 mod hex;
+mod owner;
 mod params;
+mod plan;
+mod seed;
 #[cfg(feature = "signatures")]
 pub mod signature;
 mod source;
@@ -26,8 +31,13 @@ mod uuid;
 mod witness;
 
 pub use damage::{BlockRanges, Damage, LevelDamage, Slack, SlackArea};
+#[cfg(feature = "json")]
+pub use descriptor::{Descriptor, DescriptorError};
 pub use error::{Error, GeometryError, ParamError, VerifyError};
+pub use owner::{BlockOwner, OwnedRange};
 pub use params::{Algorithm, BlockSize, HashType, Params, RootHash, Salt};
+pub use plan::{Arrangement, FecPlan, Plan, whole_mebibytes};
+pub use seed::Seed;
 pub use source::{BlockSink, BlockSource};
 pub use superblock::{
     Difference, RawSuperblock, SUPERBLOCK_SIZE, Superblock, SuperblockError, SuperblockField,

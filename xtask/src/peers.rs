@@ -12,7 +12,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("musl-gcc", "musl-tools", "binaries against another C library"),
     ("readelf", "binutils", "the same facts of every ELF file of /usr"),
     ("veritysetup", "cryptsetup-bin", "hash trees byte for byte"),
-    ("openssl", "openssl", "signatures of root hashes, keys and certificates"),
+    ("openssl", "openssl", "signatures of root hashes, keys and certificates, salts from a seed"),
     ("fsverity", "fsverity", "fs-verity digests, trees and signatures byte for byte"),
     ("losetup", "mount", "hash trees on block devices"),
     ("unshare", "util-linux", "full and read-only file systems"),

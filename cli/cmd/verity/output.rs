@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use hardpan_verity::{HashArea, Layout, Params, RootHash, Uuid};
+use hardpan_verity::{HashArea, Layout, Params, Uuid};
 use serde_json::{Map, Value, json};
 
 /// Lines of a label and a value, in veritysetup's columns.
@@ -34,8 +34,12 @@ pub(super) fn print_lines(mut lines: impl Iterator<Item = impl std::fmt::Display
 }
 
 pub(super) fn print_json(value: &Value) -> io::Result<()> {
+    print_line(&format!("{value:#}"))
+}
+
+pub(super) fn print_line(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let written = writeln!(stdout, "{value:#}");
+    let written = writeln!(stdout, "{text}");
     unless_closed(written.and_then(|()| stdout.flush()))
 }
 
@@ -75,7 +79,7 @@ impl Tree<'_> {
         }
     }
 
-    pub(super) fn json(&self, root: Option<&RootHash>) -> Map<String, Value> {
+    pub(super) fn json(&self) -> Map<String, Value> {
         let params = self.params;
         let mut map = Map::new();
         let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
@@ -91,9 +95,6 @@ impl Tree<'_> {
         put("superblock", json!(self.area.has_superblock()));
         put("hash_start_block", json!(self.layout.start / u64::from(params.hash_block_size.bytes())));
         put("hash_end", json!(self.layout.end));
-        if let Some(root) = root {
-            put("root_hash", json!(root.to_string()));
-        }
         map
     }
 }

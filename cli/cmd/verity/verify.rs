@@ -1,61 +1,128 @@
 //! `hardpan verity verify`.
 
-use std::fs;
-use std::io::{self, Read, Write};
-use std::path::Path;
+mod known;
+mod report;
 
-use anyhow::{Context as _, bail};
-use hardpan_verity::{
-    Algorithm, BlockRanges, BlockSource, Damage, Expected, HashArea, Layout, Params, RootHash,
-    SUPERBLOCK_SIZE, SlackArea, Superblock, Verified, VerifyError, verify,
-};
-use serde_json::{Value, json};
+use std::num::NonZeroU64;
+use std::path::PathBuf;
 
+use anyhow::Context as _;
+use clap::Args;
+use hardpan_verity::{BlockSource, Expected, Layout, SUPERBLOCK_SIZE, Salt, Uuid, verify};
+
+use self::known::Known;
+use self::report::{failed, passed};
+use super::args::{KindArgs, PlaceArgs, StrengthArgs, ThreadArgs};
 use super::device::Device;
 use super::format::check_overlap;
-use super::output::print_json;
-use super::{CORRUPT, VerifyArgs, with_progress};
+use super::with_progress;
 use crate::Context;
 use crate::context::Interrupted;
 
+/// Verify data and hash tree against a root hash, all of it, and list everything that is wrong
+///
+/// A root hash does not say how many blocks it covers: hash blocks can be passed off as data under the same root. So
+/// everything that decides the tree must come from where the root hash comes from: from a descriptor (--params), a kernel
+/// table, a kernel command line, or options. A superblock has to agree. Bytes that the root hash does not cover, after the
+/// data and around the tree, must be zero.
+///
+/// Exit codes: 0 verified, 1 corrupt or not what is expected, 2 the work could not be done.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  hardpan verity verify root.img root.hash --params root.json
+  hardpan verity verify root.img root.hash ROOT_HASH --data-blocks 262144 --salt HEX
+  hardpan verity verify /dev/sda2 /dev/sda3 --cmdline /proc/cmdline
+  hardpan verity verify root.img root.hash --table \"$(dmsetup table root)\"")]
+pub(crate) struct VerifyArgs {
+    /// The protected file or block device
+    data: PathBuf,
+    /// Where the hash tree is [default: in DATA]
+    hash: Option<PathBuf>,
+    /// The root hash in hexadecimal digits
+    #[arg(conflicts_with = "root_hash_file")]
+    root_hash: Option<String>,
+    /// Take the root hash from this file: the digits and at most one newline
+    #[arg(long, value_name = "FILE")]
+    root_hash_file: Option<PathBuf>,
+    #[command(flatten)]
+    source: SourceArgs,
+    /// The name of the device on the command line [default: the only one]
+    #[arg(long, value_name = "NAME", requires = "cmdline")]
+    device_name: Option<String>,
+    #[command(flatten)]
+    kind: KindArgs,
+    #[command(flatten)]
+    strength: StrengthArgs,
+    /// The number of data blocks
+    #[arg(long, value_name = "N", requires = "salt")]
+    data_blocks: Option<NonZeroU64>,
+    /// The salt in hexadecimal digits, or - for none
+    #[arg(long, value_name = "HEX", allow_hyphen_values = true, requires = "data_blocks")]
+    salt: Option<Salt>,
+    /// The UUID that the superblock must have [default: any]
+    #[arg(long, conflicts_with = "no_superblock")]
+    uuid: Option<Uuid>,
+    #[command(flatten)]
+    place: PlaceArgs,
+    /// Do not look at what follows the tree on its device, or what follows the byte OFFSET: something else is there
+    #[arg(long, value_name = "OFFSET", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    allow_trailing: Option<u64>,
+    #[command(flatten)]
+    threads: ThreadArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where the parameters come from, if not from options.
+#[derive(Args)]
+#[group(multiple = false)]
+struct SourceArgs {
+    /// Take everything, the root hash too, from a descriptor: what `format --json` prints
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "data_blocks", "salt", "uuid", "PlaceArgs"])]
+    params: Option<PathBuf>,
+    /// Take parameters and root hash from the text of a kernel table, as `dmsetup table` prints it
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["kind", "data_blocks", "salt"])]
+    table: Option<String>,
+    /// Take parameters and root hash from a file with such a text
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "data_blocks", "salt"])]
+    table_file: Option<PathBuf>,
+    /// Take them from a kernel command line in this file: the verity device that dm-mod.create= makes. If there is only
+    /// roothash= or usrhash=, that is the root hash and the rest must be given by options
+    #[arg(long, value_name = "FILE")]
+    cmdline: Option<PathBuf>,
+    /// Take them from the superblock, which nothing authenticates
+    #[arg(long, conflicts_with_all = ["kind", "data_blocks", "salt", "no_superblock"])]
+    trust_superblock: bool,
+}
+
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
-    let area = args.place.area()?;
-    let root = root_hash(args)?;
+    args.threads.apply()?;
     let data = Device::open(&args.data, "data")?;
-    let hash = Device::open(&args.hash, "hash")?;
-    let params = match params(args, &hash, area)? {
-        Ok(params) => params,
-        Err(error) => return failed(args, &root, &error),
+    let hash_path = args.hash.as_ref().unwrap_or(&args.data);
+    let hash = Device::open(hash_path, "hash")?;
+    let one_device = data.is_same(hash.extent(), hash_path, "hash")?;
+    let known = match Known::find(args, &hash)? {
+        Ok(known) => known,
+        Err(error) => return failed(args, None, &error),
     };
-    let one_device = data.is_same(hash.identity());
-    let layout = Layout::new(&params, area)?;
-    check_overlap(&data.path, layout.data_end, area, one_device)?;
-    let expected = Expected { params, root, area, one_device };
+    args.strength.check(known.params.algorithm)?;
+    let layout = Layout::new(&known.params, known.area)?;
+    check_overlap(&data.path, layout.data_end, known.area, one_device)?;
+    let others = known.parity.into_iter().chain(args.allow_trailing.map(|from| from..u64::MAX));
+    let others = others.collect();
+    let Known { params, root, area, uuid, .. } = known;
+    let expected = Expected { params, root, area, uuid, one_device, others };
     let result = with_progress(context, layout.data_end, |progress| {
         verify(&data.file, &hash.file, &expected, progress)
     });
     match result {
         Ok(verified) => passed(args, &verified, &data, one_device),
-        Err(error) if error.is_failure() => failed(args, &expected.root, &error),
+        Err(error) if error.is_failure() => failed(args, Some(&expected.root), &error),
         Err(_) if !context.goes_on() => Err(Interrupted::NO_VERDICT.into()),
         Err(error) => Err(error).context("not verified"),
     }
-}
-
-/// The parameters that the caller gave, or those of the superblock if the caller trusts it.
-fn params(args: &VerifyArgs, hash: &Device, area: HashArea) -> anyhow::Result<Result<Params, VerifyError>> {
-    if let (Some(data_blocks), Some(salt)) = (args.data_blocks, &args.salt) {
-        return Ok(Ok(Params::new(data_blocks, salt.clone())));
-    }
-    if !args.trust_superblock {
-        bail!("give --data-blocks and --salt from a source that is trusted, or --trust-superblock");
-    }
-    let superblock = read_superblock(hash, area.offset())?;
-    Ok(match Superblock::parse(&superblock) {
-        Ok(superblock) => Ok(superblock.params),
-        Err(error) if error.is_unsupported() => return Err(error.into()),
-        Err(error) => Err(error.into()),
-    })
 }
 
 /// The bytes at the place of the superblock, fewer if the device ends there.
@@ -66,106 +133,3 @@ pub(super) fn read_superblock(hash: &Device, offset: u64) -> anyhow::Result<Vec<
     hash.file.read_exact_at(&mut bytes, offset).with_context(cannot)?;
     Ok(bytes)
 }
-
-fn root_hash(args: &VerifyArgs) -> anyhow::Result<RootHash> {
-    let Some(path) = &args.root_hash_file else {
-        let text = args.root_hash.as_deref().unwrap_or_default();
-        return Ok(RootHash::parse(Algorithm::Sha256, text)?);
-    };
-    let text = read_root_hash_file(path)
-        .with_context(|| format!("cannot read root hash file {}", path.display()))?;
-    let digits = text.strip_suffix('\n').unwrap_or(&text);
-    RootHash::parse(Algorithm::Sha256, digits).with_context(|| format!("root hash file {}", path.display()))
-}
-
-fn read_root_hash_file(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(path)?.take(MAX_ROOT_HASH_FILE).read_to_string(&mut text)?;
-    Ok(text)
-}
-
-fn passed(args: &VerifyArgs, verified: &Verified, data: &Device, one_device: bool) -> anyhow::Result<u8> {
-    let block = u64::from(verified.params().data_block_size.bytes());
-    let partial = data.len % block;
-    // Zero, as the verification found; but what is added to it later nothing would find.
-    if !one_device && partial != 0 {
-        let reason = format!(
-            "the last {partial} bytes of {} are no whole block and not protected",
-            data.path.display()
-        );
-        return report(args, verified.root(), &reason, &Value::Null);
-    }
-    if args.json {
-        let root = verified.root().to_string();
-        print_json(
-            &json!({ "verified": true, "root_hash": root, "data_blocks": verified.params().data_blocks }),
-        )?;
-    }
-    Ok(0)
-}
-
-fn failed(args: &VerifyArgs, root: &RootHash, error: &VerifyError) -> anyhow::Result<u8> {
-    let damage = match error {
-        VerifyError::Corrupt(damage) => damage_json(damage),
-        _ => Value::Null,
-    };
-    let code = report(args, root, &error.to_string(), &damage)?;
-    if matches!(error, VerifyError::Corrupt(damage) if !damage.slack.is_empty()) {
-        writeln!(
-            io::stderr(),
-            "  bytes that are not covered must be zero: cut them off, or overwrite them with zeros"
-        )?;
-    }
-    Ok(code)
-}
-
-fn report(args: &VerifyArgs, root: &RootHash, reason: &str, damage: &Value) -> anyhow::Result<u8> {
-    if args.json {
-        print_json(
-            &json!({ "verified": false, "root_hash": root.to_string(), "reason": reason, "damage": damage }),
-        )?;
-    }
-    writeln!(
-        io::stderr(),
-        "verification failed: {} is not what the root hash stands for",
-        args.data.display()
-    )?;
-    reason.lines().try_for_each(|line| writeln!(io::stderr(), "  {line}"))?;
-    Ok(CORRUPT)
-}
-
-fn damage_json(damage: &Damage) -> Value {
-    let levels = damage.levels.iter().map(|level| {
-        json!({
-            "level": level.level,
-            "corrupt": ranges_json(&level.bad),
-            "unauthenticated": ranges_json(&level.unauthenticated),
-            "unclean": ranges_json(&level.unclean),
-        })
-    });
-    let slack = damage.slack.iter().map(|slack| {
-        let area = match slack.area {
-            SlackArea::AfterSuperblock => "after-superblock",
-            SlackArea::AfterTree => "after-tree",
-            SlackArea::AfterData => "after-data",
-            _ => "other",
-        };
-        json!({ "area": area, "start": slack.range.start, "end": slack.range.end, "first_nonzero": slack.first })
-    });
-    json!({
-        "computed_root": damage.wrong_root.as_ref().map(ToString::to_string),
-        "levels": levels.collect::<Vec<_>>(),
-        "data": ranges_json(&damage.data),
-        "unauthenticated_data": ranges_json(&damage.unauthenticated_data),
-        "slack": slack.collect::<Vec<_>>(),
-    })
-}
-
-/// First and last block of each range.
-fn ranges_json(blocks: &BlockRanges) -> Value {
-    let ranges: Vec<[u64; 2]> = blocks.ranges().iter().map(|range| [range.start, range.end - 1]).collect();
-    json!({ "count": blocks.count(), "ranges": ranges, "complete": blocks.is_complete() })
-}
-
-/// Four times the longest digest in hexadecimal digits: more is no root hash, and need not be read.
-const MAX_ROOT_HASH_FILE: u64 = 512;

@@ -36,7 +36,7 @@ pub(crate) fn area(offset: u64) -> HashArea {
 }
 
 pub(crate) fn expected(params: &Params, root: &RootHash, area: HashArea) -> Expected {
-    Expected { params: params.clone(), root: root.clone(), area, one_device: false }
+    Expected::new(params.clone(), root.clone(), area)
 }
 
 pub(crate) fn go_on(_: u64) -> bool {
