@@ -10,6 +10,7 @@
 //!
 //! Without the feature `parallel` all work is done by the calling thread.
 
+mod base64;
 mod damage;
 #[cfg(feature = "json")]
 mod descriptor;

@@ -4,9 +4,11 @@
 //! A table names any algorithm and block size, supported by this crate or not: it is read to be judged, not to be mapped.
 
 mod cmdline;
+mod create;
 mod emit;
 mod options;
 mod status;
+pub mod systemd;
 
 use std::fmt;
 
@@ -16,6 +18,7 @@ use crate::hex;
 use crate::params::Algorithm;
 
 pub use cmdline::{CmdlineVerity, CreatedTarget, HashParameter, find_in_cmdline};
+pub use create::create_parameter;
 pub use options::{ErrorMode, Fec, Options};
 pub use status::VerityStatus;
 
