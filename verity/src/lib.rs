@@ -14,6 +14,7 @@ mod base64;
 mod damage;
 #[cfg(feature = "json")]
 mod descriptor;
+pub mod dps;
 mod error;
 mod hash;
 mod hex;
