@@ -33,7 +33,7 @@ pub enum HashParameter {
 
 /// A verity target of a device that `dm-mod.create=` describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "callers make it, and the kernel takes no more than this")]
 pub struct CreatedTarget {
     /// The device's name.
     pub name: String,
@@ -49,6 +49,22 @@ pub struct CreatedTarget {
     pub sectors: u64,
     /// The target's parameters.
     pub table: VerityTable,
+}
+
+impl CreatedTarget {
+    /// A read-only device that is all of this target; `None` if no device is so long.
+    pub fn new(name: &str, table: VerityTable) -> Option<Self> {
+        let (name, sectors) = (name.to_owned(), table.sectors()?);
+        Some(Self {
+            name,
+            uuid: String::new(),
+            minor: None,
+            read_only: true,
+            start_sector: 0,
+            sectors,
+            table,
+        })
+    }
 }
 
 /// Every mention of a verity device in `cmdline`, in order, or why it could not be read.

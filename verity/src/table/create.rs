@@ -69,15 +69,7 @@ mod tests {
             "1 PARTUUID=$boot_uuid/PARTNROFF=1 PARTUUID=$boot_uuid/PARTNROFF=2 4096 4096 256 1 sha256 {ROOT} aabb 2 \
              restart_on_corruption ignore_zero_blocks"
         );
-        CreatedTarget {
-            name: name.to_owned(),
-            uuid: String::new(),
-            minor: None,
-            read_only: true,
-            start_sector: 0,
-            sectors: 2048,
-            table: VerityTable::parse(&table).unwrap(),
-        }
+        CreatedTarget::new(name, VerityTable::parse(&table).unwrap()).unwrap()
     }
 
     fn read_back(text: &str) -> Vec<CreatedTarget> {

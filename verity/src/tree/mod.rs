@@ -7,4 +7,5 @@ pub(crate) mod layout;
 mod pool;
 mod slack;
 mod spans;
+pub(crate) mod stored;
 pub(crate) mod verify;
