@@ -2,9 +2,12 @@
 
 mod args;
 mod check_signature;
+mod compare;
 mod device;
 mod dump;
+mod emit;
 mod format;
+mod input;
 mod output;
 mod plan;
 mod sign;
@@ -17,7 +20,9 @@ use std::sync::atomic::Ordering;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use self::compare::CompareArgs;
 use self::dump::DumpArgs;
+use self::emit::EmitArgs;
 use self::format::FormatArgs;
 use self::plan::PlanArgs;
 use self::verify::VerifyArgs;
@@ -35,6 +40,8 @@ pub(crate) enum VerityCommand {
     Sign(sign::SignArgs),
     CheckSignature(check_signature::CheckSignatureArgs),
     Plan(PlanArgs),
+    Emit(Box<EmitArgs>),
+    Compare(Box<CompareArgs>),
 }
 
 /// Runs the command and returns the exit code.
@@ -46,6 +53,8 @@ pub(crate) fn run(command: VerityCommand, context: &Context) -> anyhow::Result<u
         VerityCommand::Sign(args) => sign::run(&args, context),
         VerityCommand::CheckSignature(args) => check_signature::run(&args),
         VerityCommand::Plan(args) => plan::run(&args),
+        VerityCommand::Emit(args) => emit::run(&args),
+        VerityCommand::Compare(args) => compare::run(&args, context),
     }
 }
 

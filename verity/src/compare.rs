@@ -6,7 +6,7 @@ use std::fmt;
 use crate::dps::partition_uuids;
 use crate::error::Error;
 use crate::hex::Digits;
-use crate::params::{Params, RootHash};
+use crate::params::{Algorithm, BlockSize, HashType, Params, RootHash};
 use crate::table::systemd::{SystemdDevice, SystemdOptions, VeritytabEntry};
 use crate::table::{CreatedTarget, VerityTable};
 use crate::tree::layout::{HashArea, Layout};
@@ -173,21 +173,36 @@ impl From<&CreatedTarget> for Description {
 }
 
 impl From<&SystemdOptions> for Description {
-    /// What is not said is what systemd takes then, as far as that does not depend on the superblock: there is one, at
-    /// the start.
+    /// What is not said is what systemd takes then: a superblock at the start, which decides the rest, or without one
+    /// type 1, sha256 and blocks of 4096 bytes from the start.
     fn from(options: &SystemdOptions) -> Self {
-        Self {
-            root: None,
-            hash_type: options.hash_type.map(crate::params::HashType::number),
+        let said = Self {
+            hash_type: options.hash_type.map(HashType::number),
             algorithm: options.algorithm.clone(),
-            data_block_size: options.data_block_size.map(crate::params::BlockSize::bytes),
-            hash_block_size: options.hash_block_size.map(crate::params::BlockSize::bytes),
+            data_block_size: options.data_block_size.map(BlockSize::bytes),
+            hash_block_size: options.hash_block_size.map(BlockSize::bytes),
             data_blocks: options.data_blocks,
             salt: options.salt.as_ref().map(|salt| salt.as_bytes().to_vec()),
-            superblock: Some(options.superblock.unwrap_or(true)),
             uuid: options.uuid,
-            hash_offset: Some(options.hash_offset.unwrap_or(0)),
             ..Self::default()
+        };
+        let offset = options.hash_offset.unwrap_or(0);
+        if options.superblock != Some(false) {
+            return Self { superblock: Some(true), hash_offset: Some(offset), ..said };
+        }
+        // A superblock before the tree is no matter to who does not read it: the tree's place alone must be right.
+        let hash_block = said.hash_block_size.unwrap_or(BlockSize::DEFAULT.bytes());
+        let start = offset.is_multiple_of(hash_block.into()).then(|| offset / u64::from(hash_block));
+        Self {
+            hash_type: Some(said.hash_type.unwrap_or(HashType::V1.number())),
+            algorithm: Some(said.algorithm.unwrap_or_else(|| Algorithm::Sha256.name().to_owned())),
+            data_block_size: Some(said.data_block_size.unwrap_or(BlockSize::DEFAULT.bytes())),
+            hash_block_size: Some(hash_block),
+            hash_start_block: start,
+            hash_offset: start.is_none().then_some(offset),
+            // It is in the superblock, which is not read.
+            uuid: None,
+            ..said
         }
     }
 }
@@ -290,7 +305,7 @@ mod tests {
     use std::num::NonZeroU64;
 
     use super::*;
-    use crate::params::{Algorithm, Salt};
+    use crate::params::Salt;
 
     fn params() -> Params {
         Params::new(NonZeroU64::new(300).unwrap(), Salt::new(&[0xaa, 0xbb]).unwrap())
@@ -380,7 +395,11 @@ mod tests {
         };
         assert_eq!(found(""), [DescribedField::HashOffset]);
         assert_eq!(found("hash-offset=4096"), []);
-        assert_eq!(found("hash-offset=4096,superblock=no"), [DescribedField::Superblock]);
+        // The superblock is at 4096 and the tree at 8192.
+        assert_eq!(found("hash-offset=4096,superblock=no"), [DescribedField::HashStart]);
+        assert_eq!(found("hash-offset=8192,superblock=no,data-blocks=300,salt=aabb"), []);
+        assert_eq!(found("hash-offset=8704,superblock=no"), [DescribedField::HashOffset]);
+        assert_eq!(found("hash-offset=8192,superblock=no,hash=sha1"), [DescribedField::Algorithm]);
         assert_eq!(
             found("hash-offset=4096,hash=sha1,salt=-"),
             [DescribedField::Algorithm, DescribedField::Salt]

@@ -127,6 +127,62 @@ fn signature_partitions_read_back() {
     }
 }
 
+/// Case 5 of the hard cases: salts and root hashes as descriptions can have them. Each is read as what it is, or refused
+/// with its field; none is cut, padded or taken for nothing.
+#[test]
+fn case_5_salts_and_root_hashes_in_every_description() {
+    let root = "4a25101d8ed370882c613a94e8ba3f1fd5e320406dd5610454f4267cff2c81be";
+    let table =
+        |root: &str, salt: &str| VerityTable::parse(&format!("1 a b 4096 4096 9 1 sha256 {root} {salt}"));
+    let option = |salt: &str| SystemdOptions::parse(&format!("salt={salt}"));
+    for len in [0, 1, 255, 256, 257] {
+        let digits = "aB".repeat(len);
+        let text = if len == 0 { "-" } else { &digits };
+        assert_eq!(table(root, text).unwrap().salt, vec![0xab; len]);
+        // A table may have a salt for which no superblock has room; systemd's option may not.
+        match option(text) {
+            Ok(options) => assert_eq!(options.salt.unwrap().as_bytes(), vec![0xab; len]),
+            Err(error) => assert!(len == 257, "{error}"),
+        }
+    }
+    for salt in ["abc", "zz", "--", "0x00", "aa bb", "aa\0", "é"] {
+        assert!(table(root, salt).is_err(), "{salt}");
+        assert!(option(salt).is_err(), "{salt}");
+    }
+    assert!(option("").is_err());
+
+    let line =
+        |root: &str| SystemdCmdline::parse(&format!("roothash={root}")).map(|line| line.root.unwrap().root);
+    let tab =
+        |root: &str| Veritytab::parse(&format!("x /a /b {root}")).map(|tab| tab.entries[0].root.clone());
+    let json = |root: &str| {
+        SignaturePartition::parse(format!("{{\"rootHash\":\"{root}\",\"signature\":\"MAEH\"}}").as_bytes())
+            .map(|partition| partition.root)
+    };
+    let bytes = table(root, "-").unwrap().root;
+    let upper = root.to_uppercase();
+    assert_eq!(table(&upper, "-").unwrap().root, bytes);
+    assert_eq!((line(&upper), tab(&upper)), (Ok(bytes.clone()), Ok(bytes.clone())));
+    // The signature is over lower-case digits, and the specification says so.
+    assert_eq!(json(root), Ok(bytes.clone()));
+    assert!(json(&upper).is_err());
+    for wrong in [&root[..63], &format!("{root}0"), &format!("{}g", &root[1..]), "", "-", &root[..30]] {
+        assert!(table(wrong, "-").is_err(), "{wrong}");
+        assert!(line(wrong).is_err() && tab(wrong).is_err() && json(wrong).is_err(), "{wrong}");
+    }
+    // Of sha256 is known how long a root hash is; systemd's parameters do not say which algorithm it is of.
+    for other in [&root[..40], &format!("{root}{root}")] {
+        assert!(table(other, "-").is_err());
+        assert!(line(other).is_ok() && tab(other).is_ok() && json(other).is_ok());
+    }
+    for junk in ["\r", "\n\n", " x", "\0"] {
+        let text = format!("{root}{junk}");
+        let read = line(&text);
+        assert!(read.is_err() || read == Ok(bytes.clone()), "{junk:?}");
+        assert!(json(&text).is_err(), "{junk:?}");
+    }
+}
+
 /// Case 10 of the hard cases, without a fuzzer: texts that were right, cut, spliced and with bytes changed. Whatever is
 /// read from them reads back as well.
 #[test]

@@ -15,10 +15,6 @@ use crate::uuid::Uuid;
 pub use signature::{SignaturePartition, fingerprint};
 pub use types::{Architecture, Mount, Role};
 
-/// The attribute flag of a partition that is mounted read-only: bit 60. The specification wants it on partitions with
-/// hash areas and signatures; on those with data it keeps a file system from being mounted writable.
-pub const READ_ONLY: u64 = 1 << 60;
-
 /// The partition UUIDs of data and hash area with this root hash: its first and its last 16 bytes, which leave bytes out
 /// or share some if it has not 32. `None` if there are no 16.
 pub fn partition_uuids(root: &[u8]) -> Option<(Uuid, Uuid)> {

@@ -6,6 +6,7 @@
 mod cmdline;
 mod create;
 mod emit;
+mod line;
 mod options;
 mod status;
 pub mod systemd;
@@ -19,6 +20,7 @@ use crate::params::Algorithm;
 
 pub use cmdline::{CmdlineVerity, CreatedTarget, HashParameter, find_in_cmdline};
 pub use create::create_parameter;
+pub use line::TableLine;
 pub use options::{ErrorMode, Fec, Options};
 pub use status::VerityStatus;
 
@@ -121,6 +123,9 @@ pub enum TableError {
         /// The option.
         name: String,
     },
+    /// A table has one line for each target; this should be one target's.
+    #[error("verity table: there is more than one line")]
+    SeveralLines,
     /// Ten arguments are required.
     #[error("verity table: {count} arguments, 10 are required")]
     TooFewArguments {
@@ -151,6 +156,8 @@ pub enum Field {
     OptionValue,
     /// The number of optional arguments.
     OptionCount,
+    /// Start or length of the target.
+    Range,
     /// The status of a target.
     Status,
 }
@@ -173,6 +180,7 @@ impl fmt::Display for Field {
             Self::Salt => "salt",
             Self::OptionValue => "option value",
             Self::OptionCount => "number of optional arguments",
+            Self::Range => "start or length",
             Self::Status => "status",
         })
     }
