@@ -144,6 +144,6 @@ mod tests {
             create_parameter(&[target])
         };
         assert!(with(4095 - len).is_ok());
-        assert!(with(4096 - len).is_err());
+        assert_eq!(with(4096 - len), Err(create_error(TOO_LONG)));
     }
 }

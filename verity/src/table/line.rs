@@ -76,9 +76,10 @@ mod tests {
             "0 8 verity".to_owned(),
             format!("0 x verity {parameters}"),
             format!("-1 8 verity {parameters}"),
-            format!("0 8 verity {parameters}\n0 8 verity {parameters}"),
         ] {
             assert!(TableLine::parse(&text).is_err(), "{text}");
         }
+        let two = format!("0 8 verity {parameters}\n8 8 verity {parameters}\n");
+        assert_eq!(TableLine::parse(&two), Err(TableError::SeveralLines));
     }
 }
