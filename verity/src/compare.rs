@@ -1,6 +1,8 @@
 //! Whether what boots an image describes that image: tables, command lines, veritytab and signature partitions held
 //! against a superblock, a tree and a root hash.
 
+mod field;
+
 use std::fmt;
 
 use crate::dps::partition_uuids;
@@ -11,6 +13,8 @@ use crate::table::systemd::{SystemdDevice, SystemdOptions, VeritytabEntry};
 use crate::table::{CreatedTarget, VerityTable};
 use crate::tree::layout::{HashArea, Layout};
 use crate::uuid::Uuid;
+
+pub use field::DescribedField;
 
 /// What is said of an image. What is `None` is not said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,40 +74,6 @@ pub struct Disagreement {
     pub described: String,
     /// What the image has.
     pub image: String,
-}
-
-/// What a description can say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum DescribedField {
-    /// The root hash.
-    RootHash,
-    /// The hash type.
-    HashType,
-    /// The algorithm.
-    Algorithm,
-    /// The data block size.
-    DataBlockSize,
-    /// The hash block size.
-    HashBlockSize,
-    /// The number of data blocks.
-    DataBlocks,
-    /// The salt.
-    Salt,
-    /// Whether there is a superblock.
-    Superblock,
-    /// The superblock's UUID.
-    Uuid,
-    /// Where the hash area starts.
-    HashOffset,
-    /// The block with which the tree starts.
-    HashStart,
-    /// The length of the mapped device.
-    Sectors,
-    /// The UUID of the partition with the data.
-    DataPartition,
-    /// The UUID of the partition with the hash area.
-    HashPartition,
 }
 
 impl Description {
@@ -251,49 +221,6 @@ fn salt(bytes: &[u8]) -> String {
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: described as {}, the image has {}", self.field, self.described, self.image)
-    }
-}
-
-impl DescribedField {
-    /// The name in JSON.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::RootHash => "root_hash",
-            Self::HashType => "hash_type",
-            Self::Algorithm => "algorithm",
-            Self::DataBlockSize => "data_block_size",
-            Self::HashBlockSize => "hash_block_size",
-            Self::DataBlocks => "data_blocks",
-            Self::Salt => "salt",
-            Self::Superblock => "superblock",
-            Self::Uuid => "uuid",
-            Self::HashOffset => "hash_offset",
-            Self::HashStart => "hash_start_block",
-            Self::Sectors => "sectors",
-            Self::DataPartition => "data_partuuid",
-            Self::HashPartition => "hash_partuuid",
-        }
-    }
-}
-
-impl fmt::Display for DescribedField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::RootHash => "root hash",
-            Self::HashType => "hash type",
-            Self::Algorithm => "hash algorithm",
-            Self::DataBlockSize => "data block size",
-            Self::HashBlockSize => "hash block size",
-            Self::DataBlocks => "data blocks",
-            Self::Salt => "salt",
-            Self::Superblock => "superblock",
-            Self::Uuid => "UUID",
-            Self::HashOffset => "hash offset",
-            Self::HashStart => "hash start block",
-            Self::Sectors => "length in sectors",
-            Self::DataPartition => "UUID of the data partition",
-            Self::HashPartition => "UUID of the hash partition",
-        })
     }
 }
 
