@@ -1,6 +1,7 @@
 //! `hardpan verity`.
 
 mod append;
+mod boot;
 mod devices;
 mod digest;
 mod dump;

@@ -2,11 +2,14 @@
 
 mod args;
 mod check_signature;
+mod compare;
 mod device;
 mod digest;
 mod dump;
+mod emit;
 mod files;
 mod format;
+mod input;
 mod manifest;
 mod output;
 mod plan;
@@ -20,7 +23,9 @@ use std::sync::atomic::Ordering;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use self::compare::CompareArgs;
 use self::dump::DumpArgs;
+use self::emit::EmitArgs;
 use self::format::FormatArgs;
 use self::plan::PlanArgs;
 use self::verify::VerifyArgs;
@@ -38,6 +43,8 @@ pub(crate) enum VerityCommand {
     Sign(sign::SignArgs),
     CheckSignature(check_signature::CheckSignatureArgs),
     Plan(PlanArgs),
+    Emit(Box<EmitArgs>),
+    Compare(Box<CompareArgs>),
     Digest(digest::DigestArgs),
     Manifest(manifest::ManifestArgs),
 }
@@ -51,6 +58,8 @@ pub(crate) fn run(command: VerityCommand, context: &Context) -> anyhow::Result<u
         VerityCommand::Sign(args) => sign::run(&args, context),
         VerityCommand::CheckSignature(args) => check_signature::run(&args),
         VerityCommand::Plan(args) => plan::run(&args),
+        VerityCommand::Emit(args) => emit::run(&args),
+        VerityCommand::Compare(args) => compare::run(&args, context),
         VerityCommand::Digest(args) => digest::run(&args, context),
         VerityCommand::Manifest(args) => manifest::run(&args, context),
     }

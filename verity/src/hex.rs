@@ -11,13 +11,13 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     digits.chunks_exact(2).map(|pair| Some(value(pair[0])? << 4 | value(pair[1])?)).collect()
 }
 
-/// `bytes` as lower-case digits.
-pub(crate) fn encode(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|value| char::from_digit(value.into(), 16))
-        .collect()
+/// Bytes that are shown as lower-case digits.
+pub(crate) struct Digits<'a>(pub(crate) &'a [u8]);
+
+impl fmt::Display for Digits<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, self.0)
+    }
 }
 
 /// Writes `bytes` as lower-case digits.

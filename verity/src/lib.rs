@@ -10,9 +10,12 @@
 //!
 //! Without the feature `parallel` all work is done by the calling thread.
 
+mod base64;
+pub mod compare;
 mod damage;
 #[cfg(feature = "json")]
 mod descriptor;
+pub mod dps;
 mod error;
 pub mod fsverity;
 mod hash;
@@ -45,6 +48,7 @@ pub use superblock::{
 };
 pub use tree::build::build;
 pub use tree::layout::{HashArea, Layout, Level};
+pub use tree::stored::stored_root;
 pub use tree::verify::{Expected, verify};
 pub use uuid::Uuid;
 pub use witness::Verified;

@@ -42,7 +42,7 @@ impl Descriptor {
 
     /// The same in hexadecimal digits.
     pub fn root_hex(&self) -> String {
-        hex::encode(&self.root)
+        hex::Digits(&self.root).to_string()
     }
 
     /// The bytes that the kernel would store. All numbers are little-endian.
@@ -90,7 +90,7 @@ impl FileDigest {
 
     /// The digits, without the algorithm.
     pub fn to_hex(&self) -> String {
-        hex::encode(&self.bytes)
+        hex::Digits(&self.bytes).to_string()
     }
 
     /// What the kernel's built-in signatures are over, `struct fsverity_formatted_digest`: a magic, the algorithm's number, the
@@ -106,7 +106,7 @@ impl FileDigest {
 
     /// The same in hexadecimal digits.
     pub fn formatted_hex(&self) -> String {
-        hex::encode(&self.formatted())
+        hex::Digits(&self.formatted()).to_string()
     }
 }
 
