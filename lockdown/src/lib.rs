@@ -1,13 +1,15 @@
 //! Kernel hardening: rules as data, and the facts they are judged on.
 //!
 //! A rule is an entry of `rules/*.toml`: what is wanted, why, and what to do. [`KernelFacts`] are the running kernel's
-//! state or, for an image, what its files would configure; [`KernelRule::check`] holds one against the other.
+//! state or, for an image, what its files would configure; [`KernelRule::check`] holds one against the other. [`mapping`] opens
+//! verity devices and proves that they can be read.
 
 pub mod cmdline;
 mod facts;
 mod judge;
 pub mod kconfig;
 pub mod lsm;
+pub mod mapping;
 mod rule;
 pub mod sysctl;
 

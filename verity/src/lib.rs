@@ -25,7 +25,7 @@ mod tree;
 mod uuid;
 mod witness;
 
-pub use damage::{BlockRanges, Damage, LevelDamage, Slack, SlackArea};
+pub use damage::{BlockRanges, Damage, LevelDamage, RangeCollector, Slack, SlackArea};
 pub use error::{Error, GeometryError, ParamError, VerifyError};
 pub use params::{Algorithm, BlockSize, HashType, Params, RootHash, Salt};
 pub use source::{BlockSink, BlockSource};

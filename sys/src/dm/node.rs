@@ -41,6 +41,13 @@ pub struct NodeError {
     pub reason: io::Error,
 }
 
+impl NodeError {
+    /// This is wrong with this node.
+    pub fn new(path: &Path, reason: io::Error) -> Self {
+        Self { path: path.to_owned(), reason }
+    }
+}
+
 /// `/dev/mapper`.
 #[derive(Clone, Debug)]
 pub struct DevMapper {
@@ -81,7 +88,7 @@ impl Nodes for DevMapper {
         while !is_node_of(&node, device) {
             if Instant::now() >= deadline {
                 let made = self.make(&node, device);
-                made.map_err(|reason| NodeError { path: node.clone(), reason })?;
+                made.map_err(|reason| NodeError::new(&node, reason))?;
                 break;
             }
             std::thread::sleep(UDEV_POLL);
@@ -102,7 +109,7 @@ impl Nodes for DevMapper {
         });
         match opened {
             Ok(file) => Ok(Box::new(Direct { file, buffer: Vec::new() })),
-            Err(reason) => Err(NodeError { path: node.to_owned(), reason }),
+            Err(reason) => Err(NodeError::new(node, reason)),
         }
     }
 
@@ -111,7 +118,7 @@ impl Nodes for DevMapper {
         let node = self.node(name);
         let is_udevs = node.is_symlink() && self.has_udev();
         let removed = if is_udevs { Ok(()) } else { remove_device_node(&node) };
-        removed.map_err(|reason| NodeError { path: node, reason })
+        removed.map_err(|reason| NodeError::new(&node, reason))
     }
 }
 
