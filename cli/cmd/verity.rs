@@ -1,15 +1,18 @@
 //! `hardpan verity`: dm-verity hash trees.
 
 mod check_signature;
+mod close;
 mod device;
 mod digest;
 mod dump;
 mod files;
 mod format;
 mod manifest;
+mod open;
 mod output;
 mod sign;
 mod signing;
+mod status;
 mod verify;
 
 use std::num::NonZeroU64;
@@ -35,6 +38,9 @@ pub(crate) enum VerityCommand {
     CheckSignature(check_signature::CheckSignatureArgs),
     Digest(digest::DigestArgs),
     Manifest(manifest::ManifestArgs),
+    Open(open::OpenArgs),
+    Close(close::CloseArgs),
+    Status(status::StatusArgs),
 }
 
 /// Compute the hash tree of a file or device and print its root hash
@@ -149,6 +155,9 @@ pub(crate) fn run(command: VerityCommand, context: &Context) -> anyhow::Result<u
         VerityCommand::CheckSignature(args) => check_signature::run(&args),
         VerityCommand::Digest(args) => digest::run(&args, context),
         VerityCommand::Manifest(args) => manifest::run(&args, context),
+        VerityCommand::Open(args) => open::run(&args, context),
+        VerityCommand::Close(args) => close::run(&args),
+        VerityCommand::Status(args) => status::run(&args),
     }
 }
 

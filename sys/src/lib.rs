@@ -5,6 +5,7 @@
 //! what is not there from what could not be read: a missing knob and a refused one are different facts. All unsafe code
 //! is in one module, which makes the calls that nobody else has.
 
+mod block;
 mod call;
 pub mod dm;
 mod host;
@@ -13,6 +14,7 @@ mod kmsg;
 mod loopdev;
 mod mounts;
 
+pub use block::BlockDevice;
 pub use host::{Host, Reading};
 pub use kmsg::KernelLog;
 pub use loopdev::LoopDevice;

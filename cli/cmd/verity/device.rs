@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use hardpan_sys::dm::DeviceNumber;
 use hardpan_verity::BlockSource;
 
 /// An open file or block device.
@@ -57,6 +58,14 @@ impl Device {
 
     pub(super) fn identity(&self) -> Identity {
         self.identity
+    }
+
+    /// The number of a block device.
+    pub(super) fn number(&self) -> Option<DeviceNumber> {
+        match self.identity {
+            Identity::Block(rdev) => Some(DeviceNumber::of_node(rdev)),
+            Identity::File(..) => None,
+        }
     }
 
     pub(super) fn is_block_device(&self) -> bool {

@@ -72,10 +72,15 @@ fn root_hash(args: &VerifyArgs) -> anyhow::Result<RootHash> {
         let text = args.root_hash.as_deref().unwrap_or_default();
         return Ok(RootHash::parse(Algorithm::Sha256, text)?);
     };
+    root_hash_from_file(path, Algorithm::Sha256)
+}
+
+/// The root hash in a file: the digits and at most one newline.
+pub(super) fn root_hash_from_file(path: &Path, algorithm: Algorithm) -> anyhow::Result<RootHash> {
     let text = read_root_hash_file(path)
         .with_context(|| format!("cannot read root hash file {}", path.display()))?;
     let digits = text.strip_suffix('\n').unwrap_or(&text);
-    RootHash::parse(Algorithm::Sha256, digits).with_context(|| format!("root hash file {}", path.display()))
+    RootHash::parse(algorithm, digits).with_context(|| format!("root hash file {}", path.display()))
 }
 
 fn read_root_hash_file(path: &Path) -> io::Result<String> {
@@ -162,7 +167,7 @@ fn damage_json(damage: &Damage) -> Value {
 }
 
 /// First and last block of each range.
-fn ranges_json(blocks: &BlockRanges) -> Value {
+pub(super) fn ranges_json(blocks: &BlockRanges) -> Value {
     let ranges: Vec<[u64; 2]> = blocks.ranges().iter().map(|range| [range.start, range.end - 1]).collect();
     json!({ "count": blocks.count(), "ranges": ranges, "complete": blocks.is_complete() })
 }

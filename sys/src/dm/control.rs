@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+use rustix::io::Errno;
 
 use super::error::{DmError, ReplyError, Structure};
 use super::header::{HEADER_SIZE, Header, Request, flag};
@@ -38,9 +39,7 @@ impl Control {
     ///
     /// Where nobody has made the node, as in an initramfs without udev, it is made.
     pub fn open() -> Result<Self, DmError> {
-        let node = ControlNode::open()
-            .map_err(|error| DmError::Unavailable { reason: format!("{CONTROL}: {error}") })?;
-        Self::over(node)
+        Self::over(ControlNode::open().map_err(|error| unavailable(&error))?)
     }
 }
 
@@ -225,6 +224,15 @@ impl ControlNode {
     }
 }
 
+fn unavailable(error: &io::Error) -> DmError {
+    let what = match error.raw_os_error().map(Errno::from_raw_os_error) {
+        // The node is there, and nobody behind it.
+        Some(Errno::NODEV | Errno::NXIO) => NOT_THERE.to_owned(),
+        _ => error.to_string(),
+    };
+    DmError::Unavailable { reason: format!("{CONTROL}: {what}") }
+}
+
 /// Makes the node, if the kernel has device-mapper.
 fn make_control(path: &Path, host: &Host) -> io::Result<()> {
     match host.read("/sys/class/misc/device-mapper/dev") {
@@ -233,7 +241,7 @@ fn make_control(path: &Path, host: &Host) -> io::Result<()> {
             return Err(io::Error::other(format!("the kernel has it at {number}, not {CONTROL_NUMBER}")));
         }
         Reading::Absent => {
-            return Err(io::Error::other("the kernel does not have it; the module dm-mod may not be loaded"));
+            return Err(io::Error::other(NOT_THERE));
         }
         Reading::Unreadable(reason) => return Err(io::Error::other(reason)),
     }
@@ -243,7 +251,7 @@ fn make_control(path: &Path, host: &Host) -> io::Result<()> {
     let number = makedev(CONTROL_NUMBER.major, CONTROL_NUMBER.minor);
     match mknodat(CWD, path, FileType::CharacterDevice, Mode::from_raw_mode(0o600), number) {
         // Somebody else has just made it.
-        Err(rustix::io::Errno::EXIST) => Ok(()),
+        Err(Errno::EXIST) => Ok(()),
         made => Ok(made?),
     }
 }
@@ -254,6 +262,7 @@ impl Channel for ControlNode {
     }
 }
 
+const NOT_THERE: &str = "the kernel does not have it; the module dm-mod may not be loaded";
 const CONTROL: &str = "/dev/mapper/control";
 /// `MISC_MAJOR` and `MAPPER_CTRL_MINOR`, which are fixed.
 const CONTROL_NUMBER: DeviceNumber = DeviceNumber { major: 10, minor: 236 };
@@ -389,5 +398,8 @@ mod tests {
         let empty = tempfile::tempdir().unwrap();
         let error = make_control(&empty.path().join("control"), &Host::below(empty.path())).unwrap_err();
         assert!(error.to_string().contains("dm-mod"), "{error}");
+        // The same where a node is left over.
+        let error = unavailable(&Errno::NODEV.into()).to_string();
+        assert!(error.contains("dm-mod"), "{error}");
     }
 }
