@@ -5,6 +5,7 @@ mod digest;
 mod dump;
 mod format;
 mod manifest;
+mod mappings;
 mod sign;
 mod verify;
 

@@ -14,5 +14,6 @@ mod rule;
 pub mod sysctl;
 
 pub use facts::{CommandLine, KernelFacts, Troubles};
+pub use hardpan_sys::dm::TargetState;
 pub use hardpan_sys::{Host, Mount, Reading};
 pub use rule::{IfAbsent, KernelRule, Test, rules};

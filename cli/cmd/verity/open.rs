@@ -35,13 +35,18 @@ pub(super) fn run(args: &OpenArgs, context: &Context) -> anyhow::Result<u8> {
     check_overlap(&args.data, layout.data_end, area, one_device)?;
     devices.data.check_len(layout.data_end)?;
     devices.hash.check_len(layout.end)?;
-    let mut table =
-        VerityTable::new(&params, area, &root, &devices.data.table_name(), &devices.hash.table_name())?;
+    let fec = fec(args, &params, &layout, &devices)?;
+    let signature = args.root_hash_signature.as_deref().map(read_signature).transpose()?;
+    let attached = devices.attach()?;
+    let mut table = VerityTable::new(&params, area, &root, &attached.data, &attached.hash)?;
     table.options = args.reactions.options();
-    table.options.fec = fec(args, &params, &layout, &devices)?;
-    if let Some(path) = &args.root_hash_signature {
-        table.options.signature_key = Some(add_signature(path, args.name.as_str())?);
-    }
+    table.options.fec = attached
+        .fec
+        .as_deref()
+        .zip(fec)
+        .map(|(device, fec)| Fec::new(device, fec.roots, fec.blocks, fec.start));
+    table.options.signature_key =
+        signature.map(|bytes| add_signature(&bytes, args.name.as_str())).transpose()?;
     let extent = args.verify.extent();
     let plan = Plan { name: args.name.clone(), uuid: mapping::uuid(uuid, &args.name), table, extent };
     activate(args, &plan, context)
@@ -107,9 +112,21 @@ fn root_hash(args: &OpenArgs, params: &Params) -> anyhow::Result<RootHash> {
     }
 }
 
+/// The parity, as the table has it but for the device.
+struct Parity {
+    roots: u32,
+    blocks: u64,
+    start: u64,
+}
+
 /// Which blocks the parity covers: the data, and the hash device from the tree to its end, or to the parity if that is on the
 /// same device. So veritysetup made it; the kernel has to be told the same.
-fn fec(args: &OpenArgs, params: &Params, layout: &Layout, devices: &Devices) -> anyhow::Result<Option<Fec>> {
+fn fec(
+    args: &OpenArgs,
+    params: &Params,
+    layout: &Layout,
+    devices: &Devices,
+) -> anyhow::Result<Option<Parity>> {
     let Some(device) = &devices.fec else { return Ok(None) };
     let block_size = u64::from(params.data_block_size.bytes());
     if params.data_block_size != params.hash_block_size {
@@ -129,11 +146,10 @@ fn fec(args: &OpenArgs, params: &Params, layout: &Layout, devices: &Devices) -> 
     let covered_per_round = 255 - u64::from(args.fec.roots);
     let parity = blocks.div_ceil(covered_per_round) * u64::from(args.fec.roots) * block_size;
     device.check_len(offset.saturating_add(parity))?;
-    Ok(Some(Fec::new(&device.table_name(), args.fec.roots, blocks, offset / block_size)))
+    Ok(Some(Parity { roots: args.fec.roots, blocks, start: offset / block_size }))
 }
 
-/// Adds the signature as a key that only this thread has, and returns the key's description.
-fn add_signature(path: &Path, name: &str) -> anyhow::Result<String> {
+fn read_signature(path: &Path) -> anyhow::Result<Vec<u8>> {
     let place = || format!("root hash signature {}", path.display());
     let size = path.metadata().with_context(place)?.len();
     if size == 0 || size > MAX_PAYLOAD as u64 {
@@ -144,8 +160,13 @@ fn add_signature(path: &Path, name: &str) -> anyhow::Result<String> {
     if signature.first() != Some(&0x30) {
         bail!("{} is no PKCS#7 in DER, which is what the kernel reads", place());
     }
+    Ok(signature)
+}
+
+/// Adds the signature as a key that only this thread has, and returns the key's description.
+fn add_signature(signature: &[u8], name: &str) -> anyhow::Result<String> {
     let description = format!("hardpan:{name}");
-    add_thread_key(&description, &signature).context("cannot hand the root hash signature to the kernel")?;
+    add_thread_key(&description, signature).context("cannot hand the root hash signature to the kernel")?;
     Ok(description)
 }
 

@@ -13,54 +13,59 @@ use rustix::fs::OFlags;
 use super::super::device::Device;
 use super::args::OpenArgs;
 
-/// The devices of a mapping. They are held until the mapping holds them.
+/// The devices of a mapping, open.
 pub(super) struct Devices {
     pub(super) data: MappedDevice,
     pub(super) hash: MappedDevice,
     pub(super) fec: Option<MappedDevice>,
 }
 
-/// A device of a mapping.
+/// A device of a mapping, open.
 pub(super) struct MappedDevice {
     pub(super) device: Device,
     role: &'static str,
-    number: DeviceNumber,
-    // Of a regular file; one may stand for several devices.
-    attached: Option<Rc<LoopDevice>>,
+}
+
+/// The devices as the kernel knows them. Loop devices last until this is dropped, or as long as a mapping holds them.
+pub(super) struct Attached {
+    pub(super) data: String,
+    pub(super) hash: String,
+    pub(super) fec: Option<String>,
+    _loops: [Option<Rc<LoopDevice>>; 3],
 }
 
 impl Devices {
     pub(super) fn open(args: &OpenArgs) -> anyhow::Result<Self> {
-        let data = MappedDevice::open(&args.data, "data", &[])?;
+        let data = MappedDevice::open(&args.data, "data")?;
         if data.device.is_block_device() && !args.shared {
             check_unused(&args.data)?;
         }
-        let hash = MappedDevice::open(&args.hash, "hash", &[&data])?;
-        let fec = args.fec.device.as_ref();
-        let fec = fec.map(|path| MappedDevice::open(path, "fec", &[&data, &hash])).transpose()?;
+        let hash = MappedDevice::open(&args.hash, "hash")?;
+        let fec = args.fec.device.as_ref().map(|path| MappedDevice::open(path, "fec")).transpose()?;
         Ok(Self { data, hash, fec })
     }
 
     pub(super) fn hash_is_data(&self) -> bool {
         self.hash.is_same(&self.data)
     }
+
+    /// Gives regular files loop devices, one for each file.
+    pub(super) fn attach(&self) -> anyhow::Result<Attached> {
+        let (data, data_loop) = self.data.attach(&[])?;
+        let (hash, hash_loop) = self.hash.attach(&[(&self.data, &data_loop)])?;
+        let before = [(&self.data, &data_loop), (&self.hash, &hash_loop)];
+        let fec = self.fec.as_ref().map(|fec| fec.attach(&before)).transpose()?;
+        let (fec, fec_loop) = fec.map_or((None, None), |(number, attached)| (Some(number), attached));
+        let fec = fec.map(|number| number.to_string());
+        // Numbers, not paths: those cannot lead to another device meanwhile.
+        let (data, hash) = (data.to_string(), hash.to_string());
+        Ok(Attached { data, hash, fec, _loops: [data_loop, hash_loop, fec_loop] })
+    }
 }
 
 impl MappedDevice {
-    /// Opens a device, by the same loop device as the one before it that is the same file.
-    fn open(path: &Path, role: &'static str, before: &[&Self]) -> anyhow::Result<Self> {
-        let device = Device::open(path, role)?;
-        if let Some(number) = device.number() {
-            return Ok(Self { device, role, number, attached: None });
-        }
-        let same = before.iter().find(|other| other.device.is_same(device.identity()));
-        let attached = if let Some(attached) = same.and_then(|other| other.attached.clone()) {
-            attached
-        } else {
-            let cannot = || format!("cannot attach {role} {} to a loop device", path.display());
-            Rc::new(LoopDevice::attach(&device.file).with_context(cannot)?)
-        };
-        Ok(Self { device, role, number: attached.number(), attached: Some(attached) })
+    fn open(path: &Path, role: &'static str) -> anyhow::Result<Self> {
+        Ok(Self { device: Device::open(path, role)?, role })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -71,11 +76,6 @@ impl MappedDevice {
         self.device.is_same(other.device.identity())
     }
 
-    /// What it is called in a table: its number, which cannot lead to another device meanwhile.
-    pub(super) fn table_name(&self) -> String {
-        self.number.to_string()
-    }
-
     /// Refuses a device that is too short. The kernel would say `E2BIG`, which reads as another thing.
     pub(super) fn check_len(&self, needed: u64) -> anyhow::Result<()> {
         // A loop device has whole sectors only.
@@ -84,6 +84,24 @@ impl MappedDevice {
             bail!("{} {} has {len} bytes, but {needed} are needed", self.role, self.path().display());
         }
         Ok(())
+    }
+
+    /// The number of the device, or of a loop device over the file: that of the one before which is the same file.
+    fn attach(
+        &self,
+        before: &[(&Self, &Option<Rc<LoopDevice>>)],
+    ) -> anyhow::Result<(DeviceNumber, Option<Rc<LoopDevice>>)> {
+        if let Some(number) = self.device.number() {
+            return Ok((number, None));
+        }
+        let same = before.iter().find(|(other, _)| self.is_same(other));
+        let attached = if let Some(attached) = same.and_then(|(_, attached)| attached.as_ref()) {
+            Rc::clone(attached)
+        } else {
+            let cannot = || format!("cannot attach {} {} to a loop device", self.role, self.path().display());
+            Rc::new(LoopDevice::attach(&self.device.file).with_context(cannot)?)
+        };
+        Ok((attached.number(), Some(attached)))
     }
 }
 
