@@ -13,6 +13,7 @@ pub(super) struct Kernel {
     /// The compressed image.
     pub(super) image: PathBuf,
     modules: PathBuf,
+    config: String,
 }
 
 /// A module: its name, and the file's content.
@@ -31,7 +32,13 @@ impl Kernel {
         let places = ["lib/modules", "usr/lib/modules"].map(|lib| place.join(lib).join(&version));
         let modules = places.into_iter().find(|path| path.is_dir());
         let modules = modules.ok_or_else(|| format!("{package} has no modules of {version}"))?;
-        Ok(Self { version, image, modules })
+        let config = read(&place.join("boot").join(format!("config-{version}")))?;
+        Ok(Self { version, image, modules, config: String::from_utf8_lossy(&config).into_owned() })
+    }
+
+    /// Whether the kernel was built with this option: `CONFIG_X=y`.
+    pub(super) fn has(&self, option: &str) -> bool {
+        self.config.lines().any(|line| line == option)
     }
 
     /// These modules and those that they depend on, each after what it depends on. Built-in ones are not among them.

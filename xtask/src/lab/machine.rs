@@ -17,8 +17,18 @@ pub(super) struct Machine<'a> {
     pub(super) parameters: &'a str,
     /// Images of read-only disks, in the order of their names: `vda`, `vdb`.
     pub(super) disks: &'a [PathBuf],
+    /// UEFI firmware and its variables, instead of a BIOS.
+    pub(super) firmware: Option<&'a Firmware>,
     /// Where the serial console is written.
     pub(super) log: &'a Path,
+}
+
+/// UEFI firmware.
+pub(super) struct Firmware {
+    /// The program.
+    pub(super) code: PathBuf,
+    /// The variables, which the machine writes.
+    pub(super) variables: PathBuf,
 }
 
 impl Machine<'_> {
@@ -34,6 +44,14 @@ impl Machine<'_> {
         command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.initramfs);
         let parameters = format!("console=ttyS0 panic=-1 quiet loglevel=1 {}", self.parameters);
         command.args(["-append", &parameters]);
+        if let Some(firmware) = self.firmware {
+            let flash = |unit: u8, file: &Path, more: &str| {
+                format!("if=pflash,format=raw,unit={unit},file={}{more}", file.display())
+            };
+            command.args(["-machine", "q35"]);
+            command.args(["-drive", &flash(0, &firmware.code, ",readonly=on")]);
+            command.args(["-drive", &flash(1, &firmware.variables, "")]);
+        }
         for disk in self.disks {
             command.arg("-drive").arg(format!("file={},format=raw,if=virtio,readonly=on", disk.display()));
         }

@@ -529,6 +529,32 @@ case_without_a_signature_nothing_is_opened() {
     has err "requires a root hash signature"
 }
 
+case_a_signature_by_a_key_of_the_platform_is_accepted() {
+    fresh
+    code 0 open_fresh --root-hash-signature /images/signature --verify full --restart-on-corruption
+    cmp data /dev/mapper/v
+    dmsetup table v | grep -q root_hash_sig_key_desc
+    code 0 hp status v
+    has out "signature key:"
+    veritysetup status v | grep -q "signature"
+    hp close v
+}
+
+case_a_signature_of_another_root_hash_is_refused() {
+    fresh
+    code 2 open_fresh --root-hash-signature /images/other-signature
+    has err "not one of this root hash"
+}
+
+# Puts the certificate among those that firmware takes for programs, where the next boot's kernel looks for keys of the
+# platform. Without a platform key, firmware lets anybody set them. What shim keeps for the machine's owner the kernel takes
+# only under Secure Boot.
+case_the_certificate_is_enrolled() {
+    mount -t efivarfs efivarfs /sys/firmware/efi/efivars
+    dd if=/images/certificates of=/sys/firmware/efi/efivars/db-d719b2cb-3d3a-4596-a3bc-dad00e67656f bs=64k
+    umount /sys/firmware/efi/efivars
+}
+
 # -- what each boot does ---------------------------------------------------------------------------------------------
 
 # Runs cases and counts them.
@@ -550,12 +576,25 @@ run_cases() {
     echo "END $count"
 }
 
+# All but those that other boots are for.
 boot_cases() {
-    run_cases $(sed -n 's/^case_\([a-z_]*\)() {.*/\1/p' /cases.sh | grep -v '^without_a_signature_nothing_is_opened$')
+    others="without_a_signature_nothing_is_opened the_certificate_is_enrolled
+        a_signature_by_a_key_of_the_platform_is_accepted a_signature_of_another_root_hash_is_refused"
+    names=$(sed -n 's/^case_\([a-z_]*\)() {.*/\1/p' /cases.sh)
+    for other in $others; do names=$(echo "$names" | grep -vx "$other"); done
+    run_cases $names
 }
 
 # dm-verity was loaded with require_signatures=1.
 boot_signed() { run_cases without_a_signature_nothing_is_opened a_signature_by_an_unknown_key_is_refused; }
+
+boot_enrol() { run_cases the_certificate_is_enrolled; }
+
+# The same, and the platform has the lab's certificate.
+boot_trusted() {
+    run_cases without_a_signature_nothing_is_opened a_signature_by_a_key_of_the_platform_is_accepted \
+        a_signature_of_another_root_hash_is_refused
+}
 
 # The machine ends while it reads.
 read_with() {

@@ -16,7 +16,9 @@ echo
 boot=$(sed -n 's/.*lab=\([a-z]*\).*/\1/p' /proc/cmdline)
 while read -r module; do
     parameters=
-    [ "$boot/$module" = signed/dm_verity ] && parameters=require_signatures=1
+    case "$boot/$module" in
+        signed/dm_verity | trusted/dm_verity) parameters=require_signatures=1 ;;
+    esac
     insmod "/modules/$module.ko" $parameters || echo "cannot load $module"
 done </modules/order
 
