@@ -33,6 +33,8 @@ impl Interrupted {
     pub(crate) const NO_TREE: Self = Self { left: "nothing that looks like a finished tree was left" };
     /// While files were hashed.
     pub(crate) const NO_DIGEST: Self = Self { left: "no digest was printed or written" };
+    /// While a mapping was read for the first time.
+    pub(crate) const NO_MAPPING: Self = Self { left: "the mapping was removed" };
     /// While a hash tree was verified.
     pub(crate) const NO_VERDICT: Self = Self { left: "nothing was verified" };
 }

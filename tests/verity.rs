@@ -9,6 +9,7 @@ mod format;
 mod hard_cases;
 mod known;
 mod manifest;
+mod mappings;
 mod matrix;
 mod plan;
 mod sign;

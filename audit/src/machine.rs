@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hardpan_image::{Index, MemoryTree};
-use hardpan_lockdown::{Host, Reading};
+use hardpan_lockdown::{Host, Reading, TargetState};
 use hardpan_report::{Location, Outcome, Verdict};
 use tempfile::TempDir;
 
@@ -11,12 +11,23 @@ use crate::{AuditRule, Context};
 use hardpan_lockdown::CommandLine;
 
 /// A host that shows what a test wrote.
-pub(crate) struct Machine(TempDir);
+pub(crate) struct Machine(TempDir, Option<TargetState>);
 
 impl Machine {
     /// A host that shows nothing.
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self(tempfile::tempdir().unwrap(), None)
+    }
+
+    /// A host whose root lies on the verity device `root`, made by systemd, with these parameters.
+    pub(crate) fn on_verity(parameters: &str) -> Self {
+        let mut machine = Self::new()
+            .with("/proc/self/mountinfo", "1 0 253:0 / / ro - ext4 /dev/mapper/root ro\n")
+            .with("/sys/dev/block/253:0/dm/uuid", "CRYPT-VERITY-0-root")
+            .with("/sys/dev/block/253:0/dm/name", "root");
+        let (kind, parameters) = ("verity".to_owned(), parameters.trim().to_owned());
+        machine.1 = Some(TargetState { start: 0, sectors: 8, kind, parameters });
+        machine
     }
 
     /// Adds a file of `/proc` or `/sys`.
@@ -29,7 +40,10 @@ impl Machine {
 
     /// Judges by one rule. Mounts and the command line are gathered from the host, as they are in earnest.
     pub(crate) fn check(&self, rule: &AuditRule, tree: &MemoryTree) -> Verdict {
-        let host = Host::below(self.0.path());
+        let mut host = Host::below(self.0.path());
+        if let Some(target) = &self.1 {
+            host = host.with_table("root", vec![target.clone()]);
+        }
         let index = Index::build(tree, &|_| true).unwrap().unwrap();
         let mut context = Context::new(&index);
         context.mounts = Some(host.mounts());

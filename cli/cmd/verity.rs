@@ -2,6 +2,7 @@
 
 mod args;
 mod check_signature;
+mod close;
 mod compare;
 mod device;
 mod digest;
@@ -11,11 +12,13 @@ mod files;
 mod format;
 mod input;
 mod manifest;
+mod open;
 mod output;
 mod plan;
 mod sign;
 mod signing;
 mod size;
+mod status;
 mod verify;
 
 use std::sync::atomic::Ordering;
@@ -47,6 +50,9 @@ pub(crate) enum VerityCommand {
     Compare(Box<CompareArgs>),
     Digest(digest::DigestArgs),
     Manifest(manifest::ManifestArgs),
+    Open(open::OpenArgs),
+    Close(close::CloseArgs),
+    Status(status::StatusArgs),
 }
 
 /// Runs the command and returns the exit code.
@@ -62,6 +68,9 @@ pub(crate) fn run(command: VerityCommand, context: &Context) -> anyhow::Result<u
         VerityCommand::Compare(args) => compare::run(&args, context),
         VerityCommand::Digest(args) => digest::run(&args, context),
         VerityCommand::Manifest(args) => manifest::run(&args, context),
+        VerityCommand::Open(args) => open::run(&args, context),
+        VerityCommand::Close(args) => close::run(&args),
+        VerityCommand::Status(args) => status::run(&args),
     }
 }
 

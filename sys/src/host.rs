@@ -1,15 +1,27 @@
 //! The files through which the kernel shows its state.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::dm::{Control, DeviceMapper, DmError, Name, Show, TargetState};
 use crate::{Mount, parse_mountinfo};
 
 /// The running host, or a copy of its `/proc` and `/sys` below another directory (for tests).
 #[derive(Clone, Debug)]
 pub struct Host {
     root: PathBuf,
+    tables: Tables,
+}
+
+/// Where the tables of device-mapper devices come from.
+#[derive(Clone, Debug)]
+enum Tables {
+    /// The running kernel.
+    Kernel,
+    /// What a test gives, by the devices' names.
+    Given(BTreeMap<String, Vec<TargetState>>),
 }
 
 /// What came of reading one of the kernel's files.
@@ -45,12 +57,32 @@ impl<T> Reading<T> {
 impl Host {
     /// The host this process runs on.
     pub fn running() -> Self {
-        Self::below(Path::new("/"))
+        Self { root: PathBuf::from("/"), tables: Tables::Kernel }
     }
 
-    /// A host whose `/proc` and `/sys` are below `root`.
+    /// A host whose `/proc` and `/sys` are below `root`, and which has no device-mapper devices.
     pub fn below(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), tables: Tables::Given(BTreeMap::new()) }
+    }
+
+    /// The same with a device-mapper device of this name and table, instead of those of the kernel.
+    #[must_use]
+    pub fn with_table(mut self, name: &str, targets: Vec<TargetState>) -> Self {
+        if let Tables::Kernel = self.tables {
+            self.tables = Tables::Given(BTreeMap::new());
+        }
+        if let Tables::Given(tables) = &mut self.tables {
+            tables.insert(name.to_owned(), targets);
+        }
+        self
+    }
+
+    /// The active table of a device-mapper device. The kernel shows it to root only.
+    pub fn table(&self, name: &str) -> Reading<Vec<TargetState>> {
+        match &self.tables {
+            Tables::Kernel => running_table(name),
+            Tables::Given(tables) => tables.get(name).cloned().map_or(Reading::Absent, Reading::Present),
+        }
     }
 
     /// A file below `/proc` or `/sys`, as bytes, at most 4 MiB of them.
@@ -111,6 +143,18 @@ impl Host {
 
     fn locate(&self, path: &str) -> PathBuf {
         self.root.join(path.trim_start_matches('/'))
+    }
+}
+
+fn running_table(name: &str) -> Reading<Vec<TargetState>> {
+    let name = match Name::new(name) {
+        Ok(name) => name,
+        Err(error) => return Reading::Unreadable(error.to_string()),
+    };
+    match Control::open().and_then(|mut kernel| kernel.targets(&name, Show::Table)) {
+        Ok((_, targets)) => Reading::Present(targets),
+        Err(error @ DmError::Call { .. }) if error.is_absent() => Reading::Absent,
+        Err(error) => Reading::Unreadable(error.to_string()),
     }
 }
 

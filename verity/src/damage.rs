@@ -175,14 +175,14 @@ impl fmt::Display for SlackArea {
 
 /// Ranges as the threads find them. What is kept does not depend on the order in which they come.
 #[derive(Debug, Default)]
-pub(crate) struct RangeCollector {
+pub struct RangeCollector {
     stretches: BTreeMap<u64, u64>,
     count: u64,
 }
 
 impl RangeCollector {
     /// Adds a range that does not overlap with those before. Beyond the limit the highest is dropped and only counted.
-    pub(crate) fn add(&mut self, range: Range<u64>) {
+    pub fn add(&mut self, range: Range<u64>) {
         self.count += range.end - range.start;
         self.stretches.insert(range.start, range.end);
         if self.stretches.len() > MAX_STRETCHES {
@@ -190,7 +190,8 @@ impl RangeCollector {
         }
     }
 
-    pub(crate) fn finish(self) -> BlockRanges {
+    /// The ranges, sorted and merged.
+    pub fn finish(self) -> BlockRanges {
         let mut ranges: Vec<Range<u64>> = Vec::new();
         for (start, end) in self.stretches {
             match ranges.last_mut() {

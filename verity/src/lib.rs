@@ -33,7 +33,7 @@ mod tree;
 mod uuid;
 mod witness;
 
-pub use damage::{BlockRanges, Damage, LevelDamage, Slack, SlackArea};
+pub use damage::{BlockRanges, Damage, LevelDamage, RangeCollector, Slack, SlackArea};
 #[cfg(feature = "json")]
 pub use descriptor::{Descriptor, DescriptorError};
 pub use error::{Error, GeometryError, ParamError, VerifyError};

@@ -3,6 +3,7 @@
 mod bench;
 mod docs;
 mod fuzz;
+mod lab;
 mod peers;
 mod shell;
 mod test;
@@ -22,6 +23,11 @@ const TASKS: &[Task] = &[
     ),
     ("peers", "only install the reference tools, or name the missing ones", peers::run),
     ("docs", "write docs/rules/ from the rules' pages; --check only compares", docs::run),
+    (
+        "lab",
+        "lab verity [KERNEL-PACKAGE]: mappings of a Debian kernel in QEMU (minutes; installs QEMU)",
+        lab::run,
+    ),
     (
         "bench",
         "bench audit [DIR], bench verity: time Hardpan beside installed peers; --json, --runs N; verity: --quick, --keep",

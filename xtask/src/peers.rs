@@ -87,6 +87,20 @@ pub(crate) fn install() -> Outcome {
     sarif_schema()
 }
 
+/// Installs the packages of those programs that are missing, and fails with the names of what is still missing.
+pub(crate) fn ensure(programs: &[(&'static str, &'static str, &'static str)]) -> Outcome {
+    let absent = || -> Vec<(&'static str, &'static str)> {
+        let missing = programs.iter().filter(|(program, ..)| find(program).is_none());
+        missing.map(|(_, package, purpose)| (*package, *purpose)).collect()
+    };
+    let wanted = absent();
+    if !wanted.is_empty() && is_debian() {
+        apt(&wanted)?;
+    }
+    let still = absent();
+    if still.is_empty() { Ok(()) } else { Err(explain(&still)) }
+}
+
 /// Packages whose program or file is not there, with what they are for.
 fn missing() -> Vec<(&'static str, &'static str)> {
     let programs = PROGRAMS.iter().filter(|(program, ..)| find(program).is_none());

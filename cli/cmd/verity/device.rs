@@ -5,10 +5,11 @@ mod extent;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use hardpan_sys::dm::DeviceNumber;
 use hardpan_verity::BlockSource;
 
 pub(super) use extent::{Extent, Relation};
@@ -20,7 +21,8 @@ pub(super) struct Device {
     /// The length at opening, in bytes.
     pub(super) len: u64,
     extent: Extent,
-    is_block: bool,
+    /// The number of a block device.
+    number: Option<DeviceNumber>,
 }
 
 impl Device {
@@ -43,7 +45,8 @@ impl Device {
         let extent = extent(&metadata, path, role)?;
         let len = file.size().with_context(|| format!("cannot find out the length of {}", path.display()))?;
         let is_block = metadata.file_type().is_block_device();
-        Ok(Self { path: path.to_owned(), file, len, extent, is_block })
+        let number = is_block.then(|| DeviceNumber::of_node(metadata.rdev()));
+        Ok(Self { path: path.to_owned(), file, len, extent, number })
     }
 
     /// Whether what is at `other`, which is called `role`, is the same file or device.
@@ -68,8 +71,13 @@ impl Device {
         self.extent
     }
 
+    /// The number of a block device.
+    pub(super) fn number(&self) -> Option<DeviceNumber> {
+        self.number
+    }
+
     pub(super) fn is_block_device(&self) -> bool {
-        self.is_block
+        self.number.is_some()
     }
 
     /// The first byte in `range` that is not zero. `goes_on` is asked now and then, and ends the search.

@@ -11,6 +11,8 @@ use clap::Args;
 use hardpan_verity::{BlockSource, Expected, Layout, SUPERBLOCK_SIZE, Salt, Uuid, verify};
 
 use self::known::Known;
+pub(super) use self::known::root_of_file;
+pub(super) use self::report::ranges_json;
 use self::report::{failed, passed};
 use super::args::{KindArgs, PlaceArgs, StrengthArgs, ThreadArgs};
 use super::device::Device;

@@ -35,6 +35,16 @@ impl VerityTable {
         })
     }
 
+    /// The root hash as the table has it: lower-case digits.
+    pub fn root_hash(&self) -> String {
+        hex::Digits(&self.root).to_string()
+    }
+
+    /// The salt as the table has it: lower-case digits, or `-` for none.
+    pub fn salt(&self) -> String {
+        if self.salt.is_empty() { "-".to_owned() } else { hex::Digits(&self.salt).to_string() }
+    }
+
     /// The length of the device in sectors of 512 bytes; `None` if no device is that long.
     pub fn sectors(&self) -> Option<u64> {
         self.data_blocks.checked_mul(u64::from(self.data_block_size)).map(|bytes| bytes / 512)
@@ -54,13 +64,7 @@ impl fmt::Display for VerityTable {
             self.data_block_size, self.hash_block_size, self.data_blocks, self.hash_start_block
         )?;
         word(f, &self.algorithm)?;
-        f.write_str(" ")?;
-        hex::write(f, &self.root)?;
-        f.write_str(" ")?;
-        match self.salt.as_slice() {
-            [] => f.write_str("-"),
-            salt => hex::write(f, salt),
-        }?;
+        write!(f, " {} {}", self.root_hash(), self.salt())?;
         self.options.emit(f)
     }
 }
@@ -80,8 +84,8 @@ impl Options {
         Ok(())
     }
 
-    /// Names and values, each a word of its own: so they are counted.
-    fn words(&self) -> Vec<String> {
+    /// The options that are a word without a value, by their names in a table.
+    pub fn flags(&self) -> Vec<&'static str> {
         let on_corruption = self.corruption.map(|mode| match mode {
             ErrorMode::Ignore => "ignore_corruption",
             ErrorMode::Restart => "restart_on_corruption",
@@ -100,7 +104,12 @@ impl Options {
             self.check_at_most_once.then_some("check_at_most_once"),
             self.try_verify_in_tasklet.then_some("try_verify_in_tasklet"),
         ];
-        let mut words: Vec<String> = flags.into_iter().flatten().map(str::to_owned).collect();
+        flags.into_iter().flatten().collect()
+    }
+
+    /// Names and values, each a word of its own: so they are counted.
+    fn words(&self) -> Vec<String> {
+        let mut words: Vec<String> = self.flags().into_iter().map(str::to_owned).collect();
         let mut pair = |name: &str, value: String| words.extend([name.to_owned(), value]);
         if let Some(fec) = &self.fec {
             pair("use_fec_from_device", fec.device.clone());

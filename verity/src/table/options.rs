@@ -48,6 +48,13 @@ pub struct Fec {
     pub start: u64,
 }
 
+impl Fec {
+    /// Parity on `device` from its block `start` on, over `blocks` blocks with `roots` bytes in each codeword.
+    pub fn new(device: &str, roots: u32, blocks: u64, start: u64) -> Self {
+        Self { device: device.to_owned(), roots, blocks, start }
+    }
+}
+
 impl Options {
     /// Reads the words after the required arguments: their number, which counts names and values, and as many words.
     pub(super) fn parse(words: &[String]) -> Result<Self, TableError> {

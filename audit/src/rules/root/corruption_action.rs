@@ -1,9 +1,9 @@
 //! ROOT-003.
 
-use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
+use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 use hardpan_verity::table::ErrorMode;
 
-use super::verity::{Backing, Configured, live_backing, shown};
+use super::verity::{Backing, Configured, LiveTable, live_backing, live_evidence, live_table, shown};
 use crate::{AuditRule, Context};
 use hardpan_lockdown::CommandLine;
 
@@ -22,25 +22,51 @@ pub(crate) static RULE: AuditRule = AuditRule {
 fn check(context: &Context<'_>) -> Verdict {
     let mut findings = context.troubles_in_force().to_vec();
     let mut evidence = Vec::new();
+    let live = live_table(context, b"/");
+    let known = live.as_ref().and_then(|live| live.as_ref().ok());
+    if let Some(live) = known {
+        judge_live(live, &mut findings, &mut evidence);
+    }
     for line in context.command_lines_in_force() {
-        judge_line(line, &mut findings, &mut evidence);
+        judge_line(line, known, &mut findings, &mut evidence);
     }
     if findings.is_empty() && evidence.is_empty() {
-        return without_tables(context);
+        return without_tables(context, live.and_then(Result::err));
     }
-    Verdict::of("options of each verity device on the kernel command lines", findings, evidence)
+    Verdict::of("options of each verity device of the kernel and its command lines", findings, evidence)
 }
 
-fn judge_line(line: &CommandLine, findings: &mut Vec<Finding>, evidence: &mut Vec<Evidence>) {
-    let configured = Configured::of(line);
-    let mut judge = |device: &str, mode: Option<ErrorMode>| match action(device, mode, line) {
+/// What the kernel does is what counts, whoever told it.
+fn judge_live(live: &LiveTable, findings: &mut Vec<Finding>, evidence: &mut Vec<Evidence>) {
+    let make = |seen: &str| live_evidence(seen, WANTED);
+    match action(&live.name, live.table.options.corruption, None, make) {
         Ok(fact) => evidence.push(fact),
         Err(finding) => findings.push(*finding),
-    };
-    for target in &configured.targets {
-        judge(&target.name, target.table.options.corruption);
     }
-    if configured.by_generator() {
+}
+
+/// Judges the devices that a line sets up, but for the one whose table the kernel has shown.
+fn judge_line(
+    line: &CommandLine,
+    live: Option<&LiveTable>,
+    findings: &mut Vec<Finding>,
+    evidence: &mut Vec<Evidence>,
+) {
+    let configured = Configured::of(line);
+    let make = |seen: &str| line.evidence(seen, WANTED);
+    let mut judge =
+        |device: &str, mode: Option<ErrorMode>| match action(device, mode, Some(line.origin.clone()), make) {
+            Ok(fact) => evidence.push(fact),
+            Err(finding) => findings.push(*finding),
+        };
+    for target in &configured.targets {
+        if live.is_none_or(|live| live.name != target.name) {
+            judge(&target.name, target.table.options.corruption);
+        }
+    }
+    // systemd names the device that it makes by `roothash=` so.
+    let is_live = live.is_some_and(|live| live.name == "root") && configured.root_hash;
+    if configured.by_generator() && !is_live {
         judge(if configured.root_hash { "root" } else { "usr" }, configured.corruption);
     }
     findings.extend(
@@ -51,7 +77,12 @@ fn judge_line(line: &CommandLine, findings: &mut Vec<Finding>, evidence: &mut Ve
     );
 }
 
-fn action(device: &str, mode: Option<ErrorMode>, line: &CommandLine) -> Result<Evidence, Box<Finding>> {
+fn action(
+    device: &str,
+    mode: Option<ErrorMode>,
+    origin: Option<Location>,
+    make: impl Fn(&str) -> Evidence,
+) -> Result<Evidence, Box<Finding>> {
     let device = escape(device.as_bytes());
     let (seen, message) = match mode {
         Some(ErrorMode::Restart) => ("restart_on_corruption", None),
@@ -61,17 +92,22 @@ fn action(device: &str, mode: Option<ErrorMode>, line: &CommandLine) -> Result<E
         }
         _ => ("no option", Some("only fails the read of a corrupt block, and the host runs on")),
     };
-    let fact = line.evidence(&format!("{device}: {seen}"), "restart_on_corruption or panic_on_corruption");
+    let fact = make(&format!("{device}: {seen}"));
     let Some(message) = message else { return Ok(fact) };
     let message = format!("verity device `{device}` {message}");
-    Err(Box::new(Finding::fail(Some(line.origin.clone()), format!("device:{device}"), message).with(fact)))
+    Err(Box::new(Finding::fail(origin, format!("device:{device}"), message).with(fact)))
 }
 
-fn without_tables(context: &Context<'_>) -> Verdict {
+/// `unread` says why the kernel's table of the root device cannot be told.
+fn without_tables(context: &Context<'_>, unread: Option<String>) -> Verdict {
     match live_backing(context, b"/") {
         Some(Backing::Verity(seen)) => Verdict::unknown(
             Cause::NoFacts,
-            format!("/ is verified ({seen}), but neither the command line nor /sys shows with which options"),
+            format!(
+                "/ is verified ({seen}), but neither the command line nor the kernel's table shows with which \
+                 options: {}",
+                unread.unwrap_or_else(|| "the table was not asked for".into())
+            ),
         ),
         Some(Backing::Undecided(why)) => Verdict::unknown(
             Cause::Undecided,
@@ -83,6 +119,7 @@ fn without_tables(context: &Context<'_>) -> Verdict {
     }
 }
 
+const WANTED: &str = "restart_on_corruption or panic_on_corruption";
 const NO_FACTS: &str = "no kernel command line was found that would show verity options; audit the running host \
                         (`hardpan audit /`), or include /boot";
 
@@ -119,6 +156,25 @@ mod tests {
         expect_configured(&RULE, &with("restart-on-corruption,format"), Outcome::Pass);
         expect_configured(&RULE, &with("format"), Outcome::Fail);
         expect_configured(&RULE, &with("panic-on-corruption,ignore-corruption"), Outcome::Fail);
+    }
+
+    #[test]
+    fn the_kernels_table_outweighs_the_command_line() {
+        let machine = |options: &str| {
+            Machine::on_verity(&format!("1 7:0 7:1 4096 4096 1 1 sha256 {HASH} cd {options}"))
+        };
+        machine("1 restart_on_corruption").expect(&RULE, Outcome::Pass);
+        machine("").expect(&RULE, Outcome::Fail);
+        machine("1 ignore_corruption").expect(&RULE, Outcome::Fail);
+        // What cannot be read decides nothing.
+        machine("1 no_such_option").expect(&RULE, Outcome::Unknown);
+        // systemd was told to restart, and the kernel was not.
+        let told = format!("roothash={HASH} systemd.verity_root_options=restart-on-corruption");
+        machine("").with("/proc/cmdline", &told).expect(&RULE, Outcome::Fail);
+        machine("1 panic_on_corruption").with("/proc/cmdline", &told).expect(&RULE, Outcome::Pass);
+        // Other devices of the command line are judged as before.
+        let other = table("").replace("root,,,ro", "usr,,,ro");
+        machine("1 panic_on_corruption").with("/proc/cmdline", other).expect(&RULE, Outcome::Fail);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! ROOT-004.
 
-use hardpan_report::{Cause, Evidence, Finding, Pillar, RuleMeta, Severity, Verdict, escape};
-use hardpan_verity::table::CreatedTarget;
+use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
+use hardpan_verity::table::VerityTable;
 
-use super::verity::{Backing, Configured, live_backing, shown};
+use super::verity::{Backing, Configured, LiveTable, live_backing, live_evidence, live_table, shown};
 use crate::{AuditRule, Context};
 use hardpan_lockdown::CommandLine;
 
@@ -22,40 +22,49 @@ pub(crate) static RULE: AuditRule = AuditRule {
 fn check(context: &Context<'_>) -> Verdict {
     let mut findings = context.troubles_in_force().to_vec();
     let mut evidence = Vec::new();
+    let live = live_table(context, b"/");
+    let known = live.as_ref().and_then(|live| live.as_ref().ok());
+    if let Some(live) = known {
+        let make = |seen: &str| live_evidence(seen, WANTED);
+        judge(&live.name, &live.table, None, &make, &mut findings, &mut evidence);
+    }
     for line in context.command_lines_in_force() {
         let configured = Configured::of(line);
-        for target in &configured.targets {
-            judge(target, line, &mut findings, &mut evidence);
+        let is_live = |name: &str| known.is_some_and(|live: &LiveTable| live.name == name);
+        for target in configured.targets.iter().filter(|target| !is_live(&target.name)) {
+            let make = |seen: &str| line.evidence(seen, WANTED);
+            judge(&target.name, &target.table, Some(&line.origin), &make, &mut findings, &mut evidence);
         }
         findings.extend(configured.bad.iter().map(|bad| unknown(line, "table", shown(bad))));
-        if configured.by_generator() {
+        // systemd names the device that it makes by `roothash=` so.
+        if configured.by_generator() && !(configured.root_hash && is_live("root")) {
             let message = "the hash algorithm and the salt are in the verity superblock, which no command line shows; \
                            `hardpan verity dump` shows it";
             findings.push(unknown(line, "superblock", message.to_owned()));
         }
     }
     if findings.is_empty() && evidence.is_empty() {
-        return without_tables(context);
+        return without_tables(context, live.and_then(Result::err));
     }
-    Verdict::of("hash and salt of each verity device on the kernel command lines", findings, evidence)
+    Verdict::of("hash and salt of each verity device of the kernel and its command lines", findings, evidence)
 }
 
 fn judge(
-    target: &CreatedTarget,
-    line: &CommandLine,
+    name: &str,
+    table: &VerityTable,
+    origin: Option<&Location>,
+    make: &dyn Fn(&str) -> Evidence,
     findings: &mut Vec<Finding>,
     evidence: &mut Vec<Evidence>,
 ) {
-    let device = escape(target.name.as_bytes());
-    let algorithm = escape(target.table.algorithm.as_bytes());
-    let origin = Some(line.origin.clone());
+    let device = escape(name.as_bytes());
+    let algorithm = escape(table.algorithm.as_bytes());
+    let origin = origin.cloned();
     let before = findings.len();
-    let seen = format!(
-        "{device}: {algorithm}, salt {}",
-        if target.table.salt.is_empty() { "none" } else { "present" }
-    );
-    let fact = line.evidence(&seen, "sha256 or stronger, with a salt");
-    match strength(&target.table.algorithm) {
+    let seen =
+        format!("{device}: {algorithm}, salt {}", if table.salt.is_empty() { "none" } else { "present" });
+    let fact = make(&seen);
+    match strength(&table.algorithm) {
         Some(true) => {}
         Some(false) => {
             let message =
@@ -66,10 +75,15 @@ fn judge(
         None => {
             let message =
                 format!("verity device `{device}` relies on `{algorithm}`, whose strength is not known here");
-            findings.push(unknown(line, &format!("hash:{device}"), message));
+            findings.push(Finding::unknown(
+                Cause::Undecided,
+                origin.clone(),
+                format!("hash:{device}"),
+                message,
+            ));
         }
     }
-    if target.table.salt.is_empty() {
+    if table.salt.is_empty() {
         let message = format!("the hash tree of verity device `{device}` has no salt");
         findings.push(Finding::fail(origin, format!("salt:{device}"), message).with(fact.clone()));
     }
@@ -94,11 +108,15 @@ fn strength(algorithm: &str) -> Option<bool> {
     }
 }
 
-fn without_tables(context: &Context<'_>) -> Verdict {
+/// `unread` says why the kernel's table of the root device cannot be told.
+fn without_tables(context: &Context<'_>, unread: Option<String>) -> Verdict {
     match live_backing(context, b"/") {
         Some(Backing::Verity(seen)) => Verdict::unknown(
             Cause::NoFacts,
-            format!("/ is verified ({seen}), but neither the command line nor /sys shows by which hash"),
+            format!(
+                "/ is verified ({seen}), but neither the command line nor the kernel's table shows by which hash: {}",
+                unread.unwrap_or_else(|| "the table was not asked for".into())
+            ),
         ),
         Some(Backing::Undecided(why)) => Verdict::unknown(
             Cause::Undecided,
@@ -110,6 +128,7 @@ fn without_tables(context: &Context<'_>) -> Verdict {
     }
 }
 
+const WANTED: &str = "sha256 or stronger, with a salt";
 const NO_FACTS: &str = "no kernel command line was found that would show a verity table; audit the running host \
                         (`hardpan audit /`), or include /boot";
 
@@ -120,7 +139,7 @@ mod tests {
 
     use super::*;
     use crate::fixture::expect;
-    use crate::machine::expect_configured;
+    use crate::machine::{Machine, expect_configured};
 
     fn table(algorithm: &str, salt: &str) -> String {
         let digits = if algorithm == "sha1" { 40 } else { 64 };
@@ -137,6 +156,20 @@ mod tests {
         expect_configured(&RULE, &table("whirlpool", "cd"), Outcome::Unknown);
         let verdict = expect_configured(&RULE, &table("sha1", "-"), Outcome::Fail);
         assert_eq!(verdict.findings.len(), 2);
+    }
+
+    #[test]
+    fn the_kernels_table_shows_what_only_the_superblock_knew() {
+        let told = format!("roothash={}", "ab".repeat(32));
+        let machine = |algorithm: &str, digits: usize, salt: &str| {
+            let root = "ab".repeat(digits / 2);
+            Machine::on_verity(&format!("1 7:0 7:1 4096 4096 1 1 {algorithm} {root} {salt}"))
+                .with("/proc/cmdline", &told)
+        };
+        machine("sha256", 64, "cd").expect(&RULE, Outcome::Pass);
+        machine("sha1", 40, "cd").expect(&RULE, Outcome::Fail);
+        machine("sha256", 64, "-").expect(&RULE, Outcome::Fail);
+        machine("sha256", 62, "cd").expect(&RULE, Outcome::Unknown);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Whether a mounted file system, or one that a command line would mount, lies on dm-verity.
 
 use hardpan_lockdown::{Host, Mount, Reading};
-use hardpan_report::escape;
+use hardpan_report::{Evidence, escape};
 use hardpan_verity::table::{
-    CmdlineVerity, CreatedTarget, ErrorMode, HashParameter, TableError, find_in_cmdline,
+    CmdlineVerity, CreatedTarget, ErrorMode, HashParameter, TableError, VerityTable, find_in_cmdline,
 };
 
 use crate::Context;
@@ -103,6 +103,51 @@ pub(super) enum Backing {
 pub(super) fn live_backing(context: &Context<'_>, target: &[u8]) -> Option<Backing> {
     let mounts = context.live_mounts()?.ok()?;
     Some(backing(context, context.host?, mount_at(mounts, target)?))
+}
+
+/// The table that the running kernel has for a verity device.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LiveTable {
+    /// The device's name.
+    pub(super) name: String,
+    /// The table.
+    pub(super) table: VerityTable,
+}
+
+/// The fact that the running kernel's table says something.
+pub(super) fn live_evidence(seen: &str, wanted: &'static str) -> Evidence {
+    Evidence::new("running kernel's table", seen.to_owned(), wanted)
+}
+
+/// The kernel's table of the verity device on which the mount at `target` lies, or why it cannot be told; `None` if it
+/// lies on none, as far as is known.
+pub(super) fn live_table(context: &Context<'_>, target: &[u8]) -> Option<Result<LiveTable, String>> {
+    let Some(Backing::Verity(_)) = live_backing(context, target) else { return None };
+    let mounts = context.live_mounts()?.ok()?;
+    let host = context.host?;
+    let device = device_directory(host, mount_at(mounts, target)?)?;
+    Some(read_table(host, &device))
+}
+
+fn read_table(host: &Host, device: &str) -> Result<LiveTable, String> {
+    let told = |reason: &str| escape(reason.as_bytes());
+    let name = match host.read(&format!("{device}/dm/name")) {
+        Reading::Present(name) => name,
+        Reading::Absent => return Err("/sys shows no name of the device".into()),
+        Reading::Unreadable(reason) => return Err(told(&reason)),
+    };
+    let targets = match host.table(&name) {
+        Reading::Present(targets) => targets,
+        Reading::Absent => return Err("device-mapper does not know the device".into()),
+        Reading::Unreadable(reason) => return Err(told(&reason)),
+    };
+    match targets.as_slice() {
+        [target] if target.kind == "verity" => match VerityTable::parse(&target.parameters) {
+            Ok(table) => Ok(LiveTable { name, table }),
+            Err(error) => Err(shown(&error)),
+        },
+        _ => Err("the device does not consist of one verity target".into()),
+    }
 }
 
 fn backing(context: &Context<'_>, host: &Host, mount: &Mount) -> Backing {

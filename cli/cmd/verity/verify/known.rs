@@ -233,7 +233,8 @@ fn agreed_root(
     }
 }
 
-fn root_of_file(algorithm: Algorithm, path: &Path) -> anyhow::Result<RootHash> {
+/// The root hash in a file: the digits and at most one newline.
+pub(in super::super) fn root_of_file(algorithm: Algorithm, path: &Path) -> anyhow::Result<RootHash> {
     let text = read_text(path, "root hash file")?;
     let digits = text.strip_suffix('\n').unwrap_or(&text);
     RootHash::parse(algorithm, digits).with_context(|| format!("root hash file {}", path.display()))

@@ -94,7 +94,7 @@ fn damage_json(damage: &Damage) -> Value {
 }
 
 /// First and last block of each range.
-fn ranges_json(blocks: &BlockRanges) -> Value {
+pub(in super::super) fn ranges_json(blocks: &BlockRanges) -> Value {
     let ranges: Vec<[u64; 2]> = blocks.ranges().iter().map(|range| [range.start, range.end - 1]).collect();
     json!({ "count": blocks.count(), "ranges": ranges, "complete": blocks.is_complete() })
 }

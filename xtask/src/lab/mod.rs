@@ -1,0 +1,22 @@
+//! `cargo xtask lab`: what only a kernel can prove, in a machine of QEMU's.
+//!
+//! The host that tests run on need not have device-mapper, and must not be restarted by one. So a Debian kernel is
+//! downloaded and booted, by emulation, which needs no permissions and no KVM, with an initramfs that has the program, the
+//! reference tool and a script of cases. It takes minutes; `cargo xtask test` does not include it.
+
+mod artefacts;
+mod cpio;
+mod initramfs;
+mod kernel;
+mod machine;
+mod verity;
+
+use crate::shell::Outcome;
+
+/// `cargo xtask lab NAME`.
+pub(crate) fn run(args: &[String]) -> Outcome {
+    match args.split_first() {
+        Some((name, rest)) if name == "verity" => verity::run(rest),
+        _ => Err("which lab? `cargo xtask lab verity`".into()),
+    }
+}
