@@ -97,8 +97,8 @@ impl<'a> Blocks<'a> {
 
 /// The read buffer of one thread, for blocks of `block_size` bytes or less.
 ///
-/// Small enough to stay in the second-level cache between the copy out of the page cache and the hashing, large enough
-/// that the calls do not count; and 256 threads together need 64 MiB.
+/// Small enough to stay in the second-level cache, beside all else, between the copy out of the page cache and the
+/// hashing; large enough that the calls do not count and that every kernel has its lanes full of blocks of 4096 bytes.
 pub(super) fn read_buffer(block_size: usize) -> Vec<u8> {
     vec![0; READ_SIZE.max(block_size)]
 }
@@ -112,4 +112,4 @@ pub(crate) fn to_usize(number: u64) -> usize {
 pub(crate) const DATA: &str = "data";
 /// The name of the hash device in errors.
 pub(crate) const HASH: &str = "hash area";
-const READ_SIZE: usize = 256 << 10;
+const READ_SIZE: usize = 64 << 10;
