@@ -9,6 +9,7 @@ mod known;
 mod matrix;
 mod plan;
 mod sign;
+mod signed_params;
 mod verify;
 
 use std::fs::{self, File};

@@ -120,7 +120,7 @@ fn not_valid(args: &CheckSignatureArgs, root: &RootHash, error: &CheckError) -> 
 }
 
 /// A point in time, or the start of a day in UTC.
-fn parse_time(text: &str) -> Result<SystemTime, String> {
+pub(super) fn parse_time(text: &str) -> Result<SystemTime, String> {
     let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
     let time = text.parse::<Timestamp>().ok().or_else(day);
     time.map(SystemTime::from).ok_or_else(|| "use a time like 2026-11-23 or 2026-11-23T12:00:00Z".to_owned())
