@@ -13,6 +13,7 @@ mod mappings;
 mod matrix;
 mod plan;
 mod sign;
+mod signed_params;
 mod verify;
 
 use std::fs::{self, File};

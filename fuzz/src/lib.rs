@@ -3,6 +3,7 @@
 use std::path::Path;
 
 pub mod cmdline;
+pub mod descriptor;
 pub mod superblock;
 pub mod table;
 

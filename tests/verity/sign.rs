@@ -11,7 +11,7 @@ const ROOT: &str = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee
 
 /// With a key `key` and its certificate `cert` of thirty days, unless there is no openssl.
 #[expect(clippy::print_stderr, reason = "a skip is to be seen, and tests have no other channel")]
-fn with_key(test: &str) -> Option<Dir> {
+pub(super) fn with_key(test: &str) -> Option<Dir> {
     let dir = Dir::new();
     if dir.command("openssl", &["version"]).output().is_err() {
         assert!(std::env::var_os("HARDPAN_WITHOUT_PEERS").is_some(), "openssl is missing");
@@ -22,7 +22,7 @@ fn with_key(test: &str) -> Option<Dir> {
     Some(dir)
 }
 
-fn make_key(dir: &Dir, key: &str, certificate: &str) {
+pub(super) fn make_key(dir: &Dir, key: &str, certificate: &str) {
     let curve = "ec_paramgen_curve:P-256";
     let made = ["-newkey", "EC", "-pkeyopt", curve, "-nodes", "-keyout", key, "-out", certificate];
     openssl(
@@ -31,7 +31,7 @@ fn make_key(dir: &Dir, key: &str, certificate: &str) {
     );
 }
 
-fn openssl(dir: &Dir, args: &[&str]) {
+pub(super) fn openssl(dir: &Dir, args: &[&str]) {
     let output = dir.command("openssl", args).output().unwrap();
     assert!(output.status.success(), "{args:?}: {output:?}");
 }

@@ -2,6 +2,7 @@
 
 mod known;
 mod report;
+mod signed;
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -13,7 +14,8 @@ use hardpan_verity::{BlockSource, Expected, Layout, SUPERBLOCK_SIZE, Salt, Uuid,
 use self::known::Known;
 pub(super) use self::known::root_of_file;
 pub(super) use self::report::ranges_json;
-use self::report::{failed, passed};
+use self::report::{failed, passed, refused};
+use self::signed::SignatureArgs;
 use super::args::{KindArgs, PlaceArgs, StrengthArgs, ThreadArgs};
 use super::device::Device;
 use super::format::check_overlap;
@@ -33,6 +35,7 @@ use crate::context::Interrupted;
 #[command(after_help = "\
 Examples:
   hardpan verity verify root.img root.hash --params root.json
+  hardpan verity verify root.img --params root.json --params-signature root.json.p7s --certificate cert.pem
   hardpan verity verify root.img root.hash ROOT_HASH --data-blocks 262144 --salt HEX
   hardpan verity verify /dev/sda2 /dev/sda3 --cmdline /proc/cmdline
   hardpan verity verify root.img root.hash --table \"$(dmsetup table root)\"")]
@@ -49,6 +52,8 @@ pub(crate) struct VerifyArgs {
     root_hash_file: Option<PathBuf>,
     #[command(flatten)]
     source: SourceArgs,
+    #[command(flatten)]
+    signature: SignatureArgs,
     /// The name of the device on the command line [default: the only one]
     #[arg(long, value_name = "NAME", requires = "cmdline")]
     device_name: Option<String>,
@@ -107,7 +112,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
     let one_device = data.is_same(hash.extent(), hash_path, "hash")?;
     let known = match Known::find(args, &hash)? {
         Ok(known) => known,
-        Err(error) => return failed(args, None, &error),
+        Err(reason) => return refused(args, &reason),
     };
     args.strength.check(known.params.algorithm)?;
     let layout = Layout::new(&known.params, known.area)?;
@@ -121,7 +126,7 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
     });
     match result {
         Ok(verified) => passed(args, &verified, &data, one_device),
-        Err(error) if error.is_failure() => failed(args, Some(&expected.root), &error),
+        Err(error) if error.is_failure() => failed(args, &expected.root, &error),
         Err(_) if !context.goes_on() => Err(Interrupted::NO_VERDICT.into()),
         Err(error) => Err(error).context("not verified"),
     }

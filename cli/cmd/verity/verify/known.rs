@@ -10,7 +10,6 @@ use anyhow::{Context as _, bail};
 use hardpan_verity::table::{CmdlineVerity, CreatedTarget, VerityTable, find_in_cmdline};
 use hardpan_verity::{
     Algorithm, BlockSize, Descriptor, HashArea, HashType, Layout, Params, RootHash, Salt, Superblock, Uuid,
-    VerifyError,
 };
 
 use super::super::device::Device;
@@ -27,11 +26,11 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// What the caller says. The inner error is a superblock that is trusted and broken.
-    pub(super) fn find(args: &VerifyArgs, hash: &Device) -> anyhow::Result<Result<Self, VerifyError>> {
+    /// What the caller says. The inner error is the reason why a superblock or a descriptor does not hold what it must.
+    pub(super) fn find(args: &VerifyArgs, hash: &Device) -> anyhow::Result<Result<Self, String>> {
         let source = &args.source;
         if let Some(path) = &source.params {
-            return from_descriptor(args, path).map(Ok);
+            return from_descriptor(args, path);
         }
         if let Some(text) = &source.table {
             return from_table(args, &parse_table(text)?).map(Ok);
@@ -56,12 +55,16 @@ impl Known {
     }
 }
 
-fn from_descriptor(args: &VerifyArgs, path: &Path) -> anyhow::Result<Known> {
+fn from_descriptor(args: &VerifyArgs, path: &Path) -> anyhow::Result<Result<Known, String>> {
     let text = read_text(path, "descriptor")?;
+    // The very bytes that were checked are parsed, and not before.
+    if let Err(reason) = args.signature.check(text.as_bytes())? {
+        return Ok(Err(reason));
+    }
     let Descriptor { params, root, area, uuid } =
         Descriptor::parse(text.as_bytes()).with_context(|| in_file(path))?;
     let root = agreed_root(args, params.algorithm, Some(root))?;
-    Ok(Known { params, root, area, uuid, parity: None })
+    Ok(Ok(Known { params, root, area, uuid, parity: None }))
 }
 
 fn from_options(args: &VerifyArgs, root: Option<&[u8]>) -> anyhow::Result<Known> {
@@ -77,12 +80,12 @@ fn from_options(args: &VerifyArgs, root: Option<&[u8]>) -> anyhow::Result<Known>
     Ok(Known { params, root, area: args.place.area()?, uuid: args.uuid, parity: None })
 }
 
-fn from_superblock(args: &VerifyArgs, hash: &Device) -> anyhow::Result<Result<Known, VerifyError>> {
+fn from_superblock(args: &VerifyArgs, hash: &Device) -> anyhow::Result<Result<Known, String>> {
     let area = args.place.area()?;
     let params = match Superblock::parse(&read_superblock(hash, area.offset())?) {
         Ok(superblock) => superblock.params,
         Err(error) if error.is_unsupported() => return Err(error.into()),
-        Err(error) => return Ok(Err(error.into())),
+        Err(error) => return Ok(Err(error.to_string())),
     };
     let root = agreed_root(args, params.algorithm, None)?;
     Ok(Ok(Known { params, root, area, uuid: args.uuid, parity: None }))

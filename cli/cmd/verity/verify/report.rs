@@ -35,12 +35,12 @@ pub(super) fn passed(
     Ok(0)
 }
 
-pub(super) fn failed(args: &VerifyArgs, root: Option<&RootHash>, error: &VerifyError) -> anyhow::Result<u8> {
+pub(super) fn failed(args: &VerifyArgs, root: &RootHash, error: &VerifyError) -> anyhow::Result<u8> {
     let damage = match error {
         VerifyError::Corrupt(damage) => damage_json(damage),
         _ => Value::Null,
     };
-    let code = report(args, root, &error.to_string(), &damage)?;
+    let code = report(args, Some(root), &error.to_string(), &damage)?;
     if matches!(error, VerifyError::Corrupt(damage) if !damage.slack.is_empty()) {
         writeln!(
             io::stderr(),
@@ -49,6 +49,11 @@ pub(super) fn failed(args: &VerifyArgs, root: Option<&RootHash>, error: &VerifyE
         )?;
     }
     Ok(code)
+}
+
+/// What is to be expected is not known: a superblock that is trusted is broken, or a signature is not valid.
+pub(super) fn refused(args: &VerifyArgs, reason: &str) -> anyhow::Result<u8> {
+    report(args, None, reason, &Value::Null)
 }
 
 fn report(args: &VerifyArgs, root: Option<&RootHash>, reason: &str, damage: &Value) -> anyhow::Result<u8> {
