@@ -150,7 +150,7 @@ fn an_image_is_taken_only_with_its_own_root_hash() {
     let wanted = dir.ok(&[&emit[..], &["--params=params"]].concat());
     assert_eq!(dir.ok(&[&emit[..], &["data", "hash", &root, "--trust-superblock"]].concat()), wanted);
     assert_eq!(dir.ok(&[&emit[..], &["--only-root-hash", &root]].concat()), wanted);
-    let other = root.replace(|digit: char| digit.is_ascii_digit(), "a");
+    let other = format!("{}{}", if root.starts_with('0') { '1' } else { '0' }, &root[1..]);
     for (args, reason) in [
         (vec!["data", "hash", &root], "--trust-superblock"),
         (vec!["data", "hash", &other, "--trust-superblock"], "has the root hash"),
@@ -382,6 +382,12 @@ fn partitions_are_those_that_systemd_repart_makes() {
     assert!(dir.fails(2, &emit).contains("--output"));
     assert!(!dir.ok(&[&emit[..], &["--json"]].concat()).contains("certificateFingerprint"));
     dir.fails(2, &[&emit[..], &["--partition-size=1000", "--output=ours"]].concat());
+    // A good signature, but of another root hash.
+    let other = format!("{}{}", if root.starts_with('0') { '1' } else { '0' }, &root[1..]);
+    let emit_other = ["emit", "--format=dps-signature", "--only-root-hash", &other, "--signature=p7s"];
+    dir.fails(2, &[&emit_other[..], &with].concat());
+    assert!(fs::read(dir.path("ours")).unwrap() == partition);
     fs::write(dir.path("p7s"), encoded).unwrap();
-    assert!(dir.fails(2, &[&emit[..], &with].concat()).contains("signature is not DER"));
+    dir.fails(2, &[&emit[..], &with].concat());
+    assert!(dir.fails(2, &[&emit[..], &["--output=x"]].concat()).contains("signature is not DER"));
 }

@@ -39,7 +39,6 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("systemd-id128", "systemd", "partition types"),
     ("systemd-repart", "systemd", "partitions with hash trees and signatures"),
     ("mkfs.ext4", "e2fsprogs", "partitions with hash trees and signatures"),
-    ("openssl", "openssl", "keys, certificates and signatures"),
     ("chromium", "chromium", "the HTML page in a browser"),
     ("pdftotext", "poppler-utils", "the HTML page on paper"),
     ("script", "bsdutils", "reports on a terminal"),

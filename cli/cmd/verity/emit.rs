@@ -194,7 +194,7 @@ struct PartitionArgs {
     /// The signature: PKCS#7 in DER over the root hash in hexadecimal digits
     #[arg(long, value_name = "FILE")]
     signature: Option<PathBuf>,
-    /// The certificate in PEM that belongs to the signature's key, whose fingerprint is stored
+    /// The certificate, in PEM or DER, that belongs to the signature's key: its fingerprint is stored, and the signature checked
     #[arg(long, value_name = "FILE", requires = "signature")]
     certificate: Option<PathBuf>,
     /// The size of the signature partition, a multiple of 4096 [default: the least]
@@ -237,7 +237,7 @@ fn to_json(args: &EmitArgs, known: &Known, value: Value) -> Value {
 
 /// The partition is bytes, which are no sight on a terminal.
 fn signature(args: &EmitArgs, known: &Known) -> anyhow::Result<u8> {
-    let bytes = partitions::signature(&args.partitions, known.root().as_bytes())?;
+    let bytes = partitions::signature(&args.partitions, known.root())?;
     match &args.output {
         Some(path) => replace(path, &bytes)?,
         None if args.json => {

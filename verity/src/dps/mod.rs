@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::uuid::Uuid;
 
 #[cfg(feature = "json")]
-pub use signature::{SignaturePartition, fingerprint};
+pub use signature::SignaturePartition;
 pub use types::{Architecture, Mount, Role};
 
 /// The partition UUIDs of data and hash area with this root hash: its first and its last 16 bytes, which leave bytes out
@@ -30,12 +30,6 @@ pub enum DpsError {
     Architecture {
         /// The text given.
         text: String,
-    },
-    /// The certificate is not one in PEM.
-    #[error("certificate: {reason}")]
-    Certificate {
-        /// What is wrong.
-        reason: &'static str,
     },
     /// A field of a signature partition is wrong.
     #[error("signature partition, {field} {reason}")]

@@ -1,7 +1,6 @@
 //! The partition with a root hash and its signature: a JSON object, padded with NULs.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::DpsError;
 use crate::{base64, hex};
@@ -72,16 +71,6 @@ impl SignaturePartition {
     }
 }
 
-/// The SHA-256 digest of a certificate in PEM, over its DER: the first in the text.
-pub fn fingerprint(pem: &str) -> Result<[u8; 32], DpsError> {
-    let wrong = |reason| DpsError::Certificate { reason };
-    let (_, rest) = pem.split_once(PEM_BEGIN).ok_or(wrong("there is no BEGIN CERTIFICATE"))?;
-    let (body, _) = rest.split_once(PEM_END).ok_or(wrong("there is no END CERTIFICATE"))?;
-    let digits: String = body.split_ascii_whitespace().collect();
-    let der = base64::decode(&digits).filter(|der| is_one_sequence(der));
-    der.map(|der| Sha256::digest(der).into()).ok_or(wrong("its content is not DER in base64"))
-}
-
 /// The object, as it is stored.
 #[derive(Deserialize, Serialize)]
 struct Json {
@@ -133,9 +122,6 @@ fn is_one_sequence(der: &[u8]) -> bool {
 fn json_error(error: &serde_json::Error) -> DpsError {
     DpsError::Json { reason: error.to_string() }
 }
-
-const PEM_BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-const PEM_END: &str = "-----END CERTIFICATE-----";
 
 #[cfg(test)]
 mod tests {
@@ -249,17 +235,6 @@ mod tests {
             ([vec![0x30, 0x83, 1, 0, 0], vec![0; 0x1_0000]].concat(), true),
         ] {
             assert_eq!(is_one_sequence(&der), whole, "{:?}", &der[..2]);
-        }
-    }
-
-    #[test]
-    fn a_fingerprint_needs_a_certificate() {
-        let pem = format!("text\n{PEM_BEGIN}\nMAE\r\nH\n{PEM_END}\n{PEM_BEGIN}");
-        assert_eq!(fingerprint(&pem), Ok(Sha256::digest([0x30, 1, 7]).into()));
-        for pem in
-            ["", PEM_BEGIN, &format!("{PEM_BEGIN}\n{PEM_END}"), &format!("{PEM_BEGIN}\nMAE\n{PEM_END}")]
-        {
-            assert!(matches!(fingerprint(pem), Err(DpsError::Certificate { .. })), "{pem}");
         }
     }
 }

@@ -1,10 +1,17 @@
 //! Partitions of the Discoverable Partitions Specification.
 
+use std::path::PathBuf;
+use std::slice;
+use std::time::SystemTime;
+
 use anyhow::{Context as _, bail};
-use hardpan_verity::dps::{Architecture, Mount, Role, SignaturePartition, fingerprint, partition_uuids};
+use hardpan_verity::RootHash;
+use hardpan_verity::dps::{Architecture, Mount, Role, SignaturePartition, partition_uuids};
+use hardpan_verity::signature::{Trust, check, root_hash_content};
 use serde_json::{Value, json};
 
-use super::super::input::{MAX_FILE, read_bytes, read_text};
+use super::super::input::read_bytes;
+use super::super::signing::read_certificates;
 use super::PartitionArgs;
 
 /// A line for each partition.
@@ -32,16 +39,27 @@ pub(super) fn list(args: &PartitionArgs, root: &[u8]) -> anyhow::Result<(String,
 }
 
 /// The bytes of the signature partition.
-pub(super) fn signature(args: &PartitionArgs, root: &[u8]) -> anyhow::Result<Vec<u8>> {
+pub(super) fn signature(args: &PartitionArgs, root: &RootHash) -> anyhow::Result<Vec<u8>> {
     let Some(path) = &args.signature else { bail!("say --signature FILE: what is to be stored") };
     let signature = read_bytes(path, "signature", SignaturePartition::MAX_SIZE)?;
+    let of_file = || format!("signature {}", path.display());
     let fingerprint = match &args.certificate {
-        Some(path) => {
-            let pem = read_text(path, "certificate", MAX_FILE)?;
-            Some(fingerprint(&pem).with_context(|| format!("in {}", path.display()))?)
-        }
+        Some(certificate) => Some(checked(certificate, &signature, root).with_context(of_file)?),
         None => None,
     };
-    let partition = SignaturePartition { root: root.to_vec(), fingerprint, signature };
-    partition.encode(args.partition_size).with_context(|| format!("with {}", path.display()))
+    let partition = SignaturePartition { root: root.as_bytes().to_vec(), fingerprint, signature };
+    partition.encode(args.partition_size).with_context(of_file)
+}
+
+/// The fingerprint of the certificate, if the signature is good and by its key: no partition is written that would be
+/// refused at boot.
+fn checked(path: &PathBuf, message: &[u8], root: &RootHash) -> anyhow::Result<[u8; 32]> {
+    let signers = read_certificates(slice::from_ref(path))?;
+    let [certificate] = signers.as_slice() else {
+        bail!("{} has {} certificates, the partition names one", path.display(), signers.len());
+    };
+    let fingerprint = *certificate.fingerprint().as_bytes();
+    let trust = Trust { signers, authorities: Vec::new() };
+    check(&root_hash_content(root), message, &trust, SystemTime::now())?;
+    Ok(fingerprint)
 }
