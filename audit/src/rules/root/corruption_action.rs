@@ -64,10 +64,13 @@ fn judge_line(
             judge(&target.name, target.table.options.corruption);
         }
     }
-    // systemd names the device that it makes by `roothash=` so.
-    let is_live = live.is_some_and(|live| live.name == "root") && configured.root_hash;
-    if configured.by_generator() && !is_live {
-        judge(if configured.root_hash { "root" } else { "usr" }, configured.corruption);
+    // systemd names the devices that it makes so.
+    let root = configured.root_hash && live.is_none_or(|live| live.name != "root");
+    let made = [(root, "root"), (configured.usr_hash, "usr")];
+    if configured.by_generator()
+        && let Some((_, device)) = made.iter().find(|(is_made, _)| *is_made)
+    {
+        judge(device, configured.corruption);
     }
     findings.extend(
         configured
@@ -172,6 +175,10 @@ mod tests {
         let told = format!("roothash={HASH} systemd.verity_root_options=restart-on-corruption");
         machine("").with("/proc/cmdline", &told).expect(&RULE, Outcome::Fail);
         machine("1 panic_on_corruption").with("/proc/cmdline", &told).expect(&RULE, Outcome::Pass);
+        let untold = format!("roothash={HASH}");
+        machine("1 panic_on_corruption").with("/proc/cmdline", &untold).expect(&RULE, Outcome::Pass);
+        let both = format!("roothash={HASH} usrhash={HASH}");
+        machine("1 panic_on_corruption").with("/proc/cmdline", both).expect(&RULE, Outcome::Fail);
         // Other devices of the command line are judged as before.
         let other = table("").replace("root,,,ro", "usr,,,ro");
         machine("1 panic_on_corruption").with("/proc/cmdline", other).expect(&RULE, Outcome::Fail);

@@ -37,7 +37,8 @@ fn check(context: &Context<'_>) -> Verdict {
         }
         findings.extend(configured.bad.iter().map(|bad| unknown(line, "table", shown(bad))));
         // systemd names the device that it makes by `roothash=` so.
-        if configured.by_generator() && !(configured.root_hash && is_live("root")) {
+        let is_known = is_live("root") && !configured.usr_hash;
+        if configured.by_generator() && !is_known {
             let message = "the hash algorithm and the salt are in the verity superblock, which no command line shows; \
                            `hardpan verity dump` shows it";
             findings.push(unknown(line, "superblock", message.to_owned()));
@@ -167,6 +168,8 @@ mod tests {
                 .with("/proc/cmdline", &told)
         };
         machine("sha256", 64, "cd").expect(&RULE, Outcome::Pass);
+        let both = format!("{told} usrhash={}", "ab".repeat(32));
+        machine("sha256", 64, "cd").with("/proc/cmdline", both).expect(&RULE, Outcome::Unknown);
         machine("sha1", 40, "cd").expect(&RULE, Outcome::Fail);
         machine("sha256", 64, "-").expect(&RULE, Outcome::Fail);
         machine("sha256", 62, "cd").expect(&RULE, Outcome::Unknown);
