@@ -6,6 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hardpan_report::Severity;
 
 use crate::cmd::verity::VerityCommand;
+use crate::cmd::verity::veritysetup::FrontArgs;
 use crate::output::Target;
 
 /// Hardens minimal, image-based Linux hosts, and proves that they are hardened.
@@ -32,6 +33,9 @@ pub(crate) enum Command {
     /// Make, verify and show dm-verity hash trees, fs-verity digests and manifests
     #[command(subcommand)]
     Verity(VerityCommand),
+    /// Stand in for veritysetup: its options, lines and exit codes
+    #[command(disable_help_flag = true)]
+    Veritysetup(FrontArgs),
     /// List the rules
     Rules(RulesArgs),
     /// Tell what a rule checks, why it matters, how it is judged and how to fix a failure

@@ -10,6 +10,7 @@ mod output;
 mod replace;
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -19,6 +20,13 @@ pub(crate) use crate::context::Context;
 use crate::context::Interrupted;
 
 fn main() -> ExitCode {
+    let mut words = std::env::args_os();
+    if words.next().is_some_and(|program| Path::new(&program).file_name() == Some("veritysetup".as_ref())) {
+        return match Context::new(false) {
+            Ok(context) => ExitCode::from(cmd::verity::veritysetup::front(words.collect(), &context)),
+            Err(error) => fail(&error),
+        };
+    }
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -54,6 +62,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
         Command::Init(args) => cmd::init::run(&args),
         Command::Schema => unless_closed(cmd::schema::run()),
         Command::Verity(command) => cmd::verity::run(command, context),
+        Command::Veritysetup(args) => Ok(cmd::verity::veritysetup::run(args, context)),
     }
 }
 

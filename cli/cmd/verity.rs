@@ -20,6 +20,7 @@ mod signing;
 mod size;
 mod status;
 mod verify;
+pub(crate) mod veritysetup;
 
 use std::sync::atomic::Ordering;
 

@@ -127,6 +127,13 @@ impl Damage {
     }
 }
 
+impl Damage {
+    /// Whether all that is wrong are bytes beside data and tree, which the kernel would never map.
+    pub fn is_slack_only(&self) -> bool {
+        !self.slack.is_empty() && Self { slack: Vec::new(), ..self.clone() }.is_empty()
+    }
+}
+
 impl fmt::Display for Damage {
     /// One line for each kind of damage.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
