@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::damage::Damage;
+use crate::fec::FecError;
 use crate::params::{Algorithm, Salt};
 use crate::superblock::{Difference, SuperblockError};
 
@@ -106,6 +107,9 @@ pub enum Error {
         /// The offset of the read that failed.
         offset: u64,
     },
+    /// The parity cannot be.
+    #[error(transparent)]
+    Fec(#[from] FecError),
     /// The geometry cannot be.
     #[error(transparent)]
     Geometry(#[from] GeometryError),
@@ -141,8 +145,10 @@ pub enum Error {
         needed: u64,
     },
     /// The operating system refused or failed a write.
-    #[error("cannot write the hash area at offset {offset}: {source}")]
+    #[error("cannot write {what} at offset {offset}: {source}")]
     Write {
+        /// `hash area`, `FEC area`, `data` or `journal`.
+        what: &'static str,
         /// The offset of the write.
         offset: u64,
         /// What the system said.

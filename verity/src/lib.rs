@@ -12,6 +12,7 @@
 
 mod damage;
 mod error;
+pub mod fec;
 mod hash;
 mod hex;
 mod params;

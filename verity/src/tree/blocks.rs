@@ -104,12 +104,12 @@ pub(super) fn read_buffer(block_size: usize) -> Vec<u8> {
 }
 
 /// For numbers that a constant, a buffer or a block size bounds: they always fit.
-pub(super) fn to_usize(number: u64) -> usize {
+pub(crate) fn to_usize(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// The name of the data device in errors.
-pub(super) const DATA: &str = "data";
+pub(crate) const DATA: &str = "data";
 /// The name of the hash device in errors.
-pub(super) const HASH: &str = "hash area";
+pub(crate) const HASH: &str = "hash area";
 const READ_SIZE: usize = 256 << 10;

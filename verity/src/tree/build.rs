@@ -114,5 +114,5 @@ impl<'a> Builder<'a> {
 }
 
 fn write(sink: &dyn BlockSink, bytes: &[u8], offset: u64) -> Result<(), Error> {
-    sink.write_all_at(bytes, offset).map_err(|source| Error::Write { offset, source })
+    sink.write_all_at(bytes, offset).map_err(|source| Error::Write { what: HASH, offset, source })
 }

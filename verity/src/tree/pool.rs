@@ -10,7 +10,7 @@ use crate::error::Error;
 
 /// Runs `work` for every number below `count`, each thread with its own `state`. After an error no new task is begun;
 /// of several errors the one with the lowest number is returned.
-pub(super) fn for_each_task<S>(
+pub(crate) fn for_each_task<S>(
     count: u64,
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, u64) -> Result<(), Error> + Sync,
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn error(offset: u64) -> Error {
-        Error::Write { offset, source: io::ErrorKind::Other.into() }
+        Error::Write { what: "hash area", offset, source: io::ErrorKind::Other.into() }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::source::BlockSource;
 use crate::tree::blocks::{read_buffer, to_usize};
 
 /// The length of `source`, if it is at least `needed`.
-pub(super) fn check_size(source: &dyn BlockSource, what: &'static str, needed: u64) -> Result<u64, Error> {
+pub(crate) fn check_size(source: &dyn BlockSource, what: &'static str, needed: u64) -> Result<u64, Error> {
     let len = source.size().map_err(|source| Error::Size { what, source })?;
     if len < needed { Err(Error::TooShort { what, len, needed }) } else { Ok(len) }
 }
