@@ -26,7 +26,7 @@ mod witness;
 pub use damage::{BlockRanges, Damage, LevelDamage, Slack, SlackArea};
 pub use error::{Error, GeometryError, ParamError, VerifyError};
 pub use params::{Algorithm, BlockSize, HashType, Params, RootHash, Salt};
-pub use source::{BlockSink, BlockSource};
+pub use source::{BlockSink, BlockSource, Prefix};
 pub use superblock::{
     Difference, RawSuperblock, SUPERBLOCK_SIZE, Superblock, SuperblockError, SuperblockField,
     SuperblockProblem,

@@ -1,6 +1,9 @@
-//! Parity that cannot be.
+//! Parity that cannot be, and repairs that cannot be made.
 
 use thiserror::Error;
+
+use crate::damage::Damage;
+use crate::error::{Error, VerifyError};
 
 /// A parity area that cannot be, or that is where something else is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -56,5 +59,92 @@ pub enum FecError {
         offset: u64,
         /// The block size in bytes.
         block_size: u32,
+    },
+}
+
+/// Why nothing was repaired.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RepairError {
+    /// The work could not be done.
+    #[error(transparent)]
+    Error(#[from] Error),
+    /// More blocks than one run can repair.
+    #[error("more than {limit} blocks are damaged, which is more than a repair can keep in mind")]
+    TooMany {
+        /// The most that there can be.
+        limit: usize,
+    },
+    /// Parity does not yield what the root hash stands for.
+    #[error("{damage}")]
+    Unrepairable {
+        /// What would still be wrong with all that can be repaired.
+        damage: Box<Damage>,
+        /// How many blocks could be repaired.
+        repairable: u64,
+    },
+    /// Something is wrong that parity does not cover, or the verification could not be done.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
+}
+
+impl RepairError {
+    /// Whether the bytes are proved not to be what they should be. Otherwise the work could not be done, and nothing is
+    /// known about them.
+    pub fn is_failure(&self) -> bool {
+        match self {
+            Self::Unrepairable { .. } | Self::TooMany { .. } | Self::Error(Error::TooShort { .. }) => true,
+            Self::Verify(error) => error.is_failure(),
+            Self::Error(_) => false,
+        }
+    }
+}
+
+/// A journal that cannot be carried out.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Its blocks have another size than those of the tree.
+    #[error("the journal, header, offset 16: blocks of {block_size} bytes are not those of the tree")]
+    BlockSize {
+        /// The size in bytes.
+        block_size: u64,
+    },
+    /// Header and entries do not belong together.
+    #[error("the journal, header, offset 32: the digest of header and entries is wrong")]
+    Digest,
+    /// It could not be read.
+    #[error(transparent)]
+    Error(#[from] Error),
+    /// The file does not have the length that its header tells.
+    #[error("the journal, header, offset 16: {count} blocks of {block_size} bytes do not make {len} bytes")]
+    Length {
+        /// The length of the file in bytes.
+        len: u64,
+        /// The number of blocks.
+        count: u64,
+        /// The size of a block in bytes.
+        block_size: u64,
+    },
+    /// The file was not made by a repair.
+    #[error("the file is no journal of a repair")]
+    NoJournal,
+    /// A block that is no block of data or tree, is named twice, or has its content somewhere else.
+    #[error("the journal, entries: nothing can be repaired at offset {offset}")]
+    Place {
+        /// The offset on the device.
+        offset: u64,
+    },
+    /// A state that there is not.
+    #[error("the journal, header, offset 12: there is no state {state}")]
+    State {
+        /// The number.
+        state: u64,
+    },
+    /// A version that is not supported.
+    #[error("the journal, header, offset 8: version {version} is not supported (supported: 1)")]
+    Version {
+        /// The number.
+        version: u64,
     },
 }

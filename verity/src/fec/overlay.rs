@@ -1,0 +1,82 @@
+//! Data and tree as they will be: the blocks that are stored, with repaired ones in the place of damaged ones.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::layout::FecLayout;
+use crate::source::BlockSource;
+use crate::tree::blocks::to_usize;
+
+/// Which device a block is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "there are no other devices with blocks to repair")]
+pub enum Part {
+    /// The device of the data.
+    Data,
+    /// The device of the tree.
+    Tree,
+}
+
+/// Where the contents of repaired blocks are kept: device and offset on it, to the offset in the store.
+pub(super) type Index = BTreeMap<(Part, u64), u64>;
+
+/// Reads a device, and a repaired block where there is one.
+pub(super) struct Overlay<'a> {
+    pub(super) base: &'a dyn BlockSource,
+    pub(super) part: Part,
+    pub(super) index: &'a Index,
+    pub(super) store: &'a dyn BlockSource,
+    /// The length of a repaired block in bytes.
+    pub(super) block_size: u64,
+}
+
+impl BlockSource for Overlay<'_> {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        self.base.read_exact_at(buffer, offset)?;
+        let end = offset.saturating_add(buffer.len() as u64);
+        let first = offset.saturating_sub(self.block_size - 1);
+        for ((_, start), stored) in self.index.range((self.part, first)..(self.part, end)) {
+            let (from, to) = (offset.max(*start), end.min(start + self.block_size));
+            let target = &mut buffer[to_usize(from - offset)..to_usize(to - offset)];
+            self.store.read_exact_at(target, stored + (from - start))?;
+        }
+        Ok(())
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.base.size()
+    }
+}
+
+impl FecLayout {
+    /// Device and offset of a covered block.
+    pub(super) fn place(&self, covered: u64) -> (Part, u64) {
+        match covered.checked_sub(self.data_blocks) {
+            None => (Part::Data, covered * self.block_size),
+            Some(block) => (Part::Tree, self.hash_start + block * self.block_size),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repaired_bytes_show_wherever_a_read_begins() {
+        let (base, store): (Vec<u8>, Vec<u8>) = ((0..40).collect(), (100..120).collect());
+        let index = Index::from([((Part::Data, 8), 4), ((Part::Data, 24), 12), ((Part::Tree, 0), 0)]);
+        let overlay = Overlay { base: &base, part: Part::Data, index: &index, store: &store, block_size: 8 };
+        let mut whole = base.clone();
+        whole[8..16].copy_from_slice(&store[4..12]);
+        whole[24..32].copy_from_slice(&store[12..20]);
+        for start in 0..40 {
+            for end in start..=40 {
+                let mut read = vec![0; end - start];
+                overlay.read_exact_at(&mut read, start as u64).unwrap();
+                assert_eq!(read, whole[start..end], "{start}..{end}");
+            }
+        }
+        assert!(overlay.read_exact_at(&mut [0; 2], 39).is_err());
+    }
+}
