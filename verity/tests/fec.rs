@@ -9,9 +9,9 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Mutex;
 
-use common::{BLOCK, Random, go_on, params};
+use common::{Random, go_on, params};
 use hardpan_verity::fec::{FecArea, FecLayout, Roots, check_parity, encode};
-use hardpan_verity::{BlockSource, Error, HashArea, Params};
+use hardpan_verity::{BlockSize, BlockSource, Error, HashArea, Params};
 use tempfile::TempDir;
 
 /// Which areas are in which file.
@@ -39,11 +39,13 @@ struct Case {
 
 impl Case {
     /// Lets veritysetup format `blocks` blocks, with `gap` zero blocks between tree and parity where they share a file.
-    fn new(blocks: usize, roots: u64, place: Place, superblock: bool, gap: u64) -> Self {
+    fn new(blocks: usize, block_size: u32, roots: u64, place: Place, (superblock, gap): (bool, u64)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let data = Random(blocks as u64 * 31 + roots).bytes(blocks * BLOCK);
+        let data = Random(blocks as u64 * 31 + roots).bytes(blocks * block_size as usize);
         fs::write(dir.path().join("data"), &data).unwrap();
-        let params = params(blocks, b"salt");
+        let mut params = params(blocks, b"salt");
+        params.data_block_size = BlockSize::new(block_size).unwrap();
+        params.hash_block_size = params.data_block_size;
         let shares_data = matches!(place, Place::OneFile | Place::DataAndHash);
         let offset = if shares_data { data.len() as u64 } else { 0 };
         let area = match superblock {
@@ -54,7 +56,7 @@ impl Case {
         let on_hash_device = matches!(place, Place::WithHash | Place::OneFile);
         let fec = FecArea {
             roots: Roots::new(roots).unwrap(),
-            offset: if on_hash_device { tree_end + gap * BLOCK as u64 } else { 0 },
+            offset: if on_hash_device { tree_end + gap * u64::from(block_size) } else { 0 },
             on_data_device: place == Place::OneFile,
             on_hash_device,
         };
@@ -85,8 +87,14 @@ impl Case {
         options
     }
 
-    fn geometry(&self) -> [String; 2] {
-        [format!("--salt={}", self.params.salt), format!("--data-blocks={}", self.params.data_blocks)]
+    fn geometry(&self) -> [String; 4] {
+        let size = self.params.data_block_size.bytes();
+        [
+            format!("--salt={}", self.params.salt),
+            format!("--data-blocks={}", self.params.data_blocks),
+            format!("--data-block-size={size}"),
+            format!("--hash-block-size={size}"),
+        ]
     }
 
     fn format_theirs(&mut self) {
@@ -153,17 +161,27 @@ fn the_same_parity_for_every_layout() {
     if !veritysetup_is_there("the_same_parity_for_every_layout") {
         return;
     }
+    // veritysetup makes two system calls for each byte, so that most blocks are small.
     for place in [Place::Separate, Place::WithHash, Place::OneFile, Place::DataAndHash] {
-        for (superblock, gap) in [(true, 0), (true, 3), (false, 0)] {
-            for (blocks, roots) in [(1, 2), (2, 24), (130, 3), (253, 2), (400, 24), (700, 2)] {
-                let case = Case::new(blocks, roots, place, superblock, gap);
-                let layout = case.layout();
-                assert!(case.ours(&layout) == case.theirs(&layout), "{}", case.name());
-                if place == Place::Separate {
-                    assert_eq!(layout.parity_end(), case.open("fec").size().unwrap(), "{}", case.name());
-                }
+        for extent in [(true, 0), (true, 3), (false, 0)] {
+            for (blocks, size, roots) in
+                [(2, 512, 24), (130, 512, 3), (253, 512, 2), (400, 512, 24), (1000, 512, 2), (5, 4096, 2)]
+            {
+                compare(&Case::new(blocks, size, roots, place, extent));
             }
         }
+    }
+    compare(&Case::new(700, 4096, 2, Place::Separate, (true, 0)));
+    compare(&Case::new(60, 65_536, 24, Place::Separate, (true, 0)));
+    // One block, which has no tree. Behind the data veritysetup would find less than no hash area, and write no parity.
+    compare(&Case::new(1, 4096, 2, Place::Separate, (true, 0)));
+}
+
+fn compare(case: &Case) {
+    let layout = case.layout();
+    assert!(case.ours(&layout) == case.theirs(&layout), "{}", case.name());
+    if case.place == Place::Separate {
+        assert_eq!(layout.parity_end(), case.open("fec").size().unwrap(), "{}", case.name());
     }
 }
 
@@ -173,13 +191,12 @@ fn the_same_parity_for_every_number_of_roots() {
         return;
     }
     for roots in 2..=24 {
-        let case = Case::new(260, roots, Place::Separate, true, 0);
+        let case = Case::new(520, 512, roots, Place::Separate, (true, 0));
         let layout = case.layout();
         let mut theirs = case.theirs(&layout);
         assert!(case.ours(&layout) == theirs, "{roots}");
-        let check = |parity: &Vec<u8>| {
-            check_parity(&case.open("data"), &case.open("hash"), parity, &layout, &go_on)
-        };
+        let check =
+            |parity: &Vec<u8>| check_parity(&case.open("data"), &case.open("hash"), parity, &layout, &go_on);
         assert!(check(&theirs).unwrap().is_empty());
         let last = theirs.len() - 1;
         theirs[last] ^= 1;

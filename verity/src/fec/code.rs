@@ -251,7 +251,10 @@ mod tests {
                     damaged[usize::from(*position)] ^= if index < erasures { change } else { change.max(1) };
                 }
                 let result = decoded(damaged, &positions[..erasures], roots);
-                assert!(result.as_ref() == Some(&word), "{roots} roots, {erasures} erasures, {errors} errors");
+                assert!(
+                    result.as_ref() == Some(&word),
+                    "{roots} roots, {erasures} erasures, {errors} errors"
+                );
             }
         }
     }
@@ -265,9 +268,14 @@ mod tests {
             for (erasures, errors) in [(roots, 0), (0, roots / 2), (roots % 2, roots / 2), (roots - 2, 1)] {
                 let positions = random.positions(erasures + errors);
                 let mut damaged = word.clone();
-                positions.iter().for_each(|position| damaged[usize::from(*position)] ^= 0x5a);
+                for position in &positions {
+                    damaged[usize::from(*position)] ^= 0x5a;
+                }
                 let result = decoded(damaged, &positions[..erasures], roots);
-                assert!(result.as_ref() == Some(&word), "{roots} roots, {erasures} erasures, {errors} errors");
+                assert!(
+                    result.as_ref() == Some(&word),
+                    "{roots} roots, {erasures} erasures, {errors} errors"
+                );
             }
             assert!(Erasures::new(&random.positions(roots + 1), roots).is_none());
         }

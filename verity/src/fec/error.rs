@@ -110,9 +110,6 @@ pub enum JournalError {
         /// The size in bytes.
         block_size: u64,
     },
-    /// Header and entries do not belong together.
-    #[error("the journal, header, offset 32: the digest of header and entries is wrong")]
-    Digest,
     /// It could not be read.
     #[error(transparent)]
     Error(#[from] Error),

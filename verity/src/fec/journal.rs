@@ -12,7 +12,7 @@
 //! | after them | 24 each | entries: device (0 data, 1 tree), offset on it, offset of the content in the journal |
 //!
 //! Numbers are little-endian. A journal in preparation is worth nothing: nothing was written over, and the next run
-//! begins anew. A sealed one is carried out again. It is not trusted for that: only if data and tree verify with its
+//! begins anew; so is one whose seal was cut short. A sealed one is carried out again. It is not trusted for that: only if data and tree verify with its
 //! contents in place do they count, as it is with what parity yields.
 
 use sha2::{Digest as _, Sha256};
@@ -53,7 +53,11 @@ impl Journal {
     }
 
     /// Seals the journal in `sink`, which has the contents of `repairs`. `sync` makes durable what was written so far.
-    pub fn seal(repairs: &Repairs, sink: &dyn BlockSink, sync: impl Fn() -> Result<(), Error>) -> Result<(), Error> {
+    pub fn seal(
+        repairs: &Repairs,
+        sink: &dyn BlockSink,
+        sync: impl Fn() -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let entries = encode_entries(repairs.index());
         let (count, block_size) = (repairs.index().len() as u64, repairs.block_size());
         write(sink, &entries, JOURNAL_CONTENTS + count * block_size)?;
@@ -82,7 +86,7 @@ impl Journal {
         }
         match (number(&header[8..12]), number(&header[12..16])) {
             (VERSION, PREPARING) => Ok(Self::Unsealed),
-            (VERSION, SEALED) => sealed(source, &header, len).map(Self::Sealed),
+            (VERSION, SEALED) => sealed(source, &header, len),
             (VERSION, state) => Err(JournalError::State { state }),
             (version, _) => Err(JournalError::Version { version }),
         }
@@ -145,7 +149,7 @@ fn header(state: State, block_size: u64, count: u64, entries: &[u8]) -> [u8; HEA
     header
 }
 
-fn sealed(source: &dyn BlockSource, header: &[u8; HEADER], len: u64) -> Result<SealedJournal, JournalError> {
+fn sealed(source: &dyn BlockSource, header: &[u8; HEADER], len: u64) -> Result<Journal, JournalError> {
     let (block_size, count) = (number(&header[16..24]), number(&header[24..32]));
     // The number is held against the length and the limit before memory is taken.
     let contents = count.checked_mul(block_size).and_then(|size| size.checked_add(JOURNAL_CONTENTS));
@@ -156,7 +160,8 @@ fn sealed(source: &dyn BlockSource, header: &[u8; HEADER], len: u64) -> Result<S
     let mut entries = vec![0; to_usize(count) * ENTRY];
     source.read_exact_at(&mut entries, start).map_err(Error::read(JOURNAL, start))?;
     if header[32..] != digest(&header[..32], &entries) {
-        return Err(JournalError::Digest);
+        // Even if it was whole once: what it wrote is sound, what it did not write is as damaged as before.
+        return Ok(Journal::Unsealed);
     }
     let mut index = Index::new();
     for entry in entries.chunks_exact(ENTRY) {
@@ -166,12 +171,13 @@ fn sealed(source: &dyn BlockSource, header: &[u8; HEADER], len: u64) -> Result<S
             1 => Part::Tree,
             _ => return Err(JournalError::Place { offset }),
         };
-        let within = stored >= JOURNAL_CONTENTS && stored.checked_add(block_size).is_some_and(|end| end <= start);
+        let within =
+            stored >= JOURNAL_CONTENTS && stored.checked_add(block_size).is_some_and(|end| end <= start);
         if !within || index.insert((part, offset), stored).is_some() {
             return Err(JournalError::Place { offset });
         }
     }
-    Ok(SealedJournal { index, block_size })
+    Ok(Journal::Sealed(SealedJournal { index, block_size }))
 }
 
 fn encode_entries(index: &Index) -> Vec<u8> {

@@ -126,7 +126,16 @@ impl FecLayout {
         let size = size.filter(|size| fec.offset.checked_add(*size).is_some_and(|end| end <= MAX_OFFSET));
         let parity_size = size.ok_or(FecError::TooLarge { blocks, offset: fec.offset })?;
         let (roots, hash_start, parity_start) = (fec.roots, tree.start, fec.offset);
-        Ok(Self { roots, block_size, data_blocks, hash_start, hash_blocks, rounds, parity_start, parity_size })
+        Ok(Self {
+            roots,
+            block_size,
+            data_blocks,
+            hash_start,
+            hash_blocks,
+            rounds,
+            parity_start,
+            parity_size,
+        })
     }
 
     /// How many blocks are covered: the number that a kernel table has as `fec_blocks`.

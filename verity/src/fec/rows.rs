@@ -84,10 +84,11 @@ mod tests {
     fn every_column_becomes_a_codeword() {
         const WIDTH: usize = 5;
         for roots in [2, 3, 24] {
-            let rows: Vec<u8> =
-                (0..(ORDER - roots) * WIDTH).map(|index| (index * 7 + index / 256).to_le_bytes()[0]).collect();
+            let rows: Vec<u8> = (0..(ORDER - roots) * WIDTH)
+                .map(|index| (index * 7 + index / 256).to_le_bytes()[0])
+                .collect();
             let mut registers = Registers::new(roots, WIDTH + 3);
-            registers.feed(&vec![9; WIDTH + 3]);
+            registers.feed(&[9; WIDTH + 3]);
             registers.reset(WIDTH);
             // In steps of any number of rows.
             rows.chunks(WIDTH * 8).for_each(|rows| registers.feed(rows));

@@ -74,7 +74,8 @@ impl<'a> Suspects<'a> {
             return Standing::Absent;
         }
         let levels = self.tree.levels.iter().enumerate();
-        let mut levels = levels.map(|(level, place)| (level, covered.checked_sub(self.first_of(level)), place));
+        let mut levels =
+            levels.map(|(level, place)| (level, covered.checked_sub(self.first_of(level)), place));
         let level = levels.find_map(|(level, index, place)| {
             index.filter(|index| *index < place.blocks).map(|index| (level, index))
         });
@@ -90,11 +91,7 @@ impl<'a> Suspects<'a> {
     }
 }
 
-fn standing(
-    index: u64,
-    bad: Option<&BlockRanges>,
-    unauthenticated: Option<&BlockRanges>,
-) -> Standing {
+fn standing(index: u64, bad: Option<&BlockRanges>, unauthenticated: Option<&BlockRanges>) -> Standing {
     let contains = |ranges: Option<&BlockRanges>| ranges.is_some_and(|ranges| ranges.contains(index));
     match () {
         () if contains(bad) => Standing::Bad,
