@@ -2,8 +2,11 @@
 
 mod device;
 mod dump;
+mod fec;
 mod format;
 mod output;
+mod repair;
+mod subject;
 mod verify;
 
 use std::num::NonZeroU64;
@@ -24,6 +27,7 @@ const CORRUPT: u8 = 1;
 pub(crate) enum VerityCommand {
     Format(FormatArgs),
     Verify(VerifyArgs),
+    Repair(repair::RepairArgs),
     Dump(DumpArgs),
 }
 
@@ -31,7 +35,7 @@ pub(crate) enum VerityCommand {
 ///
 /// Type 1, sha256, blocks of 4096 bytes, byte for byte as veritysetup writes it. A hash file of its own is replaced in one
 /// step; within a device or behind an offset the superblock is written last. So whatever interrupts the work, nothing is
-/// left that looks like a finished tree.
+/// left that looks like a finished tree. With --fec-device parity is written as well, before the tree is in its place.
 ///
 /// Exit codes: 0 done, 2 the work could not be done.
 #[derive(Args)]
@@ -48,6 +52,8 @@ pub(crate) struct FormatArgs {
     uuid: Option<Uuid>,
     #[command(flatten)]
     place: PlaceArgs,
+    #[command(flatten)]
+    fec: fec::FecArgs,
     /// Cover only the first N blocks [default: all of DATA]
     #[arg(long, value_name = "N")]
     data_blocks: Option<NonZeroU64>,
@@ -65,6 +71,9 @@ pub(crate) struct FormatArgs {
 /// number of blocks and the salt must come from where the root hash comes from, and a superblock has to agree. Bytes that the
 /// root hash does not cover, after the data and around the tree, must be zero.
 ///
+/// With --fec-device it also says whether parity could repair what is wrong, and checks the parity of what is right. What
+/// parity could repair is corrupt all the same: nothing counts as verified that is not stored so.
+///
 /// Exit codes: 0 verified, 1 corrupt or not what is expected, 2 the work could not be done.
 #[derive(Args)]
 pub(crate) struct VerifyArgs {
@@ -72,6 +81,18 @@ pub(crate) struct VerifyArgs {
     data: PathBuf,
     /// Where the hash tree is; may be DATA with --hash-offset
     hash: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
+    #[command(flatten)]
+    fec: fec::FecArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What data and tree are expected to be.
+#[derive(Args)]
+struct TrustArgs {
     /// The root hash in hexadecimal digits
     #[arg(required_unless_present = "root_hash_file", conflicts_with = "root_hash_file")]
     root_hash: Option<String>,
@@ -89,9 +110,6 @@ pub(crate) struct VerifyArgs {
     trust_superblock: bool,
     #[command(flatten)]
     place: PlaceArgs,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// Show a superblock, and what is wrong with it
@@ -134,6 +152,7 @@ pub(crate) fn run(command: VerityCommand, context: &Context) -> anyhow::Result<u
     match command {
         VerityCommand::Format(args) => format::run(&args, context),
         VerityCommand::Verify(args) => verify::run(&args, context),
+        VerityCommand::Repair(args) => repair::run(&args, context),
         VerityCommand::Dump(args) => dump::run(&args),
     }
 }

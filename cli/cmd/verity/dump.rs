@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::device::Device;
 use super::output::{Lines, Tree, print_json};
-use super::verify::read_superblock;
+use super::subject::read_superblock;
 use super::{CORRUPT, DumpArgs};
 
 pub(super) fn run(args: &DumpArgs) -> anyhow::Result<u8> {
@@ -23,6 +23,7 @@ pub(super) fn run(args: &DumpArgs) -> anyhow::Result<u8> {
         layout,
         area,
         uuid: Some(superblock.uuid),
+        fec: None,
     });
     if args.json {
         let mut map = shown.map_or_else(|| raw_json(&raw), |tree| tree.json(None));

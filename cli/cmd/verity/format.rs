@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use hardpan_verity::{
     BlockSink, BlockSize, Error, HashArea, Layout, Params, RootHash, SUPERBLOCK_SIZE, Salt, Superblock, Uuid,
-    build,
+    build, fec::FecLayout,
 };
 use rustix::rand::{GetRandomFlags, getrandom};
 use tempfile::NamedTempFile;
 
 use super::device::{Device, Identity, identity_of};
+use super::fec::{FecTarget, PendingFec};
 use super::output::{Lines, Tree, print_json};
 use super::{FormatArgs, with_progress};
 use crate::Context;
@@ -25,17 +26,21 @@ pub(super) fn run(args: &FormatArgs, context: &Context) -> anyhow::Result<u8> {
     let data = Device::open(&args.data, "data")?;
     let existing = identity_of(&args.hash, "hash")?;
     let one_device = existing.is_some_and(|hash| data.is_same(hash));
-    check_root_hash_file(args, &data, existing)?;
+    let fec = FecTarget::new(&args.fec, &data, &args.hash, existing)?;
+    check_root_hash_file(args, &data, existing, fec.as_ref())?;
     let data_blocks = data_blocks(args, &data, one_device)?;
     let params = Params::new(data_blocks, args.salt.clone().map_or_else(random_salt, Ok)?);
     let layout = Layout::new(&params, area)?;
     check_overlap(&data.path, layout.data_end, area, one_device)?;
+    if let Some(fec) = &fec {
+        fec.check(&params, area, layout.end)?;
+    }
     warn_of_tail(&data, &layout, one_device)?;
     let uuid = args.uuid.map_or_else(random_uuid, Ok)?;
     let superblock = area.has_superblock().then(|| Superblock { params: params.clone(), uuid });
-    let job = Job { data: &data, params: &params, layout: &layout, area, superblock, context };
-    let root = job.write(&args.hash, existing, args.root_hash_file.as_deref())?;
-    print(args, &job, &root)?;
+    let job = Job { data: &data, params: &params, layout: &layout, area, fec, superblock, context };
+    let (root, fec) = job.write(&args.hash, existing, args.root_hash_file.as_deref())?;
+    print(args, &job, &root, fec.as_ref())?;
     Ok(0)
 }
 
@@ -44,18 +49,19 @@ struct Job<'a> {
     params: &'a Params,
     layout: &'a Layout,
     area: HashArea,
+    fec: Option<FecTarget>,
     superblock: Option<Superblock>,
     context: &'a Context,
 }
 
 impl Job<'_> {
-    /// Writes the hash area, in a file of its own if it can be, and the file with the root hash.
+    /// Writes the hash area, in a file of its own if it can be, the parity, and the file with the root hash.
     fn write(
         &self,
         hash: &Path,
         existing: Option<Identity>,
         root_file: Option<&Path>,
-    ) -> anyhow::Result<RootHash> {
+    ) -> anyhow::Result<(RootHash, Option<FecLayout>)> {
         let replace = match existing {
             None => true,
             Some(identity) => matches!(identity, Identity::File(..)) && self.area.offset() == 0,
@@ -65,19 +71,29 @@ impl Job<'_> {
     }
 
     /// Makes the hash file beside its place and moves it there when it is complete.
-    fn replace(&self, hash: &Path, root_file: Option<&Path>) -> anyhow::Result<RootHash> {
+    fn replace(
+        &self,
+        hash: &Path,
+        root_file: Option<&Path>,
+    ) -> anyhow::Result<(RootHash, Option<FecLayout>)> {
         let cannot = || format!("cannot write hash file {}", hash.display());
         let temporary = temporary_beside(hash).with_context(cannot)?;
         let root = self.build(temporary.as_file()).with_context(cannot)?;
+        let (fec, pending) = self.write_fec(temporary.as_file())?;
         self.write_superblock(temporary.as_file()).with_context(cannot)?;
         let root_file = root_file.map(|path| prepare_root_hash_file(path, &root)).transpose()?;
+        pending.map_or(Ok(()), PendingFec::persist)?;
         persist(temporary, hash).with_context(cannot)?;
         root_file.map_or(Ok(()), RootHashFile::persist)?;
-        Ok(root)
+        Ok((root, fec))
     }
 
     /// Writes where something else may be as well. An old superblock goes first and the new one comes last.
-    fn write_in_place(&self, hash: &Path, root_file: Option<&Path>) -> anyhow::Result<RootHash> {
+    fn write_in_place(
+        &self,
+        hash: &Path,
+        root_file: Option<&Path>,
+    ) -> anyhow::Result<(RootHash, Option<FecLayout>)> {
         let cannot = || format!("cannot write hash area in {}", hash.display());
         let target = Device::open_writable(hash, "hash")?;
         if target.is_block_device() && target.len < self.layout.end {
@@ -94,11 +110,20 @@ impl Job<'_> {
             // The hash area goes to the end of a file of its own: what an earlier, larger tree left there is stale.
             target.file.set_len(self.layout.end).with_context(cannot)?;
         }
+        let (fec, pending) = self.write_fec(&target.file)?;
         target.file.sync_all().with_context(cannot)?;
         let root_file = root_file.map(|path| prepare_root_hash_file(path, &root)).transpose()?;
+        pending.map_or(Ok(()), PendingFec::persist)?;
         self.write_superblock(&target.file).with_context(cannot)?;
         root_file.map_or(Ok(()), RootHashFile::persist)?;
-        Ok(root)
+        Ok((root, fec))
+    }
+
+    /// Writes the parity, if there is to be any, for the data and the tree in `hash`.
+    fn write_fec(&self, hash: &File) -> anyhow::Result<(Option<FecLayout>, Option<PendingFec>)> {
+        let Some(fec) = &self.fec else { return Ok((None, None)) };
+        let (layout, pending) = fec.write(self.data, hash, (self.params, self.area), self.context)?;
+        Ok((Some(layout), pending))
     }
 
     /// Takes away the superblock that may be there, durably, before anything that it describes changes.
@@ -153,14 +178,20 @@ fn prepare_root_hash_file(path: &Path, root: &RootHash) -> anyhow::Result<RootHa
 }
 
 /// The root hash must not replace what it is the root of.
-fn check_root_hash_file(args: &FormatArgs, data: &Device, hash: Option<Identity>) -> anyhow::Result<()> {
+fn check_root_hash_file(
+    args: &FormatArgs,
+    data: &Device,
+    hash: Option<Identity>,
+    fec: Option<&FecTarget>,
+) -> anyhow::Result<()> {
     let Some(path) = &args.root_hash_file else { return Ok(()) };
     let root_file = identity_of(path, "root hash file")?;
     let cannot = || format!("cannot write root hash file {}", path.display());
     let is_hash_path = real_path(path).with_context(cannot)? == real_path(&args.hash)?;
     let clashes = root_file.is_some_and(|file| data.is_same(file) || hash == Some(file));
-    if is_hash_path || clashes {
-        bail!("root hash file {} is also data or hash: give it a file of its own", path.display());
+    let is_fec = fec.map_or(Ok(false), |fec| fec.is_at(path, root_file))?;
+    if is_hash_path || clashes || is_fec {
+        bail!("root hash file {} is also data, hash or FEC: give it a file of its own", path.display());
     }
     if matches!(root_file, Some(Identity::Block(_))) {
         bail!("root hash file {} is a block device: use a regular file", path.display());
@@ -243,9 +274,9 @@ fn fill_random(bytes: &mut [u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(args: &FormatArgs, job: &Job<'_>, root: &RootHash) -> io::Result<()> {
+fn print(args: &FormatArgs, job: &Job<'_>, root: &RootHash, fec: Option<&FecLayout>) -> io::Result<()> {
     let uuid = job.superblock.as_ref().map(|superblock| superblock.uuid);
-    let tree = Tree { params: job.params, layout: job.layout, area: job.area, uuid };
+    let tree = Tree { params: job.params, layout: job.layout, area: job.area, uuid, fec };
     if args.json {
         return print_json(&tree.json(Some(root)).into());
     }

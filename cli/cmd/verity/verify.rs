@@ -1,99 +1,102 @@
 //! `hardpan verity verify`.
 
-use std::fs;
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io::{self, Write};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
+use hardpan_verity::fec::{Damaged, FecLayout, Found, RepairError, check_parity, find_repairs};
 use hardpan_verity::{
-    Algorithm, BlockRanges, BlockSource, Damage, Expected, HashArea, Layout, Params, RootHash,
-    SUPERBLOCK_SIZE, SlackArea, Superblock, Verified, VerifyError, verify,
+    BlockRanges, BlockSource, Damage, Error, RootHash, SlackArea, Verified, VerifyError, verify,
 };
 use serde_json::{Value, json};
 
-use super::device::Device;
-use super::format::check_overlap;
 use super::output::print_json;
+use super::subject::{NoSubject, Subject};
 use super::{CORRUPT, VerifyArgs, with_progress};
 use crate::Context;
 use crate::context::Interrupted;
 
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
-    let area = args.place.area()?;
-    let root = root_hash(args)?;
-    let data = Device::open(&args.data, "data")?;
-    let hash = Device::open(&args.hash, "hash")?;
-    let params = match params(args, &hash, area)? {
-        Ok(params) => params,
-        Err(error) => return failed(args, &root, &error),
+    let fec = args.fec.fec_device.as_deref().map(|path| (path, &args.fec.shape));
+    let subject = match Subject::open(&args.data, &args.hash, fec, &args.trust)? {
+        Ok(subject) => subject,
+        Err(NoSubject { root, error }) => return failed(args, &root, &error, None),
     };
-    let one_device = data.is_same(hash.identity());
-    let layout = Layout::new(&params, area)?;
-    check_overlap(&data.path, layout.data_end, area, one_device)?;
-    let expected = Expected { params, root, area, one_device };
-    let result = with_progress(context, layout.data_end, |progress| {
-        verify(&data.file, &hash.file, &expected, progress)
+    let fec = subject.fec_layout()?;
+    let result = with_progress(context, subject.layout.data_end, |progress| {
+        verify(&subject.data(), &subject.hash(), &subject.expected, progress)
     });
     match result {
-        Ok(verified) => passed(args, &verified, &data, one_device),
-        Err(error) if error.is_failure() => failed(args, &expected.root, &error),
+        Ok(verified) => passed(args, &verified, &subject, fec.as_ref(), context),
+        Err(error) if error.is_failure() => {
+            let advice = fec.map(|fec| advice(&subject, &fec, context)).transpose()?;
+            failed(args, &subject.expected.root, &error, advice)
+        }
         Err(_) if !context.goes_on() => Err(Interrupted::NO_VERDICT.into()),
         Err(error) => Err(error).context("not verified"),
     }
 }
 
-/// The parameters that the caller gave, or those of the superblock if the caller trusts it.
-fn params(args: &VerifyArgs, hash: &Device, area: HashArea) -> anyhow::Result<Result<Params, VerifyError>> {
-    if let (Some(data_blocks), Some(salt)) = (args.data_blocks, &args.salt) {
-        return Ok(Ok(Params::new(data_blocks, salt.clone())));
+/// What parity could do about the damage.
+struct Advice {
+    text: String,
+    json: Value,
+}
+
+/// Searches for repairs without making them.
+fn advice(subject: &Subject, layout: &FecLayout, context: &Context) -> anyhow::Result<Advice> {
+    let store = tempfile::tempfile().context("cannot make a temporary file")?;
+    let (data, hash) = (subject.data(), subject.hash());
+    let fec = &subject.fec()?.device.file;
+    let damaged = Damaged { data: &data, hash: &hash, fec, layout, expected: &subject.expected };
+    let found = with_progress(context, subject.layout.data_end, |progress| {
+        find_repairs(damaged, &store, 0, progress)
+    });
+    match found {
+        Ok(Found::Repairs(repairs)) => {
+            let (data, hash) = (repairs.data_blocks(), repairs.hash_blocks());
+            let text = format!(
+                "parity can repair all of it ({} data and {} hash blocks): use hardpan verity repair",
+                data.count(),
+                hash.count()
+            );
+            Ok(Advice {
+                text,
+                json: json!({ "repairable": true, "data": ranges_json(&data), "hash": ranges_json(&hash) }),
+            })
+        }
+        Err(
+            RepairError::Error(Error::Cancelled) | RepairError::Verify(VerifyError::Error(Error::Cancelled)),
+        ) => Err(Interrupted::NO_VERDICT.into()),
+        Err(RepairError::Unrepairable { repairable, .. }) => Ok(Advice {
+            text: format!("parity cannot repair it ({repairable} blocks could be repaired, but not all)"),
+            json: json!({ "repairable": false, "blocks": repairable }),
+        }),
+        Err(error) if error.is_failure() => Ok(Advice {
+            text: format!("parity cannot repair it: {error}"),
+            json: json!({ "repairable": false, "blocks": 0 }),
+        }),
+        Err(error) => Err(error).context("not repaired"),
+        Ok(_) => anyhow::bail!("data or tree changed while they were verified"),
     }
-    if !args.trust_superblock {
-        bail!("give --data-blocks and --salt from a source that is trusted, or --trust-superblock");
-    }
-    let superblock = read_superblock(hash, area.offset())?;
-    Ok(match Superblock::parse(&superblock) {
-        Ok(superblock) => Ok(superblock.params),
-        Err(error) if error.is_unsupported() => return Err(error.into()),
-        Err(error) => Err(error.into()),
-    })
 }
 
-/// The bytes at the place of the superblock, fewer if the device ends there.
-pub(super) fn read_superblock(hash: &Device, offset: u64) -> anyhow::Result<Vec<u8>> {
-    let len = hash.len.saturating_sub(offset).min(SUPERBLOCK_SIZE as u64);
-    let mut bytes = vec![0; usize::try_from(len)?];
-    let cannot = || format!("cannot read {} at offset {offset}", hash.path.display());
-    hash.file.read_exact_at(&mut bytes, offset).with_context(cannot)?;
-    Ok(bytes)
-}
-
-fn root_hash(args: &VerifyArgs) -> anyhow::Result<RootHash> {
-    let Some(path) = &args.root_hash_file else {
-        let text = args.root_hash.as_deref().unwrap_or_default();
-        return Ok(RootHash::parse(Algorithm::Sha256, text)?);
-    };
-    let text = read_root_hash_file(path)
-        .with_context(|| format!("cannot read root hash file {}", path.display()))?;
-    let digits = text.strip_suffix('\n').unwrap_or(&text);
-    RootHash::parse(Algorithm::Sha256, digits).with_context(|| format!("root hash file {}", path.display()))
-}
-
-fn read_root_hash_file(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(path)?.take(MAX_ROOT_HASH_FILE).read_to_string(&mut text)?;
-    Ok(text)
-}
-
-fn passed(args: &VerifyArgs, verified: &Verified, data: &Device, one_device: bool) -> anyhow::Result<u8> {
+fn passed(
+    args: &VerifyArgs,
+    verified: &Verified,
+    subject: &Subject,
+    fec: Option<&FecLayout>,
+    context: &Context,
+) -> anyhow::Result<u8> {
     let block = u64::from(verified.params().data_block_size.bytes());
-    let partial = data.len % block;
+    let partial = subject.data().size()? % block;
     // Zero, as the verification found; but what is added to it later nothing would find.
-    if !one_device && partial != 0 {
-        let reason = format!(
-            "the last {partial} bytes of {} are no whole block and not protected",
-            data.path.display()
-        );
-        return report(args, verified.root(), &reason, &Value::Null);
+    if !subject.expected.one_device && partial != 0 {
+        let path = subject.data.path.display();
+        let reason = format!("the last {partial} bytes of {path} are no whole block and not protected");
+        return report(args, verified.root(), &reason, &Value::Null, &Value::Null);
+    }
+    if let Some(reason) = fec.map(|fec| parity_damage(subject, fec, context)).transpose()?.flatten() {
+        return report(args, verified.root(), &reason, &Value::Null, &json!({ "parity": "damaged" }));
     }
     if args.json {
         let root = verified.root().to_string();
@@ -104,37 +107,89 @@ fn passed(args: &VerifyArgs, verified: &Verified, data: &Device, one_device: boo
     Ok(0)
 }
 
-fn failed(args: &VerifyArgs, root: &RootHash, error: &VerifyError) -> anyhow::Result<u8> {
+/// What is wrong with the parity of data and tree that are sound.
+pub(super) fn parity_damage(
+    subject: &Subject,
+    layout: &FecLayout,
+    context: &Context,
+) -> anyhow::Result<Option<String>> {
+    let fec = subject.fec()?;
+    let bytes = layout.covered_blocks() * layout.block_size;
+    let checked = with_progress(context, bytes, |progress| {
+        check_parity(&subject.data.file, &subject.hash.file, &fec.device.file, layout, progress)
+    });
+    let path = fec.device.path.display();
+    let advice = "data and tree are sound; renew it with hardpan verity repair --parity";
+    match checked {
+        Ok(rounds) if rounds.is_empty() => Ok(None),
+        Ok(rounds) => {
+            let (count, all) = (rounds.count(), layout.rounds);
+            Ok(Some(format!("the parity in {path} is damaged in {count} of {all} rounds: {advice}")))
+        }
+        Err(error @ Error::TooShort { .. }) => Ok(Some(format!("{error}: {advice}"))),
+        Err(Error::Cancelled) => Err(Interrupted::NO_VERDICT.into()),
+        Err(error) => Err(error).context("the parity was not checked"),
+    }
+}
+
+fn failed(
+    args: &VerifyArgs,
+    root: &RootHash,
+    error: &VerifyError,
+    advice: Option<Advice>,
+) -> anyhow::Result<u8> {
     let damage = match error {
         VerifyError::Corrupt(damage) => damage_json(damage),
         _ => Value::Null,
     };
-    let code = report(args, root, &error.to_string(), &damage)?;
-    if matches!(error, VerifyError::Corrupt(damage) if !damage.slack.is_empty()) {
-        writeln!(
-            io::stderr(),
-            "  bytes that are not covered must be zero: cut them off, or overwrite them with zeros"
-        )?;
+    let (text, fec) = advice.map(|advice| (advice.text, advice.json)).unzip();
+    let code = report(args, root, &error.to_string(), &damage, &fec.unwrap_or_default())?;
+    if let VerifyError::Corrupt(damage) = error {
+        advise_of_slack(damage)?;
     }
+    text.map_or(Ok(()), |text| writeln!(io::stderr(), "  {text}"))?;
     Ok(code)
 }
 
-fn report(args: &VerifyArgs, root: &RootHash, reason: &str, damage: &Value) -> anyhow::Result<u8> {
-    if args.json {
-        print_json(
-            &json!({ "verified": false, "root_hash": root.to_string(), "reason": reason, "damage": damage }),
-        )?;
+/// Says what to do about bytes that are not covered.
+pub(super) fn advise_of_slack(damage: &Damage) -> io::Result<()> {
+    if damage.slack.is_empty() {
+        return Ok(());
     }
     writeln!(
         io::stderr(),
-        "verification failed: {} is not what the root hash stands for",
-        args.data.display()
-    )?;
-    reason.lines().try_for_each(|line| writeln!(io::stderr(), "  {line}"))?;
+        "  bytes that are not covered must be zero: cut them off, or overwrite them with zeros"
+    )
+}
+
+fn report(
+    args: &VerifyArgs,
+    root: &RootHash,
+    reason: &str,
+    damage: &Value,
+    fec: &Value,
+) -> anyhow::Result<u8> {
+    if args.json {
+        let root = root.to_string();
+        print_json(
+            &json!({ "verified": false, "root_hash": root, "reason": reason, "damage": damage, "fec": fec }),
+        )?;
+    }
+    let path = args.data.display();
+    // Only parity is damaged where that is all there is to say.
+    let what =
+        if fec["parity"].is_null() { "is not what the root hash stands for" } else { "has damaged parity" };
+    explain(&format!("verification failed: {path} {what}"), reason)?;
     Ok(CORRUPT)
 }
 
-fn damage_json(damage: &Damage) -> Value {
+/// Says on standard error what is wrong, and in indented lines why.
+pub(super) fn explain(headline: &str, reason: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "{headline}")?;
+    reason.lines().try_for_each(|line| writeln!(io::stderr(), "  {line}"))
+}
+
+pub(super) fn damage_json(damage: &Damage) -> Value {
     let levels = damage.levels.iter().map(|level| {
         json!({
             "level": level.level,
@@ -162,10 +217,7 @@ fn damage_json(damage: &Damage) -> Value {
 }
 
 /// First and last block of each range.
-fn ranges_json(blocks: &BlockRanges) -> Value {
+pub(super) fn ranges_json(blocks: &BlockRanges) -> Value {
     let ranges: Vec<[u64; 2]> = blocks.ranges().iter().map(|range| [range.start, range.end - 1]).collect();
     json!({ "count": blocks.count(), "ranges": ranges, "complete": blocks.is_complete() })
 }
-
-/// Four times the longest digest in hexadecimal digits: more is no root hash, and need not be read.
-const MAX_ROOT_HASH_FILE: u64 = 512;

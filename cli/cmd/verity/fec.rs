@@ -1,0 +1,184 @@
+//! Where parity is, on the command line, and how `format` writes it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+use hardpan_verity::fec::{FecArea, FecLayout, Roots, encode};
+use hardpan_verity::{BlockSource as _, Error, HashArea, Params};
+use serde_json::{Map, Value, json};
+use tempfile::NamedTempFile;
+
+use super::device::{Device, Identity, identity_of};
+use super::output::Lines;
+use super::with_progress;
+use crate::Context;
+use crate::context::Interrupted;
+use crate::replace::{persist, real_path, temporary_beside};
+
+/// Where parity is. Names and defaults are veritysetup's.
+#[derive(Args)]
+pub(super) struct FecArgs {
+    /// Where the parity is (forward error correction): a file, a block device, or DATA or HASH with --fec-offset
+    #[arg(long, value_name = "FILE")]
+    pub(super) fec_device: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) shape: FecShapeArgs,
+}
+
+/// How much parity there is, and where it starts.
+#[derive(Args)]
+pub(super) struct FecShapeArgs {
+    /// The number of parity bytes for every 255 bytes, 2 to 24: as many lost blocks can be repaired of as many
+    #[arg(long, value_name = "N", default_value_t = Roots::DEFAULT)]
+    fec_roots: Roots,
+    /// Where the parity starts on its device, in bytes: a multiple of the block size
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    fec_offset: u64,
+}
+
+impl FecShapeArgs {
+    pub(super) fn area(&self, on_data_device: bool, on_hash_device: bool) -> FecArea {
+        FecArea { roots: self.fec_roots, offset: self.fec_offset, on_data_device, on_hash_device }
+    }
+}
+
+/// Where `format` is to write parity.
+pub(super) struct FecTarget {
+    path: PathBuf,
+    pub(super) area: FecArea,
+    existing: Option<Identity>,
+}
+
+/// Parity in a temporary file, which waits for its place.
+pub(super) struct PendingFec {
+    temporary: NamedTempFile,
+    path: PathBuf,
+}
+
+impl PendingFec {
+    pub(super) fn persist(self) -> anyhow::Result<()> {
+        let cannot = || format!("cannot write FEC file {}", self.path.display());
+        persist(self.temporary, &self.path).with_context(cannot)
+    }
+}
+
+impl FecTarget {
+    /// The target that the arguments name, if any. `hash` need not exist yet.
+    pub(super) fn new(
+        args: &FecArgs,
+        data: &Device,
+        hash: &Path,
+        hash_identity: Option<Identity>,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(path) = &args.fec_device else { return Ok(None) };
+        let existing = identity_of(path, "FEC")?;
+        let cannot = || format!("cannot write FEC file {}", path.display());
+        let is_hash_path = real_path(path).with_context(cannot)? == real_path(hash)?;
+        let on_hash_device = is_hash_path || existing.is_some() && existing == hash_identity;
+        let on_data_device = existing.is_some_and(|fec| data.is_same(fec));
+        let area = args.shape.area(on_data_device, on_hash_device);
+        Ok(Some(Self { path: path.clone(), area, existing }))
+    }
+
+    /// Checks, before anything is written, that the parity has a place where nothing else is.
+    pub(super) fn check(&self, params: &Params, area: HashArea, tree_end: u64) -> anyhow::Result<()> {
+        // A hash device that is longer is looked at once it is written; the place does not depend on that.
+        FecLayout::new(params, area, self.area, tree_end)?;
+        Ok(())
+    }
+
+    /// Whether `identity` or `path` is the place of the parity.
+    pub(super) fn is_at(&self, path: &Path, identity: Option<Identity>) -> anyhow::Result<bool> {
+        Ok(real_path(path)? == real_path(&self.path)? || identity.is_some() && identity == self.existing)
+    }
+
+    /// Writes the parity for `data` and the tree in `hash`: onto `hash` if it belongs there, into a file that waits for
+    /// its place if it has one of its own, or in place.
+    pub(super) fn write(
+        &self,
+        data: &Device,
+        hash: &File,
+        (params, area): (&Params, HashArea),
+        context: &Context,
+    ) -> anyhow::Result<(FecLayout, Option<PendingFec>)> {
+        let layout = FecLayout::new(params, area, self.area, hash.size()?)?;
+        let cannot = || format!("cannot write FEC area in {}", self.path.display());
+        let encode =
+            |sink: &File| encode_parity(&data.file, hash, &layout, sink, context, Interrupted::NO_TREE);
+        if self.area.on_hash_device {
+            check_room(&self.path, self.existing, hash, &layout)?;
+            encode(hash).with_context(cannot)?;
+            return Ok((layout, None));
+        }
+        if self.area.offset == 0 && !matches!(self.existing, Some(Identity::Block(_))) {
+            let temporary = temporary_beside(&self.path).with_context(cannot)?;
+            encode(temporary.as_file()).with_context(cannot)?;
+            temporary.as_file().sync_all().with_context(cannot)?;
+            return Ok((layout, Some(PendingFec { temporary, path: self.path.clone() })));
+        }
+        let target = match self.existing {
+            Some(_) => Device::open_writable(&self.path, "FEC")?.file,
+            None => File::create_new(&self.path).with_context(cannot)?,
+        };
+        check_room(&self.path, self.existing, &target, &layout)?;
+        encode(&target).with_context(cannot)?;
+        target.sync_all().with_context(cannot)?;
+        Ok((layout, None))
+    }
+}
+
+/// Computes the parity into `sink`, with a bar, until a signal; `interrupted` says what that leaves.
+pub(super) fn encode_parity(
+    data: &File,
+    hash: &File,
+    layout: &FecLayout,
+    sink: &File,
+    context: &Context,
+    interrupted: Interrupted,
+) -> anyhow::Result<()> {
+    let bytes = layout.covered_blocks() * layout.block_size;
+    match with_progress(context, bytes, |progress| encode(data, hash, layout, sink, progress)) {
+        Err(Error::Cancelled) => Err(interrupted.into()),
+        other => Ok(other?),
+    }
+}
+
+/// A block device cannot grow.
+fn check_room(
+    path: &Path,
+    identity: Option<Identity>,
+    device: &File,
+    layout: &FecLayout,
+) -> anyhow::Result<()> {
+    let (len, end) = (device.size()?, layout.parity_end());
+    if matches!(identity, Some(Identity::Block(_))) && len < end {
+        bail!("{}: the FEC area ends at byte {end}, the device at {len}", path.display());
+    }
+    Ok(())
+}
+
+/// The lines that veritysetup prints before the salt.
+pub(super) fn add_to(layout: &FecLayout, lines: &mut Lines) {
+    lines.add("FEC RS roots", &layout.roots.to_string());
+    lines.add("FEC blocks", &(layout.parity_size / layout.block_size).to_string());
+}
+
+/// The line that veritysetup prints last, and only where the area is the whole device.
+pub(super) fn add_size_to(layout: &FecLayout, lines: &mut Lines) {
+    if layout.parity_start == 0 {
+        lines.add_line(format!("FEC device size: \t{} [bytes]", layout.parity_size));
+    }
+}
+
+/// What a kernel table needs, and how long the parity is. `fec_blocks` are those covered, as the table has them.
+pub(super) fn add_json(layout: &FecLayout, map: &mut Map<String, Value>) {
+    let start = layout.parity_start / layout.block_size;
+    let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
+    put("fec_roots", json!(layout.roots.get()));
+    put("fec_blocks", json!(layout.covered_blocks()));
+    put("fec_start_block", json!(start));
+    put("fec_offset", json!(layout.parity_start));
+    put("fec_size", json!(layout.parity_size));
+}
