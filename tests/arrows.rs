@@ -66,7 +66,8 @@ fn crates_import_only_what_the_architecture_allows() {
 
 #[test]
 fn the_command_is_over_every_library() {
-    let mut libraries: BTreeSet<&str> = names().filter(|name| *name != "hardpan" && *name != "xtask").collect();
+    let mut libraries: BTreeSet<&str> =
+        names().filter(|name| *name != "hardpan" && *name != "xtask").collect();
     libraries.retain(|name| !INTERNAL.contains(name));
     assert_eq!(internal_imports("hardpan"), libraries);
 }

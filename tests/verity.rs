@@ -2,6 +2,7 @@
 
 mod devices;
 mod dump;
+mod fec;
 mod format;
 mod verify;
 

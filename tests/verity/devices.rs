@@ -122,10 +122,10 @@ fn interrupt(dir: &Dir, args: &[&str], signal: &str, mut is_under_way: impl FnMu
 }
 
 /// A loop device over a file, as long as it lives.
-struct Loop(String);
+pub(super) struct Loop(pub(super) String);
 
 impl Loop {
-    fn new(file: &Path) -> Self {
+    pub(super) fn new(file: &Path) -> Self {
         let output = Command::new("losetup").args(["--find", "--show"]).arg(file).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         Self(String::from_utf8(output.stdout).unwrap().trim().to_owned())

@@ -103,12 +103,16 @@ impl FecTarget {
         (params, area): (&Params, HashArea),
         context: &Context,
     ) -> anyhow::Result<(FecLayout, Option<PendingFec>)> {
-        let layout = FecLayout::new(params, area, self.area, hash.size()?)?;
         let cannot = || format!("cannot write FEC area in {}", self.path.display());
+        let layout = FecLayout::new(params, area, self.area, hash.size()?)?;
         let encode =
             |sink: &File| encode_parity(&data.file, hash, &layout, sink, context, Interrupted::NO_TREE);
         if self.area.on_hash_device {
             check_room(&self.path, self.existing, hash, &layout)?;
+            if hash.size()? < layout.parity_start {
+                // What lies between tree and parity is covered, and has to be there.
+                hash.set_len(layout.parity_start).with_context(cannot)?;
+            }
             encode(hash).with_context(cannot)?;
             return Ok((layout, None));
         }
@@ -159,10 +163,10 @@ fn check_room(
     Ok(())
 }
 
-/// The lines that veritysetup prints before the salt.
+/// The lines that veritysetup prints before the salt, not in the columns of the others.
 pub(super) fn add_to(layout: &FecLayout, lines: &mut Lines) {
-    lines.add("FEC RS roots", &layout.roots.to_string());
-    lines.add("FEC blocks", &(layout.parity_size / layout.block_size).to_string());
+    lines.add_line(format!("FEC RS roots:   \t{}", layout.roots));
+    lines.add_line(format!("FEC blocks:     \t{}", layout.parity_size / layout.block_size));
 }
 
 /// The line that veritysetup prints last, and only where the area is the whole device.
