@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stderr, clippy::unwrap_used, reason = "tests, some of which are skipped aloud")]
 
+#[expect(dead_code, reason = "shared with tests of trees")]
 mod common;
 
 use std::fs::{self, File};
@@ -34,7 +35,6 @@ struct Case {
     area: HashArea,
     fec: FecArea,
     place: Place,
-    root: String,
 }
 
 impl Case {
@@ -48,9 +48,10 @@ impl Case {
         params.hash_block_size = params.data_block_size;
         let shares_data = matches!(place, Place::OneFile | Place::DataAndHash);
         let offset = if shares_data { data.len() as u64 } else { 0 };
-        let area = match superblock {
-            true => HashArea::with_superblock(offset).unwrap(),
-            false => HashArea::without_superblock(offset),
+        let area = if superblock {
+            HashArea::with_superblock(offset).unwrap()
+        } else {
+            HashArea::without_superblock(offset)
         };
         let tree_end = hardpan_verity::Layout::new(&params, area).unwrap().end;
         let on_hash_device = matches!(place, Place::WithHash | Place::OneFile);
@@ -60,7 +61,7 @@ impl Case {
             on_data_device: place == Place::OneFile,
             on_hash_device,
         };
-        let mut case = Self { dir, params, area, fec, place, root: String::new() };
+        let case = Self { dir, params, area, fec, place };
         case.format_theirs();
         case
     }
@@ -97,7 +98,7 @@ impl Case {
         ]
     }
 
-    fn format_theirs(&mut self) {
+    fn format_theirs(&self) {
         for role in ["hash", "fec"] {
             let file = File::options().append(true).create(true).open(self.path(role)).unwrap();
             // veritysetup reads what parity covers, and does not make it.
@@ -109,8 +110,6 @@ impl Case {
         command.arg("format").args([self.path("data"), self.path("hash")]);
         let output = run(command.args(self.options()).args(self.geometry()));
         assert!(output.status.success(), "{output:?}");
-        let text = String::from_utf8(output.stdout).unwrap();
-        self.root = text.lines().find_map(|line| line.strip_prefix("Root hash:")).unwrap().trim().to_owned();
     }
 
     fn open(&self, role: &str) -> File {

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[expect(dead_code, reason = "shared with tests of trees")]
 mod common;
+#[expect(dead_code, reason = "shared with tests of trees")]
 #[path = "common/image.rs"]
 mod image;
 
@@ -270,7 +272,9 @@ fn miscorrections_never_count() {
     for word in 0..50 {
         let mut damaged = [word, word + 60, word + 120].map(|row| row * rounds + 2);
         damaged.sort_unstable();
-        damaged.into_iter().for_each(|block| case.flip(block, word));
+        for block in damaged {
+            case.flip(block, word);
+        }
     }
     let RepairError::Unrepairable { damage, repairable } = case.is_lost() else { panic!() };
     assert_eq!((damage.data.count(), repairable), (150, 0));
@@ -305,9 +309,11 @@ fn hash_blocks_of_every_level_come_back() {
             // Data that hang below the first and the last, so that these cannot just be computed; in other words.
             let rounds = case.rounds();
             let is_apart = |data: &usize| *data % rounds != (700 + block) % rounds;
-            let first = (0..).find(is_apart).unwrap();
+            let first = (0..700).find(is_apart).unwrap();
             let last = (0..700).rev().find(|data| is_apart(data) && data % rounds != first % rounds).unwrap();
-            [700 + block, first, last].into_iter().for_each(|block| case.destroy(block));
+            for block in [700 + block, first, last] {
+                case.destroy(block);
+            }
             let repairs = case.is_repaired();
             assert_eq!(repairs.hash_blocks().to_string(), block.to_string());
             assert_eq!(repairs.data_blocks().to_string(), format!("{first}, {last}"));
@@ -445,34 +451,32 @@ fn repair_until_crash(case: &Case, files: &Files, operations: usize) -> Result<(
     let [data, hash, journal] =
         [&files.data, &files.hash, &files.journal].map(|content| Crashing { content, left: &left });
     let damaged = Damaged { data: &data, hash: &hash, ..case.damaged() };
-    let repairs = match Journal::read(&journal).map_err(|error| error.to_string())? {
-        Journal::Sealed(sealed) => {
-            sealed.check(damaged).unwrap();
-            sealed.verify(&journal, damaged, &go_on).map_err(|error| error.to_string())?
-        }
-        _ => {
-            files.journal.lock().unwrap().clear();
-            Journal::begin(&journal).map_err(|error| error.to_string())?;
-            match find_repairs(damaged, &journal, JOURNAL_CONTENTS, &go_on)
-                .map_err(|error| error.to_string())?
-            {
-                Found::Repairs(repairs) => {
-                    Journal::seal(&repairs, &journal, || Ok(())).map_err(|error| error.to_string())?;
-                    repairs
-                }
-                _ => return Ok(()),
-            }
-        }
+    let repairs = if let Journal::Sealed(sealed) = Journal::read(&journal).map_err(text)? {
+        sealed.check(damaged).unwrap();
+        sealed.verify(&journal, damaged, &go_on).map_err(text)?
+    } else {
+        files.journal.lock().unwrap().clear();
+        Journal::begin(&journal).map_err(text)?;
+        let found = find_repairs(damaged, &journal, JOURNAL_CONTENTS, &go_on).map_err(text)?;
+        let Found::Repairs(repairs) = found else { return Ok(()) };
+        Journal::seal(&repairs, &journal, || Ok(())).map_err(text)?;
+        repairs
     };
-    repairs.write(Part::Data, &journal, &data).map_err(|error| error.to_string())?;
-    repairs.write(Part::Tree, &journal, &hash).map_err(|error| error.to_string())?;
-    verify(&data, &hash, &case.expected, &go_on).map(|_| ()).map_err(|error| error.to_string())
+    repairs.write(Part::Data, &journal, &data).map_err(text)?;
+    repairs.write(Part::Tree, &journal, &hash).map_err(text)?;
+    verify(&data, &hash, &case.expected, &go_on).map(|_| ()).map_err(text)
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
 }
 
 #[test]
 fn a_repair_that_is_interrupted_anywhere_can_be_finished() {
     let mut case = Case::new(300, 2);
-    [4, 301, 310].into_iter().for_each(|block| case.destroy(block));
+    for block in [4, 301, 310] {
+        case.destroy(block);
+    }
     let (mut crashed, mut sealed) = (0, 0);
     for operations in 1..100 {
         let files = Files {
