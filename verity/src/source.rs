@@ -53,6 +53,12 @@ impl BlockSource for Prefix<'_> {
     fn size(&self) -> io::Result<u64> {
         Ok(self.source.size()?.min(self.len))
     }
+
+    /// What lies beyond the end is left to reading, which fails there.
+    fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
+        let Range { start, end } = self.source.next_data(offset)?;
+        Ok(if start < self.len { start..end } else { offset.max(self.len)..u64::MAX })
+    }
 }
 
 impl BlockSource for File {

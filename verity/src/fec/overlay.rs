@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 
 use super::layout::FecLayout;
 use crate::source::BlockSource;
@@ -46,6 +47,14 @@ impl BlockSource for Overlay<'_> {
     fn size(&self) -> io::Result<u64> {
         self.base.size()
     }
+
+    /// A repaired block is no hole, whatever it lies over.
+    fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
+        let Range { start, end } = self.base.next_data(offset)?;
+        let first = offset.saturating_sub(self.block_size - 1);
+        let repaired = self.index.range((self.part, first)..(self.part, start.max(first))).next();
+        Ok(repaired.map_or(start..end, |((_, at), _)| offset.max(*at)..at.saturating_add(self.block_size)))
+    }
 }
 
 impl FecLayout {
@@ -78,5 +87,36 @@ mod tests {
             }
         }
         assert!(overlay.read_exact_at(&mut [0; 2], 39).is_err());
+    }
+
+    /// A device that is one hole.
+    struct Hole;
+
+    impl BlockSource for Hole {
+        fn read_exact_at(&self, buffer: &mut [u8], _: u64) -> io::Result<()> {
+            buffer.fill(0);
+            Ok(())
+        }
+
+        fn size(&self) -> io::Result<u64> {
+            Ok(100)
+        }
+
+        fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
+            Ok(offset.max(100)..u64::MAX)
+        }
+    }
+
+    #[test]
+    fn a_repaired_block_in_a_hole_is_seen() {
+        let index = Index::from([((Part::Data, 8), 0), ((Part::Data, 24), 8)]);
+        let store: Vec<u8> = vec![1; 16];
+        let overlay = Overlay { base: &Hole, part: Part::Data, index: &index, store: &store, block_size: 8 };
+        let next = |offset| overlay.next_data(offset).unwrap();
+        assert_eq!((next(0), next(8), next(15)), (8..16, 8..16, 15..16));
+        assert_eq!((next(16), next(24), next(31)), (24..32, 24..32, 31..32));
+        assert_eq!((next(32), next(200)), (100..u64::MAX, 200..u64::MAX));
+        let tree = Overlay { part: Part::Tree, ..overlay };
+        assert_eq!(tree.next_data(0).unwrap(), 100..u64::MAX);
     }
 }

@@ -209,9 +209,15 @@ pub(crate) fn authenticator<'a>(
     hasher: &Hasher,
 ) -> Authenticator<'a> {
     let size = expected.params.hash_block_size.bytes() as usize;
-    let level =
-        |level: &Level| Blocks { source: hash, what: HASH, start: level.start, count: level.blocks, size };
-    let data = Blocks::data(data, &expected.params);
+    let level = |level: &Level| Blocks {
+        source: hash,
+        what: HASH,
+        start: level.start,
+        count: level.blocks,
+        size,
+        zeros: None,
+    };
+    let data = Blocks::data(data, &expected.params, hasher);
     let rows = std::iter::once(data).chain(layout.levels.iter().map(level)).collect();
     Authenticator::new(rows, layout, hasher.clone(), &expected.root)
 }
