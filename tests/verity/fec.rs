@@ -348,6 +348,9 @@ fn areas_do_not_overlap() {
         let message = dir.fails(2, &["format", "data", "hash", "--fec-device=fec", "--fec-roots", roots]);
         assert!(message.contains("2 to 24"), "{message}");
     }
+    for option in ["--fec-roots=3", "--fec-offset=0"] {
+        assert!(dir.fails(2, &["format", "data", "hash", option]).contains("--fec-device"));
+    }
     let message = dir.fails(2, &["format", "data", "hash", "--fec-device=fec", "--root-hash-file=fec"]);
     assert!(message.contains("file of its own"), "{message}");
     assert!(fs::read(dir.path("data")).unwrap() == before);

@@ -368,6 +368,18 @@ fn what_parity_does_not_cover_is_not_repaired() {
     assert!(matches!(case.is_lost(), RepairError::Verify(VerifyError::Error(Error::TooShort { .. }))));
 }
 
+#[test]
+fn who_is_told_to_stop_stops() {
+    let mut case = Case::new(300, 2);
+    case.destroy(3);
+    let store = Mutex::new(Vec::new());
+    let error = find_repairs(case.damaged(), &store, 0, &|_| false).unwrap_err();
+    assert!(matches!(error, RepairError::Verify(VerifyError::Error(Error::Cancelled))), "{error}");
+    let result = encode(&case.image.data, &case.image.hash, &case.layout, &store, &|_| false);
+    assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
+    assert!(store.into_inner().unwrap().is_empty());
+}
+
 /// Whatever the damage: all comes back as it was, or nothing is repaired. Within the capacity it comes back.
 #[test]
 fn random_damage_comes_back_right_or_not_at_all() {

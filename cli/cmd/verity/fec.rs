@@ -22,25 +22,37 @@ use crate::replace::{persist, real_path, temporary_beside};
 pub(super) struct FecArgs {
     /// Where the parity is (forward error correction): a file, a block device, or DATA or HASH with --fec-offset
     #[arg(long, value_name = "FILE")]
-    pub(super) fec_device: Option<PathBuf>,
+    fec_device: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) shape: FecShapeArgs,
+    shape: FecShapeArgs,
 }
 
 /// How much parity there is, and where it starts.
 #[derive(Args)]
 pub(super) struct FecShapeArgs {
-    /// The number of parity bytes for every 255 bytes, 2 to 24: as many lost blocks can be repaired of as many
-    #[arg(long, value_name = "N", default_value_t = Roots::DEFAULT)]
-    fec_roots: Roots,
-    /// Where the parity starts on its device, in bytes: a multiple of the block size
-    #[arg(long, value_name = "BYTES", default_value_t = 0)]
-    fec_offset: u64,
+    /// How many of every 255 bytes are parity, 2 to 24: so many lost blocks of 255 can be repaired [default: 2]
+    #[arg(long, value_name = "N")]
+    fec_roots: Option<Roots>,
+    /// Where the parity starts on its device, in bytes: a multiple of the block size [default: 0]
+    #[arg(long, value_name = "BYTES")]
+    fec_offset: Option<u64>,
+}
+
+impl FecArgs {
+    /// Where the parity is and how much of it, if there is any.
+    pub(super) fn place(&self) -> anyhow::Result<Option<(&Path, &FecShapeArgs)>> {
+        let shape = &self.shape;
+        if self.fec_device.is_none() && (shape.fec_roots.is_some() || shape.fec_offset.is_some()) {
+            bail!("--fec-roots and --fec-offset are about the parity: say with --fec-device where it is");
+        }
+        Ok(self.fec_device.as_deref().map(|path| (path, shape)))
+    }
 }
 
 impl FecShapeArgs {
     pub(super) fn area(&self, on_data_device: bool, on_hash_device: bool) -> FecArea {
-        FecArea { roots: self.fec_roots, offset: self.fec_offset, on_data_device, on_hash_device }
+        let (roots, offset) = (self.fec_roots.unwrap_or(Roots::DEFAULT), self.fec_offset.unwrap_or(0));
+        FecArea { roots, offset, on_data_device, on_hash_device }
     }
 }
 
@@ -72,14 +84,14 @@ impl FecTarget {
         hash: &Path,
         hash_identity: Option<Identity>,
     ) -> anyhow::Result<Option<Self>> {
-        let Some(path) = &args.fec_device else { return Ok(None) };
+        let Some((path, shape)) = args.place()? else { return Ok(None) };
         let existing = identity_of(path, "FEC")?;
         let cannot = || format!("cannot write FEC file {}", path.display());
         let is_hash_path = real_path(path).with_context(cannot)? == real_path(hash)?;
         let on_hash_device = is_hash_path || existing.is_some() && existing == hash_identity;
         let on_data_device = existing.is_some_and(|fec| data.is_same(fec));
-        let area = args.shape.area(on_data_device, on_hash_device);
-        Ok(Some(Self { path: path.clone(), area, existing }))
+        let area = shape.area(on_data_device, on_hash_device);
+        Ok(Some(Self { path: path.to_owned(), area, existing }))
     }
 
     /// Checks, before anything is written, that the parity has a place where nothing else is.

@@ -16,8 +16,7 @@ use crate::Context;
 use crate::context::Interrupted;
 
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
-    let fec = args.fec.fec_device.as_deref().map(|path| (path, &args.fec.shape));
-    let subject = match Subject::open(&args.data, &args.hash, fec, &args.trust)? {
+    let subject = match Subject::open(&args.data, &args.hash, args.fec.place()?, &args.trust)? {
         Ok(subject) => subject,
         Err(NoSubject { root, error }) => return failed(args, &root, &error, None),
     };

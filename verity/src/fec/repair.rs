@@ -90,10 +90,12 @@ pub fn find_repairs(
             checked = true;
         }
         let repaired = if damage.slack.is_empty() { search.pass(&damage, progress)? } else { Index::new() };
-        if repaired.is_empty() {
-            return Err(RepairError::Unrepairable { damage, repairable: search.index.len() as u64 });
-        }
+        let before = search.index.len();
         search.index.extend(repaired);
+        // What was repaired stays so. If it does not, the devices change meanwhile, and there would be no end.
+        if search.index.len() == before {
+            return Err(RepairError::Unrepairable { damage, repairable: before as u64 });
+        }
         if search.index.len() > MAX_REPAIRS {
             return Err(RepairError::TooMany { limit: MAX_REPAIRS });
         }
