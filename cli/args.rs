@@ -29,7 +29,7 @@ pub(crate) enum Command {
     Audit(AuditArgs),
     /// Check every ELF file for RELRO, PIE, NX, stack protection, FORTIFY and more
     Checksec(ChecksecArgs),
-    /// Make, verify and show dm-verity hash trees
+    /// Make, verify and show dm-verity hash trees, fs-verity digests and manifests
     #[command(subcommand)]
     Verity(VerityCommand),
     /// List the rules

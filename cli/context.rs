@@ -38,6 +38,8 @@ impl Interrupted {
     /// While a repair that is written was verified.
     pub(crate) const REPAIR_UNVERIFIED: Self =
         Self { left: "the repair is written but not verified yet: run it again to finish it" };
+    /// While files were hashed.
+    pub(crate) const NO_DIGEST: Self = Self { left: "no digest was printed or written" };
     /// While a hash tree was verified.
     pub(crate) const NO_VERDICT: Self = Self { left: "nothing was verified" };
 }

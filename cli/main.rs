@@ -65,7 +65,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 
 /// An error with control characters as `\xNN`: it may name a file whose name drives a terminal. Its lines stay lines, and
 /// backslashes stay single, since it may also show a line of the policy, under which a caret points.
-fn printable(error: &str) -> String {
+pub(crate) fn printable(error: &str) -> String {
     let show = |character: char| match character {
         '\n' => "\n".to_owned(),
         '\\' => "\\".to_owned(),

@@ -1,9 +1,18 @@
 //! `hardpan verity`.
 
+mod append;
+mod boot;
 mod devices;
+mod digest;
 mod dump;
 mod fec;
 mod format;
+mod hard_cases;
+mod known;
+mod manifest;
+mod matrix;
+mod plan;
+mod sign;
 mod verify;
 
 use std::fs::{self, File};
@@ -26,9 +35,13 @@ impl Dir {
 
     /// With a file `data` of so many blocks, no two alike.
     fn with_data(blocks: u64) -> Self {
-        let dir = Self::new();
         let block = |number: u64| number.to_le_bytes().repeat(512);
-        let bytes: Vec<u8> = (1..=blocks).flat_map(block).collect();
+        Self::with_bytes((1..=blocks).flat_map(block).collect())
+    }
+
+    /// With a file `data` of these bytes.
+    fn with_bytes(bytes: Vec<u8>) -> Self {
+        let dir = Self::new();
         fs::write(dir.path("data"), bytes).unwrap();
         dir
     }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::{BLOCK, Dir, root_hash};
 use crate::util::{is_there, lacks, names};
 
+/// Case 7: links to the data.
 #[test]
 fn data_is_never_overwritten_whatever_link_leads_there() {
     let dir = Dir::with_data(130);
@@ -31,6 +32,7 @@ fn data_is_never_overwritten_whatever_link_leads_there() {
     assert_eq!(dir.names(), ["data", "hardlink", "symlink"]);
 }
 
+/// Case 9: FIFOs, directories and devices without blocks.
 #[test]
 fn what_is_no_file_or_device_is_refused() {
     if lacks(&["mkfifo"]) {
@@ -68,6 +70,7 @@ fn the_hash_file_is_replaced_in_one_step_where_it_really_is() {
     assert_eq!(names(&dir.path("elsewhere")), ["real"]);
 }
 
+/// Case 9: signals.
 #[test]
 fn a_signal_leaves_nothing_behind() {
     if lacks(&["kill"]) {
@@ -126,7 +129,12 @@ pub(super) struct Loop(pub(super) String);
 
 impl Loop {
     pub(super) fn new(file: &Path) -> Self {
-        let output = Command::new("losetup").args(["--find", "--show"]).arg(file).output().unwrap();
+        Self::with(&[], file)
+    }
+
+    fn with(options: &[&str], file: &Path) -> Self {
+        let mut losetup = Command::new("losetup");
+        let output = losetup.args(["--find", "--show"]).args(options).arg(file).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         Self(String::from_utf8(output.stdout).unwrap().trim().to_owned())
     }
@@ -170,11 +178,96 @@ fn block_devices_are_written_in_place() {
     let hash = Loop::new(&dir.path("hash-image"));
     let message = dir.fails(1, &[&["verify", &data.0, &hash.0, &root], known.as_slice()].concat());
     assert!(message.contains("bytes 20480 to 32768 after the tree"), "{message}");
+
+    // Formatting again overwrites it, for all of the device is the hash area's.
+    let root = root_hash(&dir.ok(&["format", &data.0, &hash.0, "--salt=ab"]));
+    dir.ok(&[&["verify", &data.0, &hash.0, &root], known.as_slice()].concat());
+    drop(hash);
+    let bytes = fs::read(dir.path("hash-image")).unwrap();
+    assert!(bytes.len() as u64 == 8 * BLOCK && bytes[5 * 4096..].iter().all(|byte| *byte == 0));
+}
+
+/// Case 7: a loop device and the file under it are the same bytes, also where the device starts inside the file.
+#[test]
+fn a_loop_device_is_the_file_under_it() {
+    if !is_there("a_loop_device_is_the_file_under_it", "losetup", &["--find"]) {
+        return;
+    }
+    let dir = Dir::with_data(310);
+    let before = fs::read(dir.path("data")).unwrap();
+    let whole = Loop::new(&dir.path("data"));
+    let part = Loop::with(&["--offset", "1228800"], &dir.path("data"));
+    let front = Loop::with(&["--sizelimit", "1228800"], &dir.path("data"));
+    for (data, hash) in [("data", &whole.0), (&whole.0, &"data".to_owned())] {
+        let message = dir.fails(2, &["format", data, hash]);
+        assert!(message.contains("say with --data-blocks where the data ends"), "{message}");
+        let message = dir.fails(2, &["format", data, hash, "--data-blocks=300"]);
+        assert!(message.contains("would overlap"), "{message}");
+    }
+    for (data, hash) in [("data", &part.0), (&part.0, &whole.0), (&whole.0, &part.0)] {
+        let message = dir.fails(2, &["format", data, hash, "--data-blocks=1"]);
+        assert!(message.contains("have bytes in common at different offsets"), "{message}");
+        let message = dir.fails(2, &["format", "data", "hash", "--data-blocks=1", "--root-hash-file", hash]);
+        assert!(message.contains("file of its own"), "{message}");
+    }
+    assert!(fs::read(dir.path("data")).unwrap() == before);
+    // Two devices over parts of one file that have no byte in common are two devices.
+    let root = root_hash(&dir.ok(&["format", &front.0, &part.0, "--salt=ab"]));
+    dir.ok(&["verify", &front.0, &part.0, &root, "--data-blocks=300", "--salt=ab"]);
+}
+
+#[test]
+fn a_device_is_appended_to_where_it_is_empty() {
+    if !is_there("a_device_is_appended_to_where_it_is_empty", "losetup", &["--find"]) {
+        return;
+    }
+    let dir = Dir::with_data(310);
+    let device = Loop::new(&dir.path("data"));
+    assert!(dir.fails(2, &["format", &device.0, "--append"]).contains("say with --data-blocks"));
+    let append = ["format", &device.0, "--append", "--data-blocks=300", "--json"];
+    assert!(dir.fails(2, &append).contains("something after the data, at byte 1228800"));
+    let mut bytes = fs::read(dir.path("data")).unwrap();
+    bytes[300 * 4096..].fill(0);
+    fs::write(dir.path("data"), bytes).unwrap();
+    // The device has pages of its own over the file.
+    drop(device);
+    let device = Loop::new(&dir.path("data"));
+    let append = ["format", &device.0, "--append", "--data-blocks=300", "--json"];
+    fs::write(dir.path("image.json"), dir.ok(&append)).unwrap();
+    dir.ok(&["verify", &device.0, "--params=image.json"]);
+    dir.ok(&append);
+    let odd = Dir::with_bytes(vec![1; 4608]);
+    let odd_device = Loop::new(&odd.path("data"));
+    let message = odd.fails(2, &["format", &odd_device.0, "hash", "--pad"]);
+    assert!(message.contains("a block device cannot be padded"), "{message}");
+}
+
+/// Case 9: signals, where the tree lengthens the image.
+#[test]
+fn an_interrupted_run_leaves_the_image_as_it_was() {
+    if lacks(&["kill"]) {
+        return;
+    }
+    let dir = Dir::new();
+    let len = 256 << 30;
+    File::create(dir.path("data")).unwrap().set_len(len).unwrap();
+    let is_longer = || dir.path("data").metadata().unwrap().len() > len;
+    interrupt(&dir, &["format", "data", "--append"], "INT", is_longer);
+    assert_eq!(dir.path("data").metadata().unwrap().len(), len);
+
+    // What is after the tree is read before anything else, and takes long enough.
+    fs::write(dir.path("block"), [1; 4096]).unwrap();
+    let root = root_hash(&dir.ok(&["format", "block", "hash", "--salt=-"]));
+    File::options().write(true).open(dir.path("hash")).unwrap().set_len(512 << 30).unwrap();
+    let begin = Instant::now();
+    let verify = ["verify", "block", "hash", &root, "--salt=-", "--data-blocks=1"];
+    interrupt(&dir, &verify, "TERM", || begin.elapsed() > Duration::from_millis(300));
 }
 
 /// A tmpfs in a namespace of its own, which unprivileged users can have as well.
 const UNSHARE: [&str; 3] = ["--map-root-user", "--user", "--mount"];
 
+/// Case 9: no room, and nothing that may be written.
 #[test]
 fn a_full_or_read_only_file_system_is_named() {
     let test = "a_full_or_read_only_file_system_is_named";

@@ -384,8 +384,11 @@ fn repair_speaks_json() {
     assert!(image.is_sound());
     let format = ["format", "data", "hash2", "--fec-device=fec2", "--fec-roots=24", "--json"];
     let facts: Value = serde_json::from_str(&image.dir.ok(&format)).unwrap();
-    assert_eq!((&facts["fec_roots"], &facts["fec_size"]), (&24.into(), &(2 * 4096 * 24).into()));
-    assert_eq!((&facts["fec_blocks"], &facts["fec_start_block"]), (&304.into(), &0.into()));
+    assert_eq!((&facts["fec"]["roots"], &facts["fec"]["size"]), (&24.into(), &(2 * 4096 * 24).into()));
+    assert_eq!((&facts["fec"]["blocks"], &facts["fec"]["start_block"]), (&304.into(), &0.into()));
+    // What parity there is decides nothing, and does not keep the descriptor from being one.
+    fs::write(image.dir.path("json"), facts.to_string()).unwrap();
+    image.dir.ok(&["verify", "data", "hash2", "--params=json", "--fec-device=fec2", "--fec-roots=24"]);
 }
 
 #[test]
@@ -442,7 +445,7 @@ fn seal(image: &Image, path: &std::path::Path, data_is_written: bool) {
     let layout = layout(hash.size().unwrap(), 3);
     let (params, area) = (params(), HashArea::with_superblock(0).unwrap());
     let root = RootHash::parse(params.algorithm, &image.root).unwrap();
-    let expected = Expected { params, root, area, one_device: false };
+    let expected = Expected::new(params, root, area);
     let damaged = Damaged { data: &data, hash: &hash, fec: &fec, layout: &layout, expected: &expected };
     Journal::begin(&journal).unwrap();
     let found = find_repairs(damaged, &journal, JOURNAL_CONTENTS, &|_| true).unwrap();

@@ -92,6 +92,7 @@ fn salt_and_uuid_are_random_unless_given() {
     assert_eq!((&none["salt"], &none["uuid"]), (&Value::from("-"), &Value::Null));
 }
 
+/// Defect 5, case 4: the stale tail of a larger tree.
 #[test]
 fn a_larger_old_hash_file_leaves_nothing_behind() {
     let dir = Dir::with_data(2000);
@@ -106,6 +107,7 @@ fn a_larger_old_hash_file_leaves_nothing_behind() {
     }
 }
 
+/// Defect 3, case 1: a partial last block.
 #[test]
 fn partial_and_empty_data_are_refused_with_what_to_do() {
     let dir = Dir::with_data(10);
@@ -125,6 +127,7 @@ fn partial_and_empty_data_are_refused_with_what_to_do() {
     }
 }
 
+/// Case 7: offsets that are not aligned, or that no file has.
 #[test]
 fn offsets_that_cannot_be_are_refused() {
     let dir = Dir::with_data(2);
@@ -139,6 +142,7 @@ fn offsets_that_cannot_be_are_refused() {
     assert_eq!(dir.names(), ["data"]);
 }
 
+/// Case 5, defect 4: salts that are none, each with its reason.
 #[test]
 fn bad_arguments_are_named() {
     let dir = Dir::with_data(2);
@@ -156,6 +160,7 @@ fn bad_arguments_are_named() {
     assert!(message.contains("257 bytes"), "{message}");
 }
 
+/// Case 7: offsets that do not fit into 31 and 32 bits.
 #[test]
 fn offsets_beyond_two_and_four_gibibytes_are_those_of_veritysetup() {
     if !is_there(

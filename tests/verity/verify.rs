@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{BLOCK, Dir, root_hash};
 
+/// Defect 2, case 5: nothing is taken from where it is not authenticated; root hash files with more than a hash.
 #[test]
 fn verify_needs_the_geometry_or_trust() {
     let dir = Dir::with_data(130);
@@ -58,6 +59,7 @@ fn all_damage_is_listed() {
     assert_eq!(json["damage"]["levels"][0]["corrupt"]["ranges"], serde_json::json!([[1, 1]]));
 }
 
+/// Defects 2 and 3, case 3: hash blocks as data, and bytes that are in no digest.
 #[test]
 fn what_the_root_hash_does_not_cover_is_refused() {
     let dir = Dir::with_data(1024);

@@ -50,6 +50,12 @@ pub enum ParamError {
         /// Its length in bytes.
         len: usize,
     },
+    /// Not a seed.
+    #[error("`{text}` is no seed: use 32 hexadecimal digits, or a UUID")]
+    Seed {
+        /// The text given.
+        text: String,
+    },
     /// Not a UUID.
     #[error("`{text}` is no UUID (like 01234567-89ab-4cde-8f01-23456789abcd)")]
     Uuid {
@@ -71,6 +77,34 @@ pub enum GeometryError {
         data_blocks: u64,
         /// Their size in bytes.
         block_size: u32,
+    },
+    /// Error correction is defined over blocks of one size.
+    #[error("FEC needs data and hash blocks of one size, these have {data} and {hash} bytes")]
+    FecBlockSizes {
+        /// The size of a data block in bytes.
+        data: u32,
+        /// The size of a hash block in bytes.
+        hash: u32,
+    },
+    /// A number of parity bytes that the kernel does not take.
+    #[error("{roots} FEC roots are not possible (2 to 24 are)")]
+    FecRoots {
+        /// The number asked for.
+        roots: u32,
+    },
+    /// Not even one data block fits.
+    #[error("{total} bytes are too few: one data block with what belongs to it takes {needed}")]
+    TooSmall {
+        /// The bytes that there are.
+        total: u64,
+        /// The bytes that one data block takes.
+        needed: u64,
+    },
+    /// The whole would end past what a file offset can say.
+    #[error("{data_blocks} data blocks with tree and parity end past 2^63 - 1 bytes")]
+    TotalTooLarge {
+        /// The number of data blocks.
+        data_blocks: u64,
     },
     /// The tree would end past what a file offset can say.
     #[error("a tree for {data_blocks} data blocks at offset {offset} ends past 2^63 - 1 bytes")]
@@ -125,6 +159,16 @@ pub enum Error {
         offset: u64,
         /// What the system said.
         source: io::Error,
+    },
+    /// The source has another length than when the work began.
+    #[error("{what} changed its size while it was read, from {was} to {is} bytes")]
+    Resized {
+        /// `data`.
+        what: &'static str,
+        /// The length when the work began.
+        was: u64,
+        /// The length when it was done.
+        is: u64,
     },
     /// The operating system refused to tell a length.
     #[error("cannot find out the length of {what}: {source}")]

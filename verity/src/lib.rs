@@ -10,12 +10,23 @@
 //!
 //! Without the feature `parallel` all work is done by the calling thread.
 
+mod base64;
+pub mod compare;
 mod damage;
+#[cfg(feature = "json")]
+mod descriptor;
+pub mod dps;
 mod error;
 pub mod fec;
+pub mod fsverity;
 mod hash;
 mod hex;
+mod owner;
 mod params;
+mod plan;
+mod seed;
+#[cfg(feature = "signatures")]
+pub mod signature;
 mod source;
 mod superblock;
 pub mod table;
@@ -24,8 +35,13 @@ mod uuid;
 mod witness;
 
 pub use damage::{BlockRanges, Damage, LevelDamage, Slack, SlackArea};
+#[cfg(feature = "json")]
+pub use descriptor::{Descriptor, DescriptorError};
 pub use error::{Error, GeometryError, ParamError, VerifyError};
+pub use owner::{BlockOwner, OwnedRange};
 pub use params::{Algorithm, BlockSize, HashType, Params, RootHash, Salt};
+pub use plan::{Arrangement, FecPlan, Plan, whole_mebibytes};
+pub use seed::Seed;
 pub use source::{BlockSink, BlockSource, Prefix};
 pub use superblock::{
     Difference, RawSuperblock, SUPERBLOCK_SIZE, Superblock, SuperblockError, SuperblockField,
@@ -33,6 +49,7 @@ pub use superblock::{
 };
 pub use tree::build::build;
 pub use tree::layout::{HashArea, Layout, Level};
+pub use tree::stored::stored_root;
 pub use tree::verify::{Expected, verify};
 pub use uuid::Uuid;
 pub use witness::Verified;

@@ -153,12 +153,13 @@ impl FromStr for Algorithm {
 
 /// A block size in bytes: a power of two from 512 to 524288, as cryptsetup has it.
 ///
-/// The kernel takes data blocks of at most a page and of no less than the device's logical block, and hash blocks likewise.
+/// The kernel takes no blocks that are smaller than the device's logical block, and no data blocks larger than a page of
+/// memory; hash blocks may be larger than that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct BlockSize(u32);
 
 impl BlockSize {
-    /// 4096 bytes: veritysetup's default and the largest that every kernel maps.
+    /// 4096 bytes: veritysetup's default, and the largest data block that every kernel maps.
     pub const DEFAULT: Self = Self(4096);
     /// The smallest: a sector.
     pub const MIN: Self = Self(512);
@@ -191,6 +192,11 @@ impl Salt {
             return Err(ParamError::SaltTooLong { len: bytes.len() });
         }
         Ok(Self(bytes.to_vec()))
+    }
+
+    /// The salt of so many bytes, which always fit.
+    pub(crate) fn from_array(bytes: [u8; 32]) -> Self {
+        Self(bytes.to_vec())
     }
 
     /// The bytes.
@@ -238,6 +244,12 @@ impl RootHash {
         let wrong = || ParamError::RootHash { algorithm, wanted, len: text.chars().count() };
         let bytes = hex::decode(text).ok_or_else(wrong)?;
         if text.len() == wanted { Ok(Self(bytes.into())) } else { Err(wrong()) }
+    }
+
+    /// The root hash with these bytes, which must be as many as the algorithm's digests have.
+    pub fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, ParamError> {
+        let root = Self(bytes.into());
+        root.check(algorithm).map(|()| root)
     }
 
     pub(crate) fn from_digest(digest: &[u8]) -> Self {

@@ -68,6 +68,13 @@ impl Superblock {
         bytes
     }
 
+    /// The difference, if another UUID is expected than this superblock has.
+    pub(crate) fn other_uuid(&self, expected: Option<Uuid>) -> Option<Difference> {
+        let expected = expected.filter(|expected| *expected != self.uuid)?;
+        let (superblock, expected) = (self.uuid.to_string(), expected.to_string());
+        Some(Difference { field: SuperblockField::Uuid, superblock, expected })
+    }
+
     /// What this superblock says otherwise than `params`. The UUID decides nothing and is not compared.
     pub fn differences(&self, params: &Params) -> Vec<Difference> {
         let own = &self.params;

@@ -43,6 +43,7 @@ fn what_was_built_verifies_in_every_geometry() {
     }
 }
 
+/// Case 4: digests without padding, the spare bytes of a block included.
 #[test]
 fn every_changed_byte_of_a_packed_tree_is_found() {
     for algorithm in [Algorithm::Sha1, Algorithm::Sha384] {

@@ -38,6 +38,7 @@ impl Image {
     }
 }
 
+/// Cases 1 and 5: numbers of blocks around those of full hash blocks, and every length of salt.
 #[test]
 fn what_was_built_verifies_in_every_shape() {
     let mut random = Random(1);
@@ -96,6 +97,7 @@ fn all_bad_data_blocks_are_listed() {
     );
 }
 
+/// Case 4: every level.
 #[test]
 fn damage_of_every_level_is_found_and_what_is_below_still_judged() {
     for level in 0..3 {
@@ -173,6 +175,7 @@ fn a_wrong_root_is_told_from_damage() {
     assert_eq!(single.damage().data.to_string(), "0");
 }
 
+/// Defect 2, case 3.
 #[test]
 fn hash_blocks_are_not_accepted_as_data() {
     let image = Image::new(1024, 11);
@@ -218,6 +221,7 @@ fn another_number_of_blocks_or_salt_is_refused() {
     assert_eq!(longer.damage().data.to_string(), "300");
 }
 
+/// Defect 3, case 4.
 #[test]
 fn bytes_that_nothing_covers_must_be_zero() {
     let image = Image::new(300, 13);
@@ -258,9 +262,17 @@ fn data_and_hash_area_on_one_device() {
     let superblock = Superblock { params: params.clone(), uuid: Uuid::from_bytes([0; 16]) };
     device.write_all_at(&superblock.encode(), area.offset()).unwrap();
     let mut device = device.into_inner().unwrap();
-    device.extend(b"something of somebody else");
+    let end = device.len() as u64;
     let mut expected = expected(&params, &root, area);
     expected.one_device = true;
+    device.extend([0; 512]);
+    verify(&device, &device, &expected, &go_on).unwrap();
+    device.extend(b"something of somebody else");
+    let Err(VerifyError::Corrupt(damage)) = verify(&device, &device, &expected, &go_on) else { panic!() };
+    let slack = &damage.slack[0];
+    assert_eq!((slack.area, slack.range.start, slack.first), (SlackArea::AfterTree, end, end + 512));
+    // Whoever knows what it is says where.
+    expected.others.push(end + 512..device.len() as u64);
     verify(&device, &device, &expected, &go_on).unwrap();
     device[129 * BLOCK + 1] = 1;
     let Err(VerifyError::Corrupt(damage)) = verify(&device, &device, &expected, &go_on) else { panic!() };
@@ -321,6 +333,7 @@ impl BlockSink for Failing {
     }
 }
 
+/// Case 9: sources that shrink or fail, and sinks without room.
 #[test]
 fn failing_devices_are_typed_errors() {
     let len = 4096 * BLOCK as u64;

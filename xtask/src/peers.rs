@@ -12,7 +12,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("musl-gcc", "musl-tools", "binaries against another C library"),
     ("readelf", "binutils", "the same facts of every ELF file of /usr"),
     ("veritysetup", "cryptsetup-bin", "hash trees byte for byte"),
-    ("fsverity", "fsverity", "fs-verity digests"),
+    ("openssl", "openssl", "signatures of root hashes, keys and certificates, salts from a seed"),
+    ("fsverity", "fsverity", "fs-verity digests, trees and signatures byte for byte"),
     ("losetup", "mount", "hash trees on block devices"),
     ("unshare", "util-linux", "full and read-only file systems"),
     ("tar", "tar", "archives of the same tree"),
@@ -35,6 +36,10 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("ssh", "openssh-client", "programs told by their content"),
     ("dbclient", "dropbear-bin", "programs told by their content"),
     ("systemctl", "systemd", "units that presets enable"),
+    ("systemd-id128", "systemd", "partition types"),
+    ("systemd-repart", "systemd", "partitions with hash trees and signatures"),
+    ("mkfs.ext4", "e2fsprogs", "partitions with hash trees and signatures"),
+    ("openssl", "openssl", "keys, certificates and signatures"),
     ("chromium", "chromium", "the HTML page in a browser"),
     ("pdftotext", "poppler-utils", "the HTML page on paper"),
     ("script", "bsdutils", "reports on a terminal"),
@@ -50,6 +55,11 @@ const PACKAGES: &[(&str, &str, &str)] = &[
         "JSON and SARIF against their schemas",
     ),
     ("fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "the HTML page on paper"),
+    (
+        "systemd",
+        "/usr/lib/systemd/system-generators/systemd-veritysetup-generator",
+        "what systemd reads of kernel parameters and veritytab",
+    ),
     ("python3-rfc3987", "/usr/lib/python3/dist-packages/rfc3987.py", "URIs in SARIF"),
 ];
 

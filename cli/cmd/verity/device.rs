@@ -1,12 +1,17 @@
 //! Files and block devices: which they are, how long, and whether two are the same.
 
+mod extent;
+
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::ops::Range;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use hardpan_verity::BlockSource;
+
+pub(super) use extent::{Extent, Relation};
 
 /// An open file or block device.
 pub(super) struct Device {
@@ -14,17 +19,8 @@ pub(super) struct Device {
     pub(super) file: File,
     /// The length at opening, in bytes.
     pub(super) len: u64,
-    identity: Identity,
+    extent: Extent,
     is_block: bool,
-}
-
-/// What makes two paths the same device, whatever links lead there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Identity {
-    /// The device number of a block device, which several nodes may have.
-    Block(u64),
-    /// Device and inode of a file.
-    File(u64, u64),
 }
 
 impl Device {
@@ -41,45 +37,75 @@ impl Device {
     fn open_with(path: &Path, role: &str, options: &OpenOptions) -> anyhow::Result<Self> {
         let cannot = || format!("cannot open {role} {}", path.display());
         // Looked at before it is opened, since opening a FIFO waits for somebody to write.
-        identity(&path.metadata().with_context(cannot)?, path, role)?;
+        extent(&path.metadata().with_context(cannot)?, path, role)?;
         let file = options.open(path).with_context(cannot)?;
         let metadata = file.metadata().with_context(cannot)?;
-        let identity = identity(&metadata, path, role)?;
+        let extent = extent(&metadata, path, role)?;
         let len = file.size().with_context(|| format!("cannot find out the length of {}", path.display()))?;
         let is_block = metadata.file_type().is_block_device();
-        Ok(Self { path: path.to_owned(), file, len, identity, is_block })
+        Ok(Self { path: path.to_owned(), file, len, extent, is_block })
     }
 
-    /// Whether both are the same file or device.
-    pub(super) fn is_same(&self, other: Identity) -> bool {
-        self.identity == other
+    /// Whether what is at `other`, which is called `role`, is the same file or device.
+    ///
+    /// # Errors
+    ///
+    /// A part of it is neither the same nor another: offsets would mean two things.
+    pub(super) fn is_same(&self, other: Extent, path: &Path, role: &str) -> anyhow::Result<bool> {
+        match self.extent.relation(other) {
+            Relation::Apart => Ok(false),
+            Relation::Same => Ok(true),
+            Relation::Overlapping => bail!(
+                "{role} {} and {} have bytes in common at different offsets (one is a part of the other): name both by the \
+                 same file or device",
+                path.display(),
+                self.path.display()
+            ),
+        }
     }
 
-    pub(super) fn identity(&self) -> Identity {
-        self.identity
+    pub(super) fn extent(&self) -> Extent {
+        self.extent
     }
 
     pub(super) fn is_block_device(&self) -> bool {
         self.is_block
     }
+
+    /// The first byte in `range` that is not zero. `goes_on` is asked now and then, and ends the search.
+    pub(super) fn first_nonzero(
+        &self,
+        range: Range<u64>,
+        goes_on: impl Fn() -> bool,
+    ) -> anyhow::Result<Option<u64>> {
+        let mut buffer = vec![0; CHUNK];
+        let mut offset = range.start;
+        while offset < range.end && goes_on() {
+            let len = usize::try_from(range.end - offset).unwrap_or(CHUNK).min(CHUNK);
+            let read = self.file.read_exact_at(&mut buffer[..len], offset);
+            read.with_context(|| format!("cannot read {} at offset {offset}", self.path.display()))?;
+            if let Some(at) = buffer[..len].iter().position(|byte| *byte != 0) {
+                return Ok(Some(offset + at as u64));
+            }
+            offset += len as u64;
+        }
+        Ok(None)
+    }
 }
 
-/// The identity of what is at `path`, or `None` if nothing is.
-pub(super) fn identity_of(path: &Path, role: &str) -> anyhow::Result<Option<Identity>> {
+/// The extent of what is at `path`, or `None` if nothing is.
+pub(super) fn extent_of(path: &Path, role: &str) -> anyhow::Result<Option<Extent>> {
     match path.metadata() {
-        Ok(metadata) => identity(&metadata, path, role).map(Some),
+        Ok(metadata) => extent(&metadata, path, role).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot look at {role} {}", path.display())),
     }
 }
 
-fn identity(metadata: &Metadata, path: &Path, role: &str) -> anyhow::Result<Identity> {
+fn extent(metadata: &Metadata, path: &Path, role: &str) -> anyhow::Result<Extent> {
     let kind = metadata.file_type();
-    if kind.is_file() {
-        return Ok(Identity::File(metadata.dev(), metadata.ino()));
-    }
-    if kind.is_block_device() {
-        return Ok(Identity::Block(metadata.rdev()));
+    if kind.is_file() || kind.is_block_device() {
+        return Ok(Extent::of(metadata));
     }
     let name = match () {
         () if kind.is_dir() => "a directory",
@@ -89,3 +115,6 @@ fn identity(metadata: &Metadata, path: &Path, role: &str) -> anyhow::Result<Iden
     };
     bail!("{role} {} is {name}: use a regular file or a block device", path.display())
 }
+
+/// Large enough that a read costs little beside what it brings.
+const CHUNK: usize = 1 << 20;

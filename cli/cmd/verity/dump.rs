@@ -1,13 +1,31 @@
 //! `hardpan verity dump`.
 
+use std::path::PathBuf;
+
 use anyhow::Context as _;
+use clap::Args;
 use hardpan_verity::{HashArea, Layout, RawSuperblock, Superblock, SuperblockError};
 use serde_json::{Map, Value, json};
 
+use super::CORRUPT;
 use super::device::Device;
 use super::output::{Lines, Tree, print_json};
-use super::subject::read_superblock;
-use super::{CORRUPT, DumpArgs};
+use super::verify::read_superblock;
+
+/// Show a superblock, and what is wrong with it
+///
+/// Exit codes: 0 shown, 1 shown and malformed, 2 there is none or it cannot be read.
+#[derive(Args)]
+pub(crate) struct DumpArgs {
+    /// The hash file or device
+    hash: PathBuf,
+    /// Where the superblock is, in bytes: a multiple of 512
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    hash_offset: u64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
 pub(super) fn run(args: &DumpArgs) -> anyhow::Result<u8> {
     let area = HashArea::with_superblock(args.hash_offset)?;
@@ -26,7 +44,7 @@ pub(super) fn run(args: &DumpArgs) -> anyhow::Result<u8> {
         fec: None,
     });
     if args.json {
-        let mut map = shown.map_or_else(|| raw_json(&raw), |tree| tree.json(None));
+        let mut map = shown.map_or_else(|| raw_json(&raw), |tree| tree.json());
         map.insert("anomalies".to_owned(), json!(anomalies));
         print_json(&map.into())?;
     } else {

@@ -7,10 +7,9 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use hardpan_verity::fec::{FecArea, FecLayout, Roots, encode};
 use hardpan_verity::{BlockSource as _, Error, HashArea, Params};
-use serde_json::{Map, Value, json};
 use tempfile::NamedTempFile;
 
-use super::device::{Device, Identity, identity_of};
+use super::device::{Device, Extent, Relation, extent_of};
 use super::output::Lines;
 use super::with_progress;
 use crate::Context;
@@ -60,7 +59,8 @@ impl FecShapeArgs {
 pub(super) struct FecTarget {
     path: PathBuf,
     pub(super) area: FecArea,
-    existing: Option<Identity>,
+    existing: Option<Extent>,
+    is_block: bool,
 }
 
 /// Parity in a temporary file, which waits for its place.
@@ -82,16 +82,24 @@ impl FecTarget {
         args: &FecArgs,
         data: &Device,
         hash: &Path,
-        hash_identity: Option<Identity>,
+        hash_extent: Option<Extent>,
     ) -> anyhow::Result<Option<Self>> {
         let Some((path, shape)) = args.place()? else { return Ok(None) };
-        let existing = identity_of(path, "FEC")?;
+        let existing = extent_of(path, "FEC")?;
         let cannot = || format!("cannot write FEC file {}", path.display());
         let is_hash_path = real_path(path).with_context(cannot)? == real_path(hash)?;
-        let on_hash_device = is_hash_path || existing.is_some() && existing == hash_identity;
-        let on_data_device = existing.is_some_and(|fec| data.is_same(fec));
+        let touches = |other: Extent| existing.is_some_and(|fec| fec.relation(other) != Relation::Apart);
+        if hash_extent
+            .is_some_and(|hash| existing.is_some_and(|fec| fec.relation(hash) == Relation::Overlapping))
+        {
+            bail!("FEC {} and {} have bytes in common at different offsets", path.display(), hash.display());
+        }
+        let on_hash_device = is_hash_path || hash_extent.is_some_and(touches);
+        let is_data = |fec| data.is_same(fec, path, "FEC");
+        let on_data_device = existing.map(is_data).transpose()?.unwrap_or(false);
+        let is_block = existing.is_some() && !path.is_file();
         let area = shape.area(on_data_device, on_hash_device);
-        Ok(Some(Self { path: path.to_owned(), area, existing }))
+        Ok(Some(Self { path: path.to_owned(), area, existing, is_block }))
     }
 
     /// Checks, before anything is written, that the parity has a place where nothing else is.
@@ -101,9 +109,10 @@ impl FecTarget {
         Ok(())
     }
 
-    /// Whether `identity` or `path` is the place of the parity.
-    pub(super) fn is_at(&self, path: &Path, identity: Option<Identity>) -> anyhow::Result<bool> {
-        Ok(real_path(path)? == real_path(&self.path)? || identity.is_some() && identity == self.existing)
+    /// Whether `extent` or `path` is the place of the parity.
+    pub(super) fn is_at(&self, path: &Path, extent: Option<Extent>) -> anyhow::Result<bool> {
+        let touches = |fec: Extent| extent.is_some_and(|extent| extent.relation(fec) != Relation::Apart);
+        Ok(real_path(path)? == real_path(&self.path)? || self.existing.is_some_and(touches))
     }
 
     /// Writes the parity for `data` and the tree in `hash`: onto `hash` if it belongs there, into a file that waits for
@@ -120,7 +129,7 @@ impl FecTarget {
         let encode =
             |sink: &File| encode_parity(&data.file, hash, &layout, sink, context, Interrupted::NO_TREE);
         if self.area.on_hash_device {
-            check_room(&self.path, self.existing, hash, &layout)?;
+            check_room(&self.path, self.is_block, hash, &layout)?;
             if hash.size()? < layout.parity_start {
                 // What lies between tree and parity is covered, and has to be there.
                 hash.set_len(layout.parity_start).with_context(cannot)?;
@@ -128,7 +137,7 @@ impl FecTarget {
             encode(hash).with_context(cannot)?;
             return Ok((layout, None));
         }
-        if self.area.offset == 0 && !matches!(self.existing, Some(Identity::Block(_))) {
+        if self.area.offset == 0 && !self.is_block {
             let temporary = temporary_beside(&self.path).with_context(cannot)?;
             encode(temporary.as_file()).with_context(cannot)?;
             temporary.as_file().sync_all().with_context(cannot)?;
@@ -138,7 +147,7 @@ impl FecTarget {
             Some(_) => Device::open_writable(&self.path, "FEC")?.file,
             None => File::create_new(&self.path).with_context(cannot)?,
         };
-        check_room(&self.path, self.existing, &target, &layout)?;
+        check_room(&self.path, self.is_block, &target, &layout)?;
         encode(&target).with_context(cannot)?;
         target.sync_all().with_context(cannot)?;
         Ok((layout, None))
@@ -162,14 +171,9 @@ pub(super) fn encode_parity(
 }
 
 /// A block device cannot grow.
-fn check_room(
-    path: &Path,
-    identity: Option<Identity>,
-    device: &File,
-    layout: &FecLayout,
-) -> anyhow::Result<()> {
+fn check_room(path: &Path, is_block: bool, device: &File, layout: &FecLayout) -> anyhow::Result<()> {
     let (len, end) = (device.size()?, layout.parity_end());
-    if matches!(identity, Some(Identity::Block(_))) && len < end {
+    if is_block && len < end {
         bail!("{}: the FEC area ends at byte {end}, the device at {len}", path.display());
     }
     Ok(())
@@ -186,15 +190,4 @@ pub(super) fn add_size_to(layout: &FecLayout, lines: &mut Lines) {
     if layout.parity_start == 0 {
         lines.add_line(format!("FEC device size: \t{} [bytes]", layout.parity_size));
     }
-}
-
-/// What a kernel table needs, and how long the parity is. `fec_blocks` are those covered, as the table has them.
-pub(super) fn add_json(layout: &FecLayout, map: &mut Map<String, Value>) {
-    let start = layout.parity_start / layout.block_size;
-    let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
-    put("fec_roots", json!(layout.roots.get()));
-    put("fec_blocks", json!(layout.covered_blocks()));
-    put("fec_start_block", json!(start));
-    put("fec_offset", json!(layout.parity_start));
-    put("fec_size", json!(layout.parity_size));
 }

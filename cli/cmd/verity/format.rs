@@ -1,255 +1,153 @@
 //! `hardpan verity format`.
 
-use std::fs::File;
+mod place;
+mod root_file;
+mod write;
+
 use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
-use hardpan_verity::{
-    BlockSink, BlockSize, Error, HashArea, Layout, Params, RootHash, SUPERBLOCK_SIZE, Salt, Superblock, Uuid,
-    build, fec::FecLayout,
-};
+use anyhow::Context as _;
+use clap::Args;
+use hardpan_verity::fec::FecLayout;
+use hardpan_verity::{BlockSize, Descriptor, Layout, Params, RootHash, Salt, Seed, Superblock, Uuid};
 use rustix::rand::{GetRandomFlags, getrandom};
-use tempfile::NamedTempFile;
 
-use super::device::{Device, Identity, identity_of};
-use super::fec::{FecTarget, PendingFec};
-use super::output::{Lines, Tree, print_json};
-use super::{FormatArgs, with_progress};
+pub(super) use self::place::check_overlap;
+use self::place::{Covered, Place};
+use self::root_file::check_root_hash_file;
+use self::write::Job;
+use super::args::{KindArgs, PlaceArgs, StrengthArgs, ThreadArgs};
+use super::device::{Device, extent_of};
+use super::fec::{FecArgs, FecTarget};
+use super::output::{Lines, Tree, print_line};
 use crate::Context;
-use crate::context::Interrupted;
-use crate::replace::{persist, real_path, temporary_beside};
+
+/// Compute the hash tree of a file or device and print its root hash
+///
+/// Byte for byte what veritysetup writes. A hash file of its own is replaced in one step; within a device or behind an
+/// offset the superblock is written last. So whatever interrupts the work, nothing is left that looks like a finished tree.
+///
+/// What is longer than the tree must not keep what was there before: a hash file ends with the tree, and a block device that
+/// is only for hashes is overwritten with zeros from the tree to its end. Where data and tree share a file or device, what
+/// lies after the tree is left alone, except with --append. With --fec-device parity is written as well, before the tree is
+/// in its place.
+///
+/// Exit codes: 0 done, 2 the work could not be done.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  hardpan verity format root.img root.hash --json > root.json
+  hardpan verity verify root.img root.hash --params root.json
+  hardpan verity format root.img --append --seed 0123456789abcdef0123456789abcdef   reproducible, in one file")]
+pub(crate) struct FormatArgs {
+    /// The file or block device to protect
+    data: PathBuf,
+    /// Where the hash tree goes: a file, a block device, or DATA itself with --hash-offset
+    #[arg(required_unless_present = "append", conflicts_with = "append")]
+    hash: Option<PathBuf>,
+    /// Put the hash area into DATA itself, after the data, and print where. A tree that is there already is replaced if
+    /// --data-blocks says where the data ends; anything else that is there is not overwritten
+    #[arg(long, conflicts_with = "hash_offset")]
+    append: bool,
+    #[command(flatten)]
+    kind: KindArgs,
+    #[command(flatten)]
+    strength: StrengthArgs,
+    /// The salt in hexadecimal digits, up to 256 bytes, or - for none [default: 32 random bytes]
+    #[arg(long, value_name = "HEX", allow_hyphen_values = true)]
+    salt: Option<Salt>,
+    /// The UUID in the superblock [default: a random one]
+    #[arg(long, conflicts_with = "no_superblock")]
+    uuid: Option<Uuid>,
+    /// Derive salt and UUID from 16 bytes, given as 32 hexadecimal digits or as a UUID, as systemd-repart does; --salt and
+    /// --uuid go before it
+    #[arg(long, value_name = "HEX|UUID")]
+    seed: Option<Seed>,
+    #[command(flatten)]
+    place: PlaceArgs,
+    #[command(flatten)]
+    fec: FecArgs,
+    /// Cover only the first N blocks [default: all of DATA]
+    #[arg(long, value_name = "N")]
+    data_blocks: Option<NonZeroU64>,
+    /// Lengthen DATA, a regular file, with zeros to a whole block if its last block is partial
+    #[arg(long, conflicts_with = "data_blocks")]
+    pad: bool,
+    /// Write the root hash to this file as well, as hexadecimal digits without a newline
+    #[arg(long, value_name = "FILE")]
+    root_hash_file: Option<PathBuf>,
+    #[command(flatten)]
+    threads: ThreadArgs,
+    /// Print a descriptor of the image as JSON, which `verify --params` takes
+    #[arg(long)]
+    json: bool,
+}
+
+impl FormatArgs {
+    /// Where the tree goes.
+    fn hash_path(&self) -> &Path {
+        self.hash.as_deref().unwrap_or(&self.data)
+    }
+
+    fn salt(&self) -> anyhow::Result<Salt> {
+        match (&self.salt, self.seed) {
+            (Some(salt), _) => Ok(salt.clone()),
+            (None, Some(seed)) => Ok(seed.salt()),
+            (None, None) => random_salt(),
+        }
+    }
+
+    fn uuid(&self) -> anyhow::Result<Uuid> {
+        match (self.uuid, self.seed) {
+            (Some(uuid), _) => Ok(uuid),
+            (None, Some(seed)) => Ok(seed.uuid()),
+            (None, None) => random_uuid(),
+        }
+    }
+}
 
 pub(super) fn run(args: &FormatArgs, context: &Context) -> anyhow::Result<u8> {
-    let area = args.place.area()?;
-    let data = Device::open(&args.data, "data")?;
-    let existing = identity_of(&args.hash, "hash")?;
-    let one_device = existing.is_some_and(|hash| data.is_same(hash));
-    let fec = FecTarget::new(&args.fec, &data, &args.hash, existing)?;
+    args.threads.apply()?;
+    let mut data = Device::open(&args.data, "data")?;
+    let existing = extent_of(args.hash_path(), "hash")?;
+    let is_same = |hash| data.is_same(hash, args.hash_path(), "hash");
+    let one_device = existing.map(is_same).transpose()?.unwrap_or(false);
+    let fec = FecTarget::new(&args.fec, &data, args.hash_path(), existing)?;
     check_root_hash_file(args, &data, existing, fec.as_ref())?;
-    let data_blocks = data_blocks(args, &data, one_device)?;
-    let params = Params::new(data_blocks, args.salt.clone().map_or_else(random_salt, Ok)?);
-    let layout = Layout::new(&params, area)?;
-    check_overlap(&data.path, layout.data_end, area, one_device)?;
-    if let Some(fec) = &fec {
-        fec.check(&params, area, layout.end)?;
-    }
-    warn_of_tail(&data, &layout, one_device)?;
-    let uuid = args.uuid.map_or_else(random_uuid, Ok)?;
-    let superblock = area.has_superblock().then(|| Superblock { params: params.clone(), uuid });
-    let job = Job { data: &data, params: &params, layout: &layout, area, fec, superblock, context };
-    let (root, fec) = job.write(&args.hash, existing, args.root_hash_file.as_deref())?;
-    print(args, &job, &root, fec.as_ref())?;
+    let covered = Covered::find(args, &data, one_device)?;
+    let params = args.kind.params(covered.data_blocks, args.salt()?);
+    args.strength.check(params.algorithm)?;
+    let place = Place::find(args, &params, &data, one_device, context)?;
+    fec.as_ref().map_or(Ok(()), |fec| fec.check(&params, place.area, place.layout.end))?;
+    warn_of_large_blocks(&params)?;
+    warn_of_tail(&data, &place.layout, &covered, one_device)?;
+    let uuid = place.area.has_superblock().then(|| args.uuid()).transpose()?;
+    let superblock = uuid.map(|uuid| Superblock { params: params.clone(), uuid });
+    covered.pad(&mut data)?;
+    let job = Job { data: &data, params: &params, place: &place, fec, superblock, existing, context };
+    let (root, fec) = job.write(args.hash_path(), args.root_hash_file.as_deref())?;
+    print(args, &job, root, fec.as_ref())?;
     Ok(0)
 }
 
-struct Job<'a> {
-    data: &'a Device,
-    params: &'a Params,
-    layout: &'a Layout,
-    area: HashArea,
-    fec: Option<FecTarget>,
-    superblock: Option<Superblock>,
-    context: &'a Context,
+/// Data blocks that most kernels do not map. Hash blocks may be larger than a page.
+fn warn_of_large_blocks(params: &Params) -> io::Result<()> {
+    let size = params.data_block_size.bytes();
+    if size <= BlockSize::DEFAULT.bytes() {
+        return Ok(());
+    }
+    writeln!(
+        io::stderr(),
+        "warning: a kernel maps no data blocks larger than its pages, which have 4096 bytes on most machines; these have \
+         {size}"
+    )
 }
 
-impl Job<'_> {
-    /// Writes the hash area, in a file of its own if it can be, the parity, and the file with the root hash.
-    fn write(
-        &self,
-        hash: &Path,
-        existing: Option<Identity>,
-        root_file: Option<&Path>,
-    ) -> anyhow::Result<(RootHash, Option<FecLayout>)> {
-        let replace = match existing {
-            None => true,
-            Some(identity) => matches!(identity, Identity::File(..)) && self.area.offset() == 0,
-        };
-        // A device that holds its own tree has an offset, so that it is never replaced.
-        if replace { self.replace(hash, root_file) } else { self.write_in_place(hash, root_file) }
-    }
-
-    /// Makes the hash file beside its place and moves it there when it is complete.
-    fn replace(
-        &self,
-        hash: &Path,
-        root_file: Option<&Path>,
-    ) -> anyhow::Result<(RootHash, Option<FecLayout>)> {
-        let cannot = || format!("cannot write hash file {}", hash.display());
-        let temporary = temporary_beside(hash).with_context(cannot)?;
-        let root = self.build(temporary.as_file()).with_context(cannot)?;
-        let (fec, pending) = self.write_fec(temporary.as_file())?;
-        self.write_superblock(temporary.as_file()).with_context(cannot)?;
-        let root_file = root_file.map(|path| prepare_root_hash_file(path, &root)).transpose()?;
-        pending.map_or(Ok(()), PendingFec::persist)?;
-        persist(temporary, hash).with_context(cannot)?;
-        root_file.map_or(Ok(()), RootHashFile::persist)?;
-        Ok((root, fec))
-    }
-
-    /// Writes where something else may be as well. An old superblock goes first and the new one comes last.
-    fn write_in_place(
-        &self,
-        hash: &Path,
-        root_file: Option<&Path>,
-    ) -> anyhow::Result<(RootHash, Option<FecLayout>)> {
-        let cannot = || format!("cannot write hash area in {}", hash.display());
-        let target = Device::open_writable(hash, "hash")?;
-        if target.is_block_device() && target.len < self.layout.end {
-            bail!(
-                "{}: the hash area ends at byte {}, the device at {}",
-                hash.display(),
-                self.layout.end,
-                target.len
-            );
-        }
-        self.invalidate(&target).with_context(cannot)?;
-        let root = self.build(&target.file).with_context(cannot)?;
-        if !target.is_block_device() && !self.data.is_same(target.identity()) {
-            // The hash area goes to the end of a file of its own: what an earlier, larger tree left there is stale.
-            target.file.set_len(self.layout.end).with_context(cannot)?;
-        }
-        let (fec, pending) = self.write_fec(&target.file)?;
-        target.file.sync_all().with_context(cannot)?;
-        let root_file = root_file.map(|path| prepare_root_hash_file(path, &root)).transpose()?;
-        pending.map_or(Ok(()), PendingFec::persist)?;
-        self.write_superblock(&target.file).with_context(cannot)?;
-        root_file.map_or(Ok(()), RootHashFile::persist)?;
-        Ok((root, fec))
-    }
-
-    /// Writes the parity, if there is to be any, for the data and the tree in `hash`.
-    fn write_fec(&self, hash: &File) -> anyhow::Result<(Option<FecLayout>, Option<PendingFec>)> {
-        let Some(fec) = &self.fec else { return Ok((None, None)) };
-        let (layout, pending) = fec.write(self.data, hash, (self.params, self.area), self.context)?;
-        Ok((Some(layout), pending))
-    }
-
-    /// Takes away the superblock that may be there, durably, before anything that it describes changes.
-    fn invalidate(&self, target: &Device) -> io::Result<()> {
-        if !self.area.has_superblock() || target.len <= self.area.offset() {
-            return Ok(());
-        }
-        target.file.write_all_at(&[0; SUPERBLOCK_SIZE], self.area.offset())?;
-        target.file.sync_all()
-    }
-
-    fn build(&self, sink: &File) -> anyhow::Result<RootHash> {
-        let built = with_progress(self.context, self.layout.data_end, |progress| {
-            build(&self.data.file, self.params, sink, self.area, progress)
-        });
-        match built {
-            Err(Error::Cancelled) => Err(Interrupted::NO_TREE.into()),
-            other => Ok(other?),
-        }
-    }
-
-    fn write_superblock(&self, sink: &File) -> io::Result<()> {
-        if let Some(superblock) = &self.superblock {
-            sink.write_all_at(&superblock.encode(), self.area.offset())?;
-        }
-        sink.sync_all()
-    }
-}
-
-/// A file with a root hash that waits for its place.
-struct RootHashFile {
-    temporary: NamedTempFile,
-    path: PathBuf,
-}
-
-impl RootHashFile {
-    fn persist(self) -> anyhow::Result<()> {
-        persist(self.temporary, &self.path)
-            .with_context(|| format!("the tree is written, but not root hash file {}", self.path.display()))
-    }
-}
-
-fn prepare_root_hash_file(path: &Path, root: &RootHash) -> anyhow::Result<RootHashFile> {
-    let write = || {
-        let mut temporary = temporary_beside(path)?;
-        write!(temporary, "{root}")?;
-        temporary.as_file().sync_all()?;
-        Ok::<_, io::Error>(temporary)
-    };
-    let temporary = write().with_context(|| format!("cannot write root hash file {}", path.display()))?;
-    Ok(RootHashFile { temporary, path: path.to_owned() })
-}
-
-/// The root hash must not replace what it is the root of.
-fn check_root_hash_file(
-    args: &FormatArgs,
-    data: &Device,
-    hash: Option<Identity>,
-    fec: Option<&FecTarget>,
-) -> anyhow::Result<()> {
-    let Some(path) = &args.root_hash_file else { return Ok(()) };
-    let root_file = identity_of(path, "root hash file")?;
-    let cannot = || format!("cannot write root hash file {}", path.display());
-    let is_hash_path = real_path(path).with_context(cannot)? == real_path(&args.hash)?;
-    let clashes = root_file.is_some_and(|file| data.is_same(file) || hash == Some(file));
-    let is_fec = fec.map_or(Ok(false), |fec| fec.is_at(path, root_file))?;
-    if is_hash_path || clashes || is_fec {
-        bail!("root hash file {} is also data, hash or FEC: give it a file of its own", path.display());
-    }
-    if matches!(root_file, Some(Identity::Block(_))) {
-        bail!("root hash file {} is a block device: use a regular file", path.display());
-    }
-    Ok(())
-}
-
-/// How many blocks to cover: what was asked for, or all there are.
-fn data_blocks(args: &FormatArgs, data: &Device, one_device: bool) -> anyhow::Result<NonZeroU64> {
-    let block = u64::from(BlockSize::DEFAULT.bytes());
-    let (path, len) = (data.path.display(), data.len);
-    if let Some(wanted) = args.data_blocks {
-        if wanted.get() > len / block {
-            bail!(
-                "{path} has {} whole blocks of {block} bytes, --data-blocks asks for {wanted}",
-                len / block
-            );
-        }
-        return Ok(wanted);
-    }
-    if one_device && args.place.hash_offset < len {
-        bail!(
-            "{path} is data and hash device and longer than the hash offset {}: say with --data-blocks where the data ends",
-            args.place.hash_offset
-        );
-    }
-    let Some(blocks) = NonZeroU64::new(len.div_ceil(block)) else { bail!("data {path} is empty") };
-    match len % block {
-        0 => Ok(blocks),
-        rest => bail!(
-            "the last block of {path} is partial: {rest} of {block} bytes would not be protected; pad the file, or leave \
-             them out with --data-blocks {}",
-            len / block
-        ),
-    }
-}
-
-/// On one device, the hash area has to start after the data.
-pub(super) fn check_overlap(
-    path: &Path,
-    data_end: u64,
-    area: HashArea,
-    one_device: bool,
-) -> anyhow::Result<()> {
-    if one_device && area.offset() < data_end {
-        bail!(
-            "data and hash are the same device, {}, where the data ends at byte {data_end}: the hash area at {} would overlap \
-             it; use --hash-offset {data_end} or more",
-            path.display(),
-            area.offset()
-        );
-    }
-    Ok(())
-}
-
-fn warn_of_tail(data: &Device, layout: &Layout, one_device: bool) -> io::Result<()> {
-    let tail = data.len - layout.data_end;
-    if one_device || tail == 0 {
+fn warn_of_tail(data: &Device, layout: &Layout, covered: &Covered, one_device: bool) -> io::Result<()> {
+    let tail = data.len.saturating_sub(layout.data_end);
+    if one_device || tail == 0 || covered.padding > 0 {
         return Ok(());
     }
     let path = data.path.display();
@@ -274,15 +172,20 @@ fn fill_random(bytes: &mut [u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(args: &FormatArgs, job: &Job<'_>, root: &RootHash, fec: Option<&FecLayout>) -> io::Result<()> {
+fn print(args: &FormatArgs, job: &Job<'_>, root: RootHash, fec: Option<&FecLayout>) -> anyhow::Result<()> {
+    let (params, area) = (job.params, job.place.area);
     let uuid = job.superblock.as_ref().map(|superblock| superblock.uuid);
-    let tree = Tree { params: job.params, layout: job.layout, area: job.area, uuid, fec };
     if args.json {
-        return print_json(&tree.json(Some(root)).into());
+        let descriptor = Descriptor { params: params.clone(), root, area, uuid };
+        return Ok(print_line(&descriptor.to_json_with(fec)?)?);
     }
-    let mut lines = Lines::new(format!("VERITY header information for {}", args.hash.display()));
+    let tree = Tree { params, layout: &job.place.layout, area, uuid, fec };
+    let mut lines = Lines::new(format!("VERITY header information for {}", args.hash_path().display()));
     tree.add_to(&mut lines);
     lines.add_line(format!("Root hash:      \t{root}"));
     tree.add_size_to(&mut lines);
-    lines.print()
+    if args.append {
+        lines.add("Hash offset", &format!("{} [bytes]", area.offset()));
+    }
+    Ok(lines.print()?)
 }

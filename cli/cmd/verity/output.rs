@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use hardpan_verity::fec::FecLayout;
-use hardpan_verity::{HashArea, Layout, Params, RootHash, Uuid};
+use hardpan_verity::{HashArea, Layout, Params, Uuid};
 use serde_json::{Map, Value, json};
 
 use super::fec;
@@ -26,20 +26,28 @@ impl Lines {
     }
 
     pub(super) fn print(&self) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        let written = self.0.iter().try_for_each(|line| writeln!(stdout, "{line}"));
-        unless_closed(written.and_then(|()| stdout.flush()))
+        print_lines(self.0.iter())
     }
 }
 
-pub(super) fn print_json(value: &Value) -> io::Result<()> {
+pub(super) fn print_lines(mut lines: impl Iterator<Item = impl std::fmt::Display>) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let written = writeln!(stdout, "{value:#}");
+    let written = lines.try_for_each(|line| writeln!(stdout, "{line}"));
+    unless_closed(written.and_then(|()| stdout.flush()))
+}
+
+pub(super) fn print_json(value: &Value) -> io::Result<()> {
+    print_line(&format!("{value:#}"))
+}
+
+pub(super) fn print_line(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    let written = writeln!(stdout, "{text}");
     unless_closed(written.and_then(|()| stdout.flush()))
 }
 
 /// Whoever stops reading wants no error, and the exit code of what was done all the same.
-fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+pub(super) fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
@@ -81,7 +89,7 @@ impl Tree<'_> {
         }
     }
 
-    pub(super) fn json(&self, root: Option<&RootHash>) -> Map<String, Value> {
+    pub(super) fn json(&self) -> Map<String, Value> {
         let params = self.params;
         let mut map = Map::new();
         let mut put = |name: &str, value: Value| map.insert(name.to_owned(), value);
@@ -97,12 +105,6 @@ impl Tree<'_> {
         put("superblock", json!(self.area.has_superblock()));
         put("hash_start_block", json!(self.layout.start / u64::from(params.hash_block_size.bytes())));
         put("hash_end", json!(self.layout.end));
-        if let Some(root) = root {
-            put("root_hash", json!(root.to_string()));
-        }
-        if let Some(fec) = self.fec {
-            fec::add_json(fec, &mut map);
-        }
         map
     }
 }

@@ -15,9 +15,11 @@ use hardpan_verity::{BlockSink, BlockSource, Error, Verified, VerifyError, verif
 
 use self::copy::{RepairedCopy, check_places};
 use self::report::{Report, Verdict};
+use super::args::ThreadArgs;
 use super::fec::FecShapeArgs;
-use super::subject::{NoSubject, Subject};
-use super::{TrustArgs, with_progress};
+use super::subject::Subject;
+use super::verify::KnownArgs;
+use super::with_progress;
 use crate::Context;
 use crate::context::Interrupted;
 use crate::replace::temporary_beside;
@@ -38,7 +40,7 @@ pub(crate) struct RepairArgs {
     /// Where the parity is; may be DATA or HASH with --fec-offset
     fec: PathBuf,
     #[command(flatten)]
-    trust: TrustArgs,
+    known: KnownArgs,
     #[command(flatten)]
     shape: FecShapeArgs,
     /// Say what could be repaired, and write nothing; what is damaged is corrupt then (exit code 1)
@@ -56,24 +58,27 @@ pub(crate) struct RepairArgs {
     /// Write the parity anew if it is damaged, once data and tree are sound
     #[arg(long, conflicts_with = "dry_run")]
     parity: bool,
+    #[command(flatten)]
+    threads: ThreadArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &RepairArgs, context: &Context) -> anyhow::Result<u8> {
-    let subject = match Subject::open(&args.data, &args.hash, Some((&args.fec, &args.shape)), &args.trust)? {
+    args.threads.apply()?;
+    let subject = match Subject::open(&args.data, &args.hash, Some((&args.fec, &args.shape)), &args.known)? {
         Ok(subject) => subject,
-        Err(NoSubject { root, error }) => return Report::new(args, &root).unverifiable(&error),
+        Err(error) => return Report::new(args, None).unverifiable(&error),
     };
-    let report = Report::new(args, &subject.expected.root);
-    let Some(layout) = subject.fec_layout()? else {
+    let report = Report::new(args, Some(&subject.expected.root));
+    let Some(layout) = &subject.fec_layout else {
         // Only a hash device that ends before its tree has no layout.
         let needed = subject.layout.end;
         let error = Error::TooShort { what: "hash area", len: subject.hash.len, needed };
         return report.unverifiable(&error.into());
     };
-    let job = Job { args, subject: &subject, layout: &layout, context };
+    let job = Job { args, subject: &subject, layout, context };
     let verdict = match (args.dry_run, &args.output) {
         (true, _) => job.dry_run()?,
         (false, Some(output)) => job.copy(output)?,
@@ -127,7 +132,7 @@ impl Job<'_> {
         };
         repairs.write(Part::Data, store, data.file())?;
         repairs.write(Part::Tree, store, tree)?;
-        self.verify(&subject.data_in(data.file()), &subject.hash_in(tree), Interrupted::NO_REPAIR)?;
+        self.verify(&subject.data_in(data.file()), tree, Interrupted::NO_REPAIR)?;
         hash.map_or(Ok(()), RepairedCopy::persist)?;
         data.persist()?;
         Ok(Verdict::Repaired { repairs, parity: None, renewed: false })
@@ -135,8 +140,8 @@ impl Job<'_> {
 
     /// Searches for repairs. What proves data or tree corrupt is the inner error.
     fn search(&self, store: &dyn BlockSink, store_start: u64) -> anyhow::Result<Result<Found, RepairError>> {
-        let (data, hash) = (self.subject.data(), self.subject.hash());
-        let damaged = self.damaged(&data, &hash)?;
+        let data = self.subject.data();
+        let damaged = self.damaged(&data)?;
         let found = with_progress(self.context, self.subject.layout.data_end, |progress| {
             find_repairs(damaged, store, store_start, progress)
         });
@@ -148,12 +153,8 @@ impl Job<'_> {
         }
     }
 
-    fn damaged<'a>(
-        &'a self,
-        data: &'a dyn BlockSource,
-        hash: &'a dyn BlockSource,
-    ) -> anyhow::Result<Damaged<'a>> {
-        let fec = &self.subject.fec()?.device.file;
+    fn damaged<'a>(&'a self, data: &'a dyn BlockSource) -> anyhow::Result<Damaged<'a>> {
+        let (hash, fec) = (&self.subject.hash.file, &self.subject.fec()?.device.file);
         Ok(Damaged { data, hash, fec, layout: self.layout, expected: &self.subject.expected })
     }
 

@@ -74,6 +74,8 @@ pub enum SuperblockField {
     Version,
     /// The hash type.
     HashType,
+    /// The name of the hash area.
+    Uuid,
     /// The algorithm's name.
     Algorithm,
     /// The data block size.
@@ -99,6 +101,7 @@ impl SuperblockField {
             Self::Signature => 0,
             Self::Version => 8,
             Self::HashType => 12,
+            Self::Uuid => 16,
             Self::Algorithm => 32,
             Self::DataBlockSize => 64,
             Self::HashBlockSize => 68,
@@ -121,6 +124,7 @@ impl fmt::Display for SuperblockField {
             Self::Signature => "signature",
             Self::Version => "version",
             Self::HashType => "hash type",
+            Self::Uuid => "UUID",
             Self::Algorithm => "hash algorithm",
             Self::DataBlockSize => "data block size",
             Self::HashBlockSize => "hash block size",

@@ -33,7 +33,7 @@ pub enum HashParameter {
 
 /// A verity target of a device that `dm-mod.create=` describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[expect(clippy::exhaustive_structs, reason = "callers make it, and the kernel takes no more than this")]
 pub struct CreatedTarget {
     /// The device's name.
     pub name: String,
@@ -51,6 +51,22 @@ pub struct CreatedTarget {
     pub table: VerityTable,
 }
 
+impl CreatedTarget {
+    /// A read-only device that is all of this target; `None` if no device is so long.
+    pub fn new(name: &str, table: VerityTable) -> Option<Self> {
+        let (name, sectors) = (name.to_owned(), table.sectors()?);
+        Some(Self {
+            name,
+            uuid: String::new(),
+            minor: None,
+            read_only: true,
+            start_sector: 0,
+            sectors,
+            table,
+        })
+    }
+}
+
 /// Every mention of a verity device in `cmdline`, in order, or why it could not be read.
 ///
 /// Of several `dm-mod.create=` the kernel only heeds the last, and of several `roothash=` systemd likewise; all are
@@ -65,7 +81,10 @@ pub fn find_in_cmdline(cmdline: &str) -> Vec<Result<CmdlineVerity, TableError>> 
             continue;
         };
         match canonical(name).as_str() {
-            "dm_mod.create" if kernel => found.extend(created(value)),
+            "dm_mod.create" if kernel => {
+                let targets = created(value).into_iter();
+                found.extend(targets.map(|target| Ok(CmdlineVerity::Created(Box::new(target?)))));
+            }
             "roothash" => found.push(root_hash(HashParameter::Root, name, value)),
             "usrhash" => found.push(root_hash(HashParameter::Usr, name, value)),
             _ => {}
@@ -76,7 +95,7 @@ pub fn find_in_cmdline(cmdline: &str) -> Vec<Result<CmdlineVerity, TableError>> 
 
 /// Names and values. White space separates parameters unless an odd number of double quotes is before it; the quotes
 /// around a value, or around a whole parameter, are no part of it.
-fn parameters(cmdline: &str) -> Vec<(&str, Option<&str>)> {
+pub(super) fn parameters(cmdline: &str) -> Vec<(&str, Option<&str>)> {
     let mut quoted = false;
     let separates = |character: char| {
         quoted ^= character == '"';
@@ -99,7 +118,7 @@ fn parameter(word: &str) -> (&str, Option<&str>) {
 }
 
 /// The name with underscores: to the kernel, dashes are the same.
-fn canonical(name: &str) -> String {
+pub(super) fn canonical(name: &str) -> String {
     name.replace('-', "_")
 }
 
@@ -115,14 +134,14 @@ fn root_hash(parameter: HashParameter, name: &str, value: &str) -> Result<Cmdlin
 }
 
 /// The verity targets of every device in the value of `dm-mod.create=`.
-fn created(value: &str) -> Vec<Result<CmdlineVerity, TableError>> {
+pub(super) fn created(value: &str) -> Vec<Result<CreatedTarget, TableError>> {
     if value.len() > MAX_CREATE_LEN {
-        return vec![Err(create_error("is longer than the 4096 bytes that the kernel takes"))];
+        return vec![Err(create_error(TOO_LONG))];
     }
     value.split(';').flat_map(device).collect()
 }
 
-fn device(entry: &str) -> Vec<Result<CmdlineVerity, TableError>> {
+fn device(entry: &str) -> Vec<Result<CreatedTarget, TableError>> {
     let mut fields = entry.trim().splitn(5, ',').map(str::trim);
     let mut field = || fields.next();
     let (Some(name), Some(uuid), Some(minor), Some(flags), Some(targets)) =
@@ -139,8 +158,7 @@ fn device(entry: &str) -> Vec<Result<CmdlineVerity, TableError>> {
     let created = targets.map(|target| {
         let (start_sector, sectors, table) = target?;
         let (name, uuid) = (name.to_owned(), uuid.to_owned());
-        let target = CreatedTarget { name, uuid, minor, read_only, start_sector, sectors, table };
-        Ok(CmdlineVerity::Created(Box::new(target)))
+        Ok(CreatedTarget { name, uuid, minor, read_only, start_sector, sectors, table })
     });
     created.collect()
 }
@@ -184,12 +202,13 @@ fn decimal(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-fn create_error(reason: &'static str) -> TableError {
+pub(super) fn create_error(reason: &'static str) -> TableError {
     TableError::Cmdline { parameter: "dm-mod.create".to_owned(), reason }
 }
 
-/// `DM_MAX_STR_SIZE` of dm-init.c, the longest value it takes.
-const MAX_CREATE_LEN: usize = 4096;
+/// One less than `DM_MAX_STR_SIZE` of dm-init.c, which refuses values of that length and more.
+pub(super) const MAX_CREATE_LEN: usize = 4095;
+pub(super) const TOO_LONG: &str = "is longer than the 4095 bytes that the kernel takes";
 
 #[cfg(test)]
 mod tests {
@@ -259,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_an_error_not_an_absence() {
-        let long = format!("dm-mod.create=\"{}\"", "x".repeat(4097));
+        let long = format!("dm-mod.create=\"{}\"", "x".repeat(4096));
         for cmdline in [
             "roothash=",
             "roothash=abcd",

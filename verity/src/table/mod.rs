@@ -4,16 +4,25 @@
 //! A table names any algorithm and block size, supported by this crate or not: it is read to be judged, not to be mapped.
 
 mod cmdline;
+mod create;
+mod emit;
+mod line;
 mod options;
+mod status;
+pub mod systemd;
 
 use std::fmt;
 
 use thiserror::Error;
 
 use crate::hex;
+use crate::params::Algorithm;
 
 pub use cmdline::{CmdlineVerity, CreatedTarget, HashParameter, find_in_cmdline};
+pub use create::create_parameter;
+pub use line::TableLine;
 pub use options::{ErrorMode, Fec, Options};
+pub use status::VerityStatus;
 
 /// The parameters of a `verity` target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +123,9 @@ pub enum TableError {
         /// The option.
         name: String,
     },
+    /// A table has one line for each target; this should be one target's.
+    #[error("verity table: there is more than one line")]
+    SeveralLines,
     /// Ten arguments are required.
     #[error("verity table: {count} arguments, 10 are required")]
     TooFewArguments {
@@ -144,6 +156,10 @@ pub enum Field {
     OptionValue,
     /// The number of optional arguments.
     OptionCount,
+    /// Start or length of the target.
+    Range,
+    /// The status of a target.
+    Status,
 }
 
 impl Field {
@@ -164,6 +180,8 @@ impl fmt::Display for Field {
             Self::Salt => "salt",
             Self::OptionValue => "option value",
             Self::OptionCount => "number of optional arguments",
+            Self::Range => "start or length",
+            Self::Status => "status",
         })
     }
 }
@@ -199,9 +217,8 @@ fn block_size(field: Field, text: &str) -> Result<u32, TableError> {
 fn root_hash(algorithm: &str, text: &str) -> Result<Vec<u8>, TableError> {
     let bytes =
         hex::decode(text).filter(|bytes| !bytes.is_empty()).ok_or_else(|| Field::RootHash.wrong(text))?;
-    let known = DIGEST_SIZES.iter().find(|(name, _)| *name == algorithm);
-    match known {
-        Some((_, size)) if *size != bytes.len() => Err(Field::RootHash.wrong(text)),
+    match Algorithm::from_name(algorithm) {
+        Some(known) if known.digest_size() != bytes.len() => Err(Field::RootHash.wrong(text)),
         _ => Ok(bytes),
     }
 }
@@ -215,9 +232,6 @@ fn salt_bytes(text: &str) -> Result<Vec<u8>, TableError> {
 
 /// The smallest logical block of any device, which a block may not be smaller than.
 const MIN_BLOCK_SIZE: u32 = 512;
-/// The digests, in bytes, of the algorithms that hash trees are made with.
-const DIGEST_SIZES: [(&str, usize); 5] =
-    [("sha1", 20), ("sha224", 28), ("sha256", 32), ("sha384", 48), ("sha512", 64)];
 
 #[cfg(test)]
 mod tests {

@@ -26,6 +26,14 @@ impl HashArea {
         Self { offset, superblock: false }
     }
 
+    /// After the data on the same device, at the first multiple of the hash block size.
+    pub fn after_data(params: &Params, superblock: bool) -> Result<Self, GeometryError> {
+        let multiple = u64::from(params.hash_block_size.bytes());
+        // At most 2^63, and a block.
+        let offset = data_end(params)?.next_multiple_of(multiple);
+        if superblock { Self::with_superblock(offset) } else { Ok(Self::without_superblock(offset)) }
+    }
+
     /// Where the area starts, in bytes.
     pub fn offset(self) -> u64 {
         self.offset

@@ -8,4 +8,5 @@ pub(crate) mod layout;
 pub(crate) mod pool;
 pub(crate) mod slack;
 mod spans;
+pub(crate) mod stored;
 pub(crate) mod verify;

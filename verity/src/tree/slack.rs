@@ -14,6 +14,21 @@ pub(crate) fn check_size(source: &dyn BlockSource, what: &'static str, needed: u
     if len < needed { Err(Error::TooShort { what, len, needed }) } else { Ok(len) }
 }
 
+/// What is left of `range` without `others`, which may be in any order and overlap.
+pub(super) fn without(range: Range<u64>, others: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut others = others.to_vec();
+    others.sort_unstable_by_key(|other| other.start);
+    let mut rest = Vec::new();
+    let mut next = range.start;
+    for other in others.into_iter().filter(|other| !other.is_empty()) {
+        rest.push(next..other.start.min(range.end));
+        next = next.max(other.end);
+    }
+    rest.push(next..range.end);
+    rest.retain(|range| !range.is_empty());
+    rest
+}
+
 /// The slack in `range` of `source`, if there is a byte that is not zero.
 pub(super) fn find_slack(
     source: &dyn BlockSource,
@@ -37,4 +52,32 @@ pub(super) fn find_slack(
         offset += len;
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Starts and ends.
+    type Pairs = &'static [(u64, u64)];
+
+    #[test]
+    fn what_is_left_is_in_no_other_range() {
+        let cases: [(Pairs, Pairs); 8] = [
+            (&[], &[(10, 20)]),
+            (&[(12, 14)], &[(10, 12), (14, 20)]),
+            (&[(16, u64::MAX), (12, 14)], &[(10, 12), (14, 16)]),
+            (&[(0, 15), (12, 13)], &[(15, 20)]),
+            (&[(0, 10), (20, 30)], &[(10, 20)]),
+            (&[(0, u64::MAX)], &[]),
+            (&[(15, 15)], &[(10, 20)]),
+            (&[(25, 30), (30, 40)], &[(10, 20)]),
+        ];
+        for (others, wanted) in cases {
+            let others: Vec<Range<u64>> = others.iter().map(|(start, end)| *start..*end).collect();
+            let rest: Vec<(u64, u64)> =
+                without(10..20, &others).into_iter().map(|range| (range.start, range.end)).collect();
+            assert_eq!(rest, wanted, "{others:?}");
+        }
+    }
 }

@@ -14,8 +14,9 @@ use crate::tree::authenticate::{Authenticator, State};
 use crate::tree::blocks::{Blocks, DATA, HASH};
 use crate::tree::layout::{HashArea, Layout, Level};
 use crate::tree::pool::for_each_task;
-use crate::tree::slack::{check_size, find_slack};
+use crate::tree::slack::{check_size, find_slack, without};
 use crate::tree::spans::{Spans, by_hash_block};
+use crate::uuid::Uuid;
 use crate::witness::Verified;
 
 /// What data and tree are expected to be. All of it comes from who trusts it, nothing from the bytes to be verified.
@@ -28,9 +29,20 @@ pub struct Expected {
     pub root: RootHash,
     /// Where the hash area is. If it has a superblock, that must agree.
     pub area: HashArea,
-    /// Whether data and hash area are on one device. Then the data device may go on from the hash area; otherwise both
-    /// devices must hold nothing but zeros beyond what is covered.
+    /// The UUID that the superblock must have. `None` takes any: it decides nothing, but then nobody has checked it.
+    pub uuid: Option<Uuid>,
+    /// Whether data and hash area are on one device. Then the hash area ends what must be zero after the data.
     pub one_device: bool,
+    /// Stretches of the hash device after the tree that hold something else, such as parity, and are not looked at. All
+    /// other bytes of both devices that nothing covers must be zero.
+    pub others: Vec<Range<u64>>,
+}
+
+impl Expected {
+    /// Data and hash area on devices of their own, with nothing else on them and any UUID.
+    pub fn new(params: Params, root: RootHash, area: HashArea) -> Self {
+        Self { params, root, area, uuid: None, one_device: false, others: Vec::new() }
+    }
 }
 
 /// Verifies all data and the whole tree, and the bytes beside them.
@@ -51,7 +63,7 @@ pub fn verify(
     expected.root.check(expected.params.algorithm).map_err(Error::from)?;
     let layout = Layout::new(&expected.params, expected.area).map_err(Error::from)?;
     let data_len = check_size(data, DATA, layout.data_end)?;
-    let hash_len = check_size(hash, HASH, layout.end)?;
+    let hash_len = check_size(hash, HASH, needed(&layout, expected.area))?;
     check_superblock(hash, expected)?;
     let verifier = Verifier { data, hash, expected, layout: &layout, hasher: Hasher::new(&expected.params) };
     let slack = verifier.slack(data_len, hash_len, progress)?;
@@ -62,6 +74,15 @@ pub fn verify(
     Ok(Verified::new(expected.root.clone(), expected.params.clone(), expected.area))
 }
 
+/// How long the hash device must be. Over one data block there is no tree, and veritysetup ends its file with the superblock.
+fn needed(layout: &Layout, area: HashArea) -> u64 {
+    match (layout.levels.is_empty(), area.has_superblock()) {
+        (false, _) => layout.end,
+        (true, true) => area.offset() + SUPERBLOCK_SIZE as u64,
+        (true, false) => 0,
+    }
+}
+
 fn check_superblock(hash: &dyn BlockSource, expected: &Expected) -> Result<(), VerifyError> {
     if !expected.area.has_superblock() {
         return Ok(());
@@ -69,7 +90,9 @@ fn check_superblock(hash: &dyn BlockSource, expected: &Expected) -> Result<(), V
     let mut bytes = [0; SUPERBLOCK_SIZE];
     let offset = expected.area.offset();
     hash.read_exact_at(&mut bytes, offset).map_err(Error::read(HASH, offset))?;
-    let differences = Superblock::parse(&bytes)?.differences(&expected.params);
+    let superblock = Superblock::parse(&bytes)?;
+    let mut differences = superblock.differences(&expected.params);
+    differences.extend(superblock.other_uuid(expected.uuid));
     if differences.is_empty() { Ok(()) } else { Err(VerifyError::SuperblockDiffers(differences)) }
 }
 
@@ -86,13 +109,13 @@ impl Verifier<'_> {
         let (layout, area) = (self.layout, self.expected.area);
         let mut slack = Vec::new();
         if area.has_superblock() {
-            let range = area.offset() + SUPERBLOCK_SIZE as u64..layout.start;
+            let range = area.offset() + SUPERBLOCK_SIZE as u64..layout.start.min(hash_len);
             slack.extend(find_slack(self.hash, HASH, SlackArea::AfterSuperblock, range, progress)?);
         }
         let data_end = if self.expected.one_device { area.offset() } else { data_len };
         slack.extend(find_slack(self.data, DATA, SlackArea::AfterData, layout.data_end..data_end, progress)?);
-        if !self.expected.one_device {
-            slack.extend(find_slack(self.hash, HASH, SlackArea::AfterTree, layout.end..hash_len, progress)?);
+        for range in without(layout.end..hash_len, &self.expected.others) {
+            slack.extend(find_slack(self.hash, HASH, SlackArea::AfterTree, range, progress)?);
         }
         Ok(slack)
     }

@@ -1,31 +1,14 @@
 //! What the test binaries share. Each uses all of it.
 
+mod random;
+
 use std::num::NonZeroU64;
 
 use hardpan_verity::{Expected, HashArea, Params, RootHash, Salt};
 
+pub(crate) use random::Random;
+
 pub(crate) const BLOCK: usize = 4096;
-
-/// A generator of test data: SplitMix64, seeded, so that a failure repeats.
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn bytes(&mut self, len: usize) -> Vec<u8> {
-        let mut bytes = vec![0; len];
-        for chunk in bytes.chunks_mut(8) {
-            chunk.copy_from_slice(&self.next().to_le_bytes()[..chunk.len()]);
-        }
-        bytes
-    }
-}
 
 pub(crate) fn params(data_blocks: usize, salt: &[u8]) -> Params {
     Params::new(NonZeroU64::new(data_blocks as u64).unwrap(), Salt::new(salt).unwrap())
@@ -36,7 +19,7 @@ pub(crate) fn area(offset: u64) -> HashArea {
 }
 
 pub(crate) fn expected(params: &Params, root: &RootHash, area: HashArea) -> Expected {
-    Expected { params: params.clone(), root: root.clone(), area, one_device: false }
+    Expected::new(params.clone(), root.clone(), area)
 }
 
 pub(crate) fn go_on(_: u64) -> bool {

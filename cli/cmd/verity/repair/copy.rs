@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use tempfile::NamedTempFile;
 
-use super::super::device::{Device, Identity, identity_of};
+use super::super::device::{Device, Relation, extent_of};
 use crate::Context;
 use crate::context::Interrupted;
 use crate::replace::{persist, real_path, temporary_beside};
@@ -56,12 +56,14 @@ impl RepairedCopy {
 /// A copy must not replace what it is a copy of, nor the other devices, nor another copy.
 pub(super) fn check_places(copies: &[&Path], devices: &[&Device]) -> anyhow::Result<()> {
     for (index, path) in copies.iter().enumerate() {
-        let identity = identity_of(path, "output")?;
-        if matches!(identity, Some(Identity::Block(_))) {
+        let extent = extent_of(path, "output")?;
+        if extent.is_some() && !path.is_file() {
             bail!("output {} is a block device: leave --output out to repair in place", path.display());
         }
-        let is_device =
-            identity.is_some_and(|identity| devices.iter().any(|device| device.is_same(identity)));
+        let touches = |device: &&Device| {
+            extent.is_some_and(|extent| device.extent().relation(extent) != Relation::Apart)
+        };
+        let is_device = devices.iter().any(touches);
         let place = |path: &Path| {
             real_path(path).with_context(|| format!("cannot find the directory of {}", path.display()))
         };

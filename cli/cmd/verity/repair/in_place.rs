@@ -70,8 +70,8 @@ impl Job<'_> {
     fn resume(&self, journal: &JournalFile, sealed: SealedJournal) -> anyhow::Result<Repairs> {
         let path = journal.path().display();
         writeln!(io::stderr(), "finishing the repair in journal {path}")?;
-        let (data, hash) = (self.subject.data(), self.subject.hash());
-        let damaged = self.damaged(&data, &hash)?;
+        let data = self.subject.data();
+        let damaged = self.damaged(&data)?;
         let advice = || {
             format!(
                 "journal {path} does not make of data and tree what the root hash stands for: if it is not that of \
@@ -111,8 +111,8 @@ impl Job<'_> {
             repairs.write(part, &journal, target).with_context(left)?;
             target.sync_all().with_context(left)?;
         }
-        let (data, hash) = (self.subject.data(), self.subject.hash());
-        self.verify(&data, &hash, Interrupted::REPAIR_UNVERIFIED).with_context(left)?;
+        self.verify(&self.subject.data(), &self.subject.hash.file, Interrupted::REPAIR_UNVERIFIED)
+            .with_context(left)?;
         journal.remove()?;
         let (parity, renewed) = self.parity()?;
         Ok(Verdict::Repaired { repairs, parity, renewed })
@@ -123,7 +123,7 @@ impl Device {
     /// The same device once more, for writing.
     pub(super) fn reopen_writable(&self, role: &str) -> anyhow::Result<File> {
         let device = Self::open_writable(&self.path, role)?;
-        if !device.is_same(self.identity()) {
+        if !device.is_same(self.extent(), &self.path, role)? {
             bail!("{role} {} was replaced by something else meanwhile", self.path.display());
         }
         Ok(device.file)

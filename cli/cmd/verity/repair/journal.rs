@@ -11,7 +11,7 @@ use hardpan_verity::fec::{Journal, Repairs};
 use hardpan_verity::{BlockSink, BlockSource, Error};
 use rustix::fs::OFlags;
 
-use super::super::device::identity_of;
+use super::super::device::{Relation, extent_of};
 use super::super::subject::Subject;
 use crate::replace::real_path;
 
@@ -135,8 +135,10 @@ fn beside(hash: &Path) -> anyhow::Result<PathBuf> {
 fn check(file: &File, path: &Path, subject: &Subject) -> anyhow::Result<()> {
     let metadata = file.metadata().with_context(|| format!("cannot look at journal {}", path.display()))?;
     let devices = [&subject.data, &subject.hash, &subject.fec()?.device];
-    let identity = identity_of(path, "journal")?;
-    let is_device = devices.iter().any(|device| Some(device.identity()) == identity);
+    let extent = extent_of(path, "journal")?;
+    let is_device = devices
+        .iter()
+        .any(|device| extent.is_some_and(|extent| device.extent().relation(extent) != Relation::Apart));
     if !metadata.is_file() || metadata.nlink() != 1 || is_device {
         bail!("journal {} is not a regular file of its own: name another with --journal", path.display());
     }

@@ -25,12 +25,12 @@ pub(super) enum Verdict {
 
 pub(super) struct Report<'a> {
     args: &'a RepairArgs,
-    root: String,
+    root: Option<String>,
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(args: &'a RepairArgs, root: &RootHash) -> Self {
-        Self { args, root: root.to_string() }
+    pub(super) fn new(args: &'a RepairArgs, root: Option<&RootHash>) -> Self {
+        Self { args, root: root.map(ToString::to_string) }
     }
 
     /// What is no hash tree to begin with.

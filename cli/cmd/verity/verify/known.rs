@@ -1,0 +1,258 @@
+//! What is known of an image before it is looked at, and from where.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::num::NonZeroU64;
+use std::ops::Range;
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use hardpan_verity::table::{CmdlineVerity, CreatedTarget, VerityTable, find_in_cmdline};
+use hardpan_verity::{
+    Algorithm, BlockSize, Descriptor, HashArea, HashType, Layout, Params, RootHash, Salt, Superblock, Uuid,
+    VerifyError,
+};
+
+use super::super::device::Device;
+use super::{KnownArgs, read_superblock};
+
+/// What data and tree are to be.
+pub(in super::super) struct Known {
+    pub(in super::super) params: Params,
+    pub(in super::super) root: RootHash,
+    pub(in super::super) area: HashArea,
+    pub(in super::super) uuid: Option<Uuid>,
+    /// Where parity lies on the hash device, if a table says so.
+    pub(in super::super) parity: Option<Range<u64>>,
+}
+
+impl Known {
+    /// What the caller says. The inner error is a superblock that is trusted and broken.
+    pub(in super::super) fn find(
+        args: &KnownArgs,
+        hash: &Device,
+    ) -> anyhow::Result<Result<Self, VerifyError>> {
+        let source = &args.source;
+        if let Some(path) = &source.params {
+            return from_descriptor(args, path).map(Ok);
+        }
+        if let Some(text) = &source.table {
+            return from_table(args, &parse_table(text)?).map(Ok);
+        }
+        if let Some(path) = &source.table_file {
+            let table = parse_table(&read_text(path, "table")?).with_context(|| in_file(path))?;
+            return from_table(args, &table).map(Ok);
+        }
+        let mut root = None;
+        if let Some(path) = &source.cmdline {
+            let cmdline = read_text(path, "command line")?;
+            let found = in_cmdline(&cmdline, args.device_name.as_deref()).with_context(|| in_file(path))?;
+            match found {
+                InCmdline::Target(target) => return from_target(args, &target).map(Ok),
+                InCmdline::Root(bytes) => root = Some(bytes),
+            }
+        }
+        if source.trust_superblock {
+            return from_superblock(args, hash);
+        }
+        from_options(args, root.as_deref()).map(Ok)
+    }
+}
+
+fn from_descriptor(args: &KnownArgs, path: &Path) -> anyhow::Result<Known> {
+    let text = read_text(path, "descriptor")?;
+    let Descriptor { params, root, area, uuid } =
+        Descriptor::parse(text.as_bytes()).with_context(|| in_file(path))?;
+    let root = agreed_root(args, params.algorithm, Some(root))?;
+    Ok(Known { params, root, area, uuid, parity: None })
+}
+
+fn from_options(args: &KnownArgs, root: Option<&[u8]>) -> anyhow::Result<Known> {
+    let (Some(data_blocks), Some(salt)) = (args.data_blocks, &args.salt) else {
+        bail!(
+            "what the tree is must be known from a source that is trusted: give --params, --table, --table-file or \
+             --cmdline, or --data-blocks and --salt, or else --trust-superblock"
+        );
+    };
+    let params = args.kind.params(data_blocks, salt.clone());
+    let root = root.map(|bytes| RootHash::from_bytes(params.algorithm, bytes)).transpose()?;
+    let root = agreed_root(args, params.algorithm, root)?;
+    Ok(Known { params, root, area: args.place.area()?, uuid: args.uuid, parity: None })
+}
+
+fn from_superblock(args: &KnownArgs, hash: &Device) -> anyhow::Result<Result<Known, VerifyError>> {
+    let area = args.place.area()?;
+    let params = match Superblock::parse(&read_superblock(hash, area.offset())?) {
+        Ok(superblock) => superblock.params,
+        Err(error) if error.is_unsupported() => return Err(error.into()),
+        Err(error) => return Ok(Err(error.into())),
+    };
+    let root = agreed_root(args, params.algorithm, None)?;
+    Ok(Ok(Known { params, root, area, uuid: args.uuid, parity: None }))
+}
+
+fn from_target(args: &KnownArgs, target: &CreatedTarget) -> anyhow::Result<Known> {
+    if args.kind.is_given() || args.data_blocks.is_some() {
+        bail!(
+            "the command line has all parameters of {}: leave the options out that say them again",
+            target.name
+        );
+    }
+    check_length(&target.table, target.start_sector, target.sectors)?;
+    from_table(args, &target.table)
+}
+
+fn from_table(args: &KnownArgs, table: &VerityTable) -> anyhow::Result<Known> {
+    let wrong = || "verity table";
+    let data_blocks =
+        NonZeroU64::new(table.data_blocks).context("verity table, data blocks: there are none")?;
+    let mut params = Params::new(data_blocks, Salt::new(&table.salt).with_context(wrong)?);
+    params.hash_type =
+        HashType::from_number(table.hash_type).context("verity table, version: is neither 0 nor 1")?;
+    params.algorithm = table.algorithm.parse::<Algorithm>().with_context(wrong)?;
+    params.data_block_size = BlockSize::new(table.data_block_size).with_context(wrong)?;
+    params.hash_block_size = BlockSize::new(table.hash_block_size).with_context(wrong)?;
+    let area = area_of_table(args, &params, table)?;
+    let root = RootHash::from_bytes(params.algorithm, &table.root)?;
+    let root = agreed_root(args, params.algorithm, Some(root))?;
+    Ok(Known { params, root, area, uuid: args.uuid, parity: parity_of_table(table)? })
+}
+
+/// A table says where the tree starts. The kernel knows of no superblock; where there is room for one before the tree,
+/// veritysetup and `format` have put one, unless options say otherwise.
+fn area_of_table(args: &KnownArgs, params: &Params, table: &VerityTable) -> anyhow::Result<HashArea> {
+    let block = u64::from(params.hash_block_size.bytes());
+    let start =
+        table.hash_start_block.checked_mul(block).context("verity table, hash start block: too large")?;
+    let area = match start.checked_sub(block) {
+        _ if args.place.is_given() => args.place.area()?,
+        Some(before) => HashArea::with_superblock(before)?,
+        None => HashArea::without_superblock(0),
+    };
+    let layout = Layout::new(params, area)?;
+    if layout.start != start {
+        bail!(
+            "the table has the tree start at byte {start}, the hash area at {} at byte {}: correct --hash-offset or \
+             --no-superblock, or leave them out",
+            area.offset(),
+            layout.start
+        );
+    }
+    Ok(area)
+}
+
+/// Where the table has parity on the hash device.
+fn parity_of_table(table: &VerityTable) -> anyhow::Result<Option<Range<u64>>> {
+    let Some(fec) = table.options.fec.as_ref().filter(|fec| fec.device == table.hash_device) else {
+        return Ok(None);
+    };
+    let range = || {
+        let block = u64::from(table.hash_block_size);
+        let rounds = fec.blocks.div_ceil(u64::from(255_u32.checked_sub(fec.roots).filter(|rest| *rest > 0)?));
+        let start = fec.start.checked_mul(block)?;
+        let size = rounds.checked_mul(block)?.checked_mul(fec.roots.into())?;
+        Some(start..start.checked_add(size)?)
+    };
+    range().map(Some).context("verity table: the FEC options are not possible")
+}
+
+/// Reads the parameters of a target, alone or after `START LENGTH verity`.
+fn parse_table(text: &str) -> anyhow::Result<VerityTable> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    // In a table alone the third word is a device.
+    let (Some("verity"), [start, len, ..]) = (words.get(2).copied(), words.as_slice()) else {
+        return Ok(VerityTable::parse(text)?);
+    };
+    let (Ok(start), Ok(len)) = (start.parse(), len.parse()) else {
+        bail!("verity table: `{start} {len}` is not start and length in sectors");
+    };
+    let at = text.find("verity").unwrap_or(0) + "verity".len();
+    let table = VerityTable::parse(&text[at..])?;
+    check_length(&table, start, len)?;
+    Ok(table)
+}
+
+/// A device that maps another part of the data than the tree covers is not what would be verified.
+fn check_length(table: &VerityTable, start: u64, sectors: u64) -> anyhow::Result<()> {
+    let covered = table.data_blocks.checked_mul(u64::from(table.data_block_size) / 512);
+    if start == 0 && covered == Some(sectors) {
+        return Ok(());
+    }
+    bail!(
+        "the table maps {sectors} sectors from {start} on, its {} data blocks of {} bytes are others",
+        table.data_blocks,
+        table.data_block_size
+    )
+}
+
+enum InCmdline {
+    Target(Box<CreatedTarget>),
+    Root(Vec<u8>),
+}
+
+/// The one verity device of that name, or else the one root hash.
+fn in_cmdline(cmdline: &str, name: Option<&str>) -> anyhow::Result<InCmdline> {
+    let mut targets = Vec::new();
+    let mut roots = Vec::new();
+    for found in find_in_cmdline(cmdline) {
+        match found? {
+            CmdlineVerity::Created(target) => targets.push(target),
+            CmdlineVerity::RootHash { root, .. } => roots.push(root),
+            _ => {}
+        }
+    }
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    targets.retain(|target| name.is_none_or(|name| target.name == name));
+    match (targets.len(), name) {
+        (1, _) => Ok(InCmdline::Target(targets.remove(0))),
+        (0, Some(name)) => bail!("dm-mod.create= makes no verity device {name} (there: {names})"),
+        (0, None) if roots.len() == 1 => Ok(InCmdline::Root(roots.remove(0))),
+        (0, None) if roots.is_empty() => {
+            bail!("no dm-mod.create= with a verity target, no roothash=, no usrhash=")
+        }
+        (0, None) => bail!("several root hashes: give the one that is meant as an argument"),
+        _ => bail!("several verity devices ({names}): say which with --device-name"),
+    }
+}
+
+/// The root hash of the argument, of the file and of the source, which must not differ.
+fn agreed_root(args: &KnownArgs, algorithm: Algorithm, source: Option<RootHash>) -> anyhow::Result<RootHash> {
+    let given = match (&args.root_hash, &args.root_hash_file) {
+        (Some(text), _) => Some(RootHash::parse(algorithm, text)?),
+        (None, Some(path)) => Some(root_of_file(algorithm, path)?),
+        (None, None) => None,
+    };
+    match (given, source) {
+        (Some(given), Some(source)) if given != source => {
+            bail!("the root hash given is {given}, the source of the parameters has {source}")
+        }
+        (Some(root), _) | (None, Some(root)) => Ok(root),
+        (None, None) => bail!("give the root hash, as an argument after HASH or with --root-hash-file"),
+    }
+}
+
+fn root_of_file(algorithm: Algorithm, path: &Path) -> anyhow::Result<RootHash> {
+    let text = read_text(path, "root hash file")?;
+    let digits = text.strip_suffix('\n').unwrap_or(&text);
+    RootHash::parse(algorithm, digits).with_context(|| format!("root hash file {}", path.display()))
+}
+
+/// A small file of text. `role` is what it is called in messages.
+fn read_text(path: &Path, role: &str) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MAX_TEXT + 1).read_to_string(&mut text));
+    let read = read.and_then(|len| match u64::try_from(len) {
+        Ok(len) if len <= MAX_TEXT => Ok(()),
+        _ => Err(io::ErrorKind::FileTooLarge.into()),
+    });
+    read.with_context(|| format!("cannot read {role} {}", path.display()))?;
+    Ok(text)
+}
+
+fn in_file(path: &Path) -> String {
+    format!("in {}", path.display())
+}
+
+/// The longest command line of any architecture is 65536 bytes; descriptors and tables have less than 4096.
+const MAX_TEXT: u64 = 64 << 10;

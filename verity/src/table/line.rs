@@ -1,0 +1,85 @@
+//! A line of a device-mapper table, as `dmsetup table` prints it.
+
+use std::fmt;
+
+use super::{Field, TableError, VerityTable, number};
+
+/// A verity target in a line of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "it is all that a line has")]
+pub struct TableLine {
+    /// The first sector that the target maps, and how many; `None` if the text had the parameters alone.
+    pub range: Option<(u64, u64)>,
+    /// The target's parameters.
+    pub table: VerityTable,
+}
+
+impl TableLine {
+    /// Reads `START LENGTH verity PARAMETERS`, or the parameters alone. `NAME:` may come before, as `dmsetup table` has it
+    /// for all devices, and one newline after.
+    pub fn parse(text: &str) -> Result<Self, TableError> {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        if text.contains('\n') {
+            return Err(TableError::SeveralLines);
+        }
+        let text = match text.split_once(": ") {
+            // In parameters a colon is part of a device's number, with no blank after it.
+            Some((name, rest)) if !name.contains(' ') => rest,
+            _ => text,
+        };
+        let mut words = text.split_ascii_whitespace();
+        let (start, len, kind) = (words.next(), words.next(), words.next());
+        // In parameters alone the third word is the hash device, and a tenth is needed.
+        let (Some(start), Some(len), Some("verity")) = (start, len, kind) else {
+            return Ok(Self { range: None, table: VerityTable::parse(text)? });
+        };
+        let range = Some((number(Field::Range, start)?, number(Field::Range, len)?));
+        let at = text.find("verity").map_or(text.len(), |at| at + "verity".len());
+        Ok(Self { range, table: VerityTable::parse(&text[at..])? })
+    }
+}
+
+impl fmt::Display for TableLine {
+    /// The line, without a newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((start, len)) = self.range {
+            write!(f, "{start} {len} verity ")?;
+        }
+        write!(f, "{}", self.table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = "4a25101d8ed370882c613a94e8ba3f1fd5e320406dd5610454f4267cff2c81be";
+
+    #[test]
+    fn lines_and_parameters_are_read() {
+        let parameters = format!("1 7:0 7:1 4096 4096 256 1 sha256 {ROOT} aabb");
+        let alone = TableLine::parse(&parameters).unwrap();
+        assert_eq!((alone.range, alone.to_string()), (None, parameters.clone()));
+        for text in [format!("0 2048 verity {parameters}\n"), format!("root: 0  2048 verity {parameters}")] {
+            let line = TableLine::parse(&text).unwrap();
+            assert_eq!((line.range, &line.table), (Some((0, 2048)), &alone.table));
+            assert_eq!(line.to_string(), format!("0 2048 verity {parameters}"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_line_is_refused() {
+        let parameters = format!("1 a b 4096 4096 256 1 sha256 {ROOT} -");
+        for text in [
+            String::new(),
+            "0 8 linear /dev/a 0".to_owned(),
+            "0 8 verity".to_owned(),
+            format!("0 x verity {parameters}"),
+            format!("-1 8 verity {parameters}"),
+        ] {
+            assert!(TableLine::parse(&text).is_err(), "{text}");
+        }
+        let two = format!("0 8 verity {parameters}\n8 8 verity {parameters}\n");
+        assert_eq!(TableLine::parse(&two), Err(TableError::SeveralLines));
+    }
+}
