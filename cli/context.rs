@@ -31,6 +31,13 @@ impl Interrupted {
     pub(crate) const BETWEEN_REPORTS: Self = Self { left: "the reports that are there are whole" };
     /// While a hash tree was made.
     pub(crate) const NO_TREE: Self = Self { left: "nothing that looks like a finished tree was left" };
+    /// While repairs were searched.
+    pub(crate) const NO_REPAIR: Self = Self { left: "nothing was repaired" };
+    /// While parity was written in place.
+    pub(crate) const PARITY_UNFINISHED: Self = Self { left: "the parity is still damaged: run it again" };
+    /// While a repair that is written was verified.
+    pub(crate) const REPAIR_UNVERIFIED: Self =
+        Self { left: "the repair is written but not verified yet: run it again to finish it" };
     /// While files were hashed.
     pub(crate) const NO_DIGEST: Self = Self { left: "no digest was printed or written" };
     /// While a mapping was read for the first time.

@@ -5,6 +5,7 @@ mod boot;
 mod devices;
 mod digest;
 mod dump;
+mod fec;
 mod format;
 mod hard_cases;
 mod known;

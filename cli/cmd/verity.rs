@@ -8,6 +8,7 @@ mod device;
 mod digest;
 mod dump;
 mod emit;
+mod fec;
 mod files;
 mod format;
 mod input;
@@ -15,10 +16,12 @@ mod manifest;
 mod open;
 mod output;
 mod plan;
+mod repair;
 mod sign;
 mod signing;
 mod size;
 mod status;
+mod subject;
 mod verify;
 pub(crate) mod veritysetup;
 
@@ -43,6 +46,7 @@ const CORRUPT: u8 = 1;
 pub(crate) enum VerityCommand {
     Format(Box<FormatArgs>),
     Verify(Box<VerifyArgs>),
+    Repair(Box<repair::RepairArgs>),
     Dump(DumpArgs),
     Sign(sign::SignArgs),
     CheckSignature(check_signature::CheckSignatureArgs),
@@ -61,6 +65,7 @@ pub(crate) fn run(command: VerityCommand, context: &Context) -> anyhow::Result<u
     match command {
         VerityCommand::Format(args) => format::run(&args, context),
         VerityCommand::Verify(args) => verify::run(&args, context),
+        VerityCommand::Repair(args) => repair::run(&args, context),
         VerityCommand::Dump(args) => dump::run(&args),
         VerityCommand::Sign(args) => sign::run(&args, context),
         VerityCommand::CheckSignature(args) => check_signature::run(&args),

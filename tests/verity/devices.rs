@@ -125,10 +125,10 @@ fn interrupt(dir: &Dir, args: &[&str], signal: &str, mut is_under_way: impl FnMu
 }
 
 /// A loop device over a file, as long as it lives.
-struct Loop(String);
+pub(super) struct Loop(pub(super) String);
 
 impl Loop {
-    fn new(file: &Path) -> Self {
+    pub(super) fn new(file: &Path) -> Self {
         Self::with(&[], file)
     }
 

@@ -97,6 +97,17 @@ impl BlockRanges {
         self.ranges.iter().map(|range| range.end - range.start).sum::<u64>() == self.count
     }
 
+    /// Whether `block` is in one of the ranges.
+    pub(crate) fn contains(&self, block: u64) -> bool {
+        let after = self.ranges.partition_point(|range| range.start <= block);
+        after > 0 && self.ranges[after - 1].end > block
+    }
+
+    /// The numbers in the ranges, in order.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.ranges.iter().cloned().flatten()
+    }
+
     pub(crate) fn all(count: u64) -> Self {
         Self { ranges: std::iter::once(0..count).filter(|range| !range.is_empty()).collect(), count }
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::error::{GeometryError, ParamError};
+use crate::fec::FecLayout;
 use crate::params::{Algorithm, BlockSize, HashType, Params, RootHash, Salt};
 use crate::tree::layout::{HashArea, Layout};
 use crate::uuid::Uuid;
@@ -54,7 +55,12 @@ impl Descriptor {
 
     /// The descriptor as JSON, without a newline at the end. The same descriptor gives the same bytes.
     pub fn to_json(&self) -> Result<String, DescriptorError> {
-        let fields = Fields::of(self)?;
+        self.to_json_with(None)
+    }
+
+    /// The same with where the parity is, for people and for tables. Parity decides nothing, and reading leaves it out.
+    pub fn to_json_with(&self, fec: Option<&FecLayout>) -> Result<String, DescriptorError> {
+        let fields = Fields { fec: fec.map(FecFields::of), ..Fields::of(self)? };
         serde_json::to_string_pretty(&fields)
             .map_err(|error| DescriptorError::Json { reason: error.to_string() })
     }
@@ -127,6 +133,33 @@ struct Fields {
     hash_start_block: u64,
     hash_blocks: u64,
     hash_end: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fec: Option<FecFields>,
+}
+
+/// Where the parity is.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct FecFields {
+    roots: usize,
+    /// How many blocks are covered: `fec_blocks` of a kernel table.
+    blocks: u64,
+    offset: u64,
+    /// `fec_start` of a kernel table.
+    start_block: u64,
+    size: u64,
+}
+
+impl FecFields {
+    fn of(layout: &FecLayout) -> Self {
+        Self {
+            roots: layout.roots.get(),
+            blocks: layout.covered_blocks(),
+            offset: layout.parity_start,
+            start_block: layout.parity_start / layout.block_size,
+            size: layout.parity_size,
+        }
+    }
 }
 
 impl Fields {
@@ -148,6 +181,7 @@ impl Fields {
             hash_start_block: layout.start / u64::from(params.hash_block_size.bytes()),
             hash_blocks: layout.tree_blocks(),
             hash_end: layout.end,
+            fec: None,
         })
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use thiserror::Error;
 
 use crate::damage::Damage;
+use crate::fec::FecError;
 use crate::params::{Algorithm, Salt};
 use crate::superblock::{Difference, SuperblockError};
 
@@ -140,6 +141,9 @@ pub enum Error {
         /// The offset of the read that failed.
         offset: u64,
     },
+    /// The parity cannot be.
+    #[error(transparent)]
+    Fec(#[from] FecError),
     /// The geometry cannot be.
     #[error(transparent)]
     Geometry(#[from] GeometryError),

@@ -17,6 +17,7 @@ mod damage;
 mod descriptor;
 pub mod dps;
 mod error;
+pub mod fec;
 pub mod fsverity;
 mod hash;
 mod hex;
@@ -41,7 +42,7 @@ pub use owner::{BlockOwner, OwnedRange};
 pub use params::{Algorithm, BlockSize, HashType, Params, RootHash, Salt};
 pub use plan::{Arrangement, FecPlan, Plan, whole_mebibytes};
 pub use seed::Seed;
-pub use source::{BlockSink, BlockSource};
+pub use source::{BlockSink, BlockSource, Prefix};
 pub use superblock::{
     Difference, RawSuperblock, SUPERBLOCK_SIZE, Superblock, SuperblockError, SuperblockField,
     SuperblockProblem,

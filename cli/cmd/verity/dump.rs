@@ -41,6 +41,7 @@ pub(super) fn run(args: &DumpArgs) -> anyhow::Result<u8> {
         layout,
         area,
         uuid: Some(superblock.uuid),
+        fec: None,
     });
     if args.json {
         let mut map = shown.map_or_else(|| raw_json(&raw), |tree| tree.json());

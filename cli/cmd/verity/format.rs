@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
+use hardpan_verity::fec::FecLayout;
 use hardpan_verity::{BlockSize, Descriptor, Layout, Params, RootHash, Salt, Seed, Superblock, Uuid};
 use rustix::rand::{GetRandomFlags, getrandom};
 
@@ -19,6 +20,7 @@ use self::root_file::check_root_hash_file;
 use self::write::Job;
 use super::args::{KindArgs, PlaceArgs, StrengthArgs, ThreadArgs};
 use super::device::{Device, extent_of};
+use super::fec::{FecArgs, FecTarget};
 use super::output::{Lines, Tree, print_line};
 use crate::Context;
 
@@ -29,7 +31,8 @@ use crate::Context;
 ///
 /// What is longer than the tree must not keep what was there before: a hash file ends with the tree, and a block device that
 /// is only for hashes is overwritten with zeros from the tree to its end. Where data and tree share a file or device, what
-/// lies after the tree is left alone, except with --append.
+/// lies after the tree is left alone, except with --append. With --fec-device parity is written as well, before the tree is
+/// in its place.
 ///
 /// Exit codes: 0 done, 2 the work could not be done.
 #[derive(Args)]
@@ -64,6 +67,8 @@ pub(crate) struct FormatArgs {
     seed: Option<Seed>,
     #[command(flatten)]
     place: PlaceArgs,
+    #[command(flatten)]
+    fec: FecArgs,
     /// Cover only the first N blocks [default: all of DATA]
     #[arg(long, value_name = "N")]
     data_blocks: Option<NonZeroU64>,
@@ -109,19 +114,21 @@ pub(super) fn run(args: &FormatArgs, context: &Context) -> anyhow::Result<u8> {
     let existing = extent_of(args.hash_path(), "hash")?;
     let is_same = |hash| data.is_same(hash, args.hash_path(), "hash");
     let one_device = existing.map(is_same).transpose()?.unwrap_or(false);
-    check_root_hash_file(args, &data, existing)?;
+    let fec = FecTarget::new(&args.fec, &data, args.hash_path(), existing)?;
+    check_root_hash_file(args, &data, existing, fec.as_ref())?;
     let covered = Covered::find(args, &data, one_device)?;
     let params = args.kind.params(covered.data_blocks, args.salt()?);
     args.strength.check(params.algorithm)?;
     let place = Place::find(args, &params, &data, one_device, context)?;
+    fec.as_ref().map_or(Ok(()), |fec| fec.check(&params, place.area, place.layout.end))?;
     warn_of_large_blocks(&params)?;
     warn_of_tail(&data, &place.layout, &covered, one_device)?;
     let uuid = place.area.has_superblock().then(|| args.uuid()).transpose()?;
     let superblock = uuid.map(|uuid| Superblock { params: params.clone(), uuid });
     covered.pad(&mut data)?;
-    let job = Job { data: &data, params: &params, place: &place, superblock, existing, context };
-    let root = job.write(args.hash_path(), args.root_hash_file.as_deref())?;
-    print(args, &job, root)?;
+    let job = Job { data: &data, params: &params, place: &place, fec, superblock, existing, context };
+    let (root, fec) = job.write(args.hash_path(), args.root_hash_file.as_deref())?;
+    print(args, &job, root, fec.as_ref())?;
     Ok(0)
 }
 
@@ -165,14 +172,14 @@ fn fill_random(bytes: &mut [u8]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print(args: &FormatArgs, job: &Job<'_>, root: RootHash) -> anyhow::Result<()> {
+fn print(args: &FormatArgs, job: &Job<'_>, root: RootHash, fec: Option<&FecLayout>) -> anyhow::Result<()> {
     let (params, area) = (job.params, job.place.area);
     let uuid = job.superblock.as_ref().map(|superblock| superblock.uuid);
     if args.json {
         let descriptor = Descriptor { params: params.clone(), root, area, uuid };
-        return Ok(print_line(&descriptor.to_json()?)?);
+        return Ok(print_line(&descriptor.to_json_with(fec)?)?);
     }
-    let tree = Tree { params, layout: &job.place.layout, area, uuid };
+    let tree = Tree { params, layout: &job.place.layout, area, uuid, fec };
     let mut lines = Lines::new(format!("VERITY header information for {}", args.hash_path().display()));
     tree.add_to(&mut lines);
     lines.add_line(format!("Root hash:      \t{root}"));

@@ -2,8 +2,11 @@
 
 use std::io::{self, Write};
 
+use hardpan_verity::fec::FecLayout;
 use hardpan_verity::{HashArea, Layout, Params, Uuid};
 use serde_json::{Map, Value, json};
+
+use super::fec;
 
 /// Lines of a label and a value, in veritysetup's columns.
 pub(super) struct Lines(Vec<String>);
@@ -57,6 +60,7 @@ pub(super) struct Tree<'a> {
     pub(super) layout: &'a Layout,
     pub(super) area: HashArea,
     pub(super) uuid: Option<Uuid>,
+    pub(super) fec: Option<&'a FecLayout>,
 }
 
 impl Tree<'_> {
@@ -69,13 +73,19 @@ impl Tree<'_> {
         lines.add("Hash blocks", &self.layout.tree_blocks().to_string());
         lines.add("Hash block size", &params.hash_block_size.bytes().to_string());
         lines.add("Hash algorithm", params.algorithm.name());
+        if let Some(fec) = self.fec {
+            fec::add_to(fec, lines);
+        }
         lines.add("Salt", &params.salt.to_string());
     }
 
-    /// The line that veritysetup prints last, and only where the area is the whole device.
+    /// The lines that veritysetup prints last, and only where an area starts its device.
     pub(super) fn add_size_to(&self, lines: &mut Lines) {
         if self.area.offset() == 0 {
             lines.add_line(format!("Hash device size: \t{} [bytes]", self.layout.end));
+        }
+        if let Some(fec) = self.fec {
+            fec::add_size_to(fec, lines);
         }
     }
 

@@ -1,6 +1,7 @@
 //! `hardpan verity verify`.
 
 mod known;
+mod parity;
 mod report;
 mod signed;
 
@@ -9,16 +10,18 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use hardpan_verity::{BlockSource, Expected, Layout, SUPERBLOCK_SIZE, Salt, Uuid, verify};
+use hardpan_verity::{BlockSource, SUPERBLOCK_SIZE, Salt, Uuid, verify};
 
-use self::known::Known;
-pub(super) use self::known::root_of_file;
-pub(super) use self::report::ranges_json;
+pub(super) use self::known::{Known, root_of_file};
+use self::parity::advice;
+pub(super) use self::parity::parity_damage;
+pub(super) use self::report::{advise_of_slack, damage_json, explain, ranges_json};
 use self::report::{failed, passed, refused};
 use self::signed::SignatureArgs;
 use super::args::{KindArgs, PlaceArgs, StrengthArgs, ThreadArgs};
 use super::device::Device;
-use super::format::check_overlap;
+use super::fec::FecArgs;
+use super::subject::Subject;
 use super::with_progress;
 use crate::Context;
 use crate::context::Interrupted;
@@ -29,6 +32,9 @@ use crate::context::Interrupted;
 /// everything that decides the tree must come from where the root hash comes from: from a descriptor (--params), a kernel
 /// table, a kernel command line, or options. A superblock has to agree. Bytes that the root hash does not cover, after the
 /// data and around the tree, must be zero.
+///
+/// With --fec-device it also says whether parity could repair what is wrong, and checks the parity of what is right. What
+/// parity could repair is corrupt all the same: nothing counts as verified that is not stored so.
 ///
 /// Exit codes: 0 verified, 1 corrupt or not what is expected, 2 the work could not be done.
 #[derive(Args)]
@@ -44,6 +50,23 @@ pub(crate) struct VerifyArgs {
     data: PathBuf,
     /// Where the hash tree is [default: in DATA]
     hash: Option<PathBuf>,
+    #[command(flatten)]
+    known: KnownArgs,
+    #[command(flatten)]
+    fec: FecArgs,
+    /// Do not look at what follows the tree on its device, or what follows the byte OFFSET: something else is there
+    #[arg(long, value_name = "OFFSET", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    allow_trailing: Option<u64>,
+    #[command(flatten)]
+    threads: ThreadArgs,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What the image is to be.
+#[derive(Args)]
+pub(super) struct KnownArgs {
     /// The root hash in hexadecimal digits
     #[arg(conflicts_with = "root_hash_file")]
     root_hash: Option<String>,
@@ -60,7 +83,7 @@ pub(crate) struct VerifyArgs {
     #[command(flatten)]
     kind: KindArgs,
     #[command(flatten)]
-    strength: StrengthArgs,
+    pub(super) strength: StrengthArgs,
     /// The number of data blocks
     #[arg(long, value_name = "N", requires = "salt")]
     data_blocks: Option<NonZeroU64>,
@@ -72,14 +95,6 @@ pub(crate) struct VerifyArgs {
     uuid: Option<Uuid>,
     #[command(flatten)]
     place: PlaceArgs,
-    /// Do not look at what follows the tree on its device, or what follows the byte OFFSET: something else is there
-    #[arg(long, value_name = "OFFSET", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
-    allow_trailing: Option<u64>,
-    #[command(flatten)]
-    threads: ThreadArgs,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// Where the parameters come from, if not from options.
@@ -106,27 +121,21 @@ struct SourceArgs {
 
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
     args.threads.apply()?;
-    let data = Device::open(&args.data, "data")?;
-    let hash_path = args.hash.as_ref().unwrap_or(&args.data);
-    let hash = Device::open(hash_path, "hash")?;
-    let one_device = data.is_same(hash.extent(), hash_path, "hash")?;
-    let known = match Known::find(args, &hash)? {
-        Ok(known) => known,
+    let hash = args.hash.as_ref().unwrap_or(&args.data);
+    let mut subject = match Subject::open(&args.data, hash, args.fec.place()?, &args.known)? {
+        Ok(subject) => subject,
         Err(reason) => return refused(args, &reason),
     };
-    args.strength.check(known.params.algorithm)?;
-    let layout = Layout::new(&known.params, known.area)?;
-    check_overlap(&data.path, layout.data_end, known.area, one_device)?;
-    let others = known.parity.into_iter().chain(args.allow_trailing.map(|from| from..u64::MAX));
-    let others = others.collect();
-    let Known { params, root, area, uuid, .. } = known;
-    let expected = Expected { params, root, area, uuid, one_device, others };
-    let result = with_progress(context, layout.data_end, |progress| {
-        verify(&data.file, &hash.file, &expected, progress)
+    subject.expected.others.extend(args.allow_trailing.map(|from| from..u64::MAX));
+    let result = with_progress(context, subject.layout.data_end, |progress| {
+        verify(&subject.data(), &subject.hash.file, &subject.expected, progress)
     });
     match result {
-        Ok(verified) => passed(args, &verified, &data, one_device),
-        Err(error) if error.is_failure() => failed(args, &expected.root, &error),
+        Ok(verified) => passed(args, &verified, &subject, context),
+        Err(error) if error.is_failure() => {
+            let advice = subject.fec_layout.as_ref().map(|fec| advice(&subject, fec, context)).transpose()?;
+            failed(args, &subject.expected.root, &error, advice)
+        }
         Err(_) if !context.goes_on() => Err(Interrupted::NO_VERDICT.into()),
         Err(error) => Err(error).context("not verified"),
     }

@@ -35,7 +35,7 @@ pub(super) struct CheckedData {
     pub(super) bad: Vec<Range<u64>>,
 }
 
-pub(super) struct Authenticator<'a> {
+pub(crate) struct Authenticator<'a> {
     /// The data, then the levels of the tree, leaves first: the entries of `rows[i + 1]` are digests of `rows[i]`.
     rows: Vec<Blocks<'a>>,
     layout: &'a Layout,
@@ -91,6 +91,20 @@ impl<'a> Authenticator<'a> {
             }
         }
         Ok(checked)
+    }
+
+    /// Whether `content` has the digest that block `index` of `row` should have; it has not if that is not known. Row 0
+    /// are the data, row 1 the leaves.
+    pub(crate) fn accepts(&mut self, row: usize, index: u64, content: &[u8]) -> Result<bool, Error> {
+        let wanted = self.entries(row, index..index + 1)?;
+        let digest = self.hasher.root(content);
+        Ok(wanted.is_some_and(|wanted| wanted[..digest.as_bytes().len()] == *digest.as_bytes()))
+    }
+
+    /// What block `index` of `level` should hold, if it does not but the blocks below it tell.
+    pub(crate) fn recovered(&mut self, level: usize, index: u64) -> Result<Option<&[u8]>, Error> {
+        let state = self.hash_block(level, index)?;
+        Ok((state == State::Recovered).then_some(self.known[level].content.as_slice()))
     }
 
     /// The root hash of the top block as it is stored.

@@ -1,6 +1,6 @@
 //! The hash tree: where its blocks lie, how they are hashed, building and verifying it.
 
-mod authenticate;
+pub(crate) mod authenticate;
 pub(crate) mod blocks;
 pub(crate) mod build;
 mod holes;

@@ -12,7 +12,7 @@ use crate::source::BlockSource;
 use crate::superblock::{SUPERBLOCK_SIZE, Superblock};
 use crate::tree::authenticate::{Authenticator, State};
 use crate::tree::blocks::{Blocks, DATA, HASH};
-use crate::tree::layout::{HashArea, Layout};
+use crate::tree::layout::{HashArea, Layout, Level};
 use crate::tree::pool::for_each_task;
 use crate::tree::slack::{check_size, find_slack, without};
 use crate::tree::spans::{Spans, by_hash_block};
@@ -147,18 +147,7 @@ impl Verifier<'_> {
     }
 
     fn authenticator(&self) -> Authenticator<'_> {
-        let data = Blocks::data(self.data, &self.expected.params, &self.hasher);
-        let size = self.expected.params.hash_block_size.bytes() as usize;
-        let level = |level: &crate::tree::layout::Level| Blocks {
-            source: self.hash,
-            what: HASH,
-            start: level.start,
-            count: level.blocks,
-            size,
-            zeros: None,
-        };
-        let rows = std::iter::once(data).chain(self.layout.levels.iter().map(level)).collect();
-        Authenticator::new(rows, self.layout, self.hasher.clone(), &self.expected.root)
+        authenticator(self.data, self.hash, self.expected, self.layout, &self.hasher)
     }
 
     /// The root that the tree has, if its top block is neither what the root hash wants nor can be recovered.
@@ -232,6 +221,28 @@ impl Verifier<'_> {
         }
         Ok(())
     }
+}
+
+/// An authenticator for all blocks of data and tree.
+pub(crate) fn authenticator<'a>(
+    data: &'a dyn BlockSource,
+    hash: &'a dyn BlockSource,
+    expected: &'a Expected,
+    layout: &'a Layout,
+    hasher: &Hasher,
+) -> Authenticator<'a> {
+    let size = expected.params.hash_block_size.bytes() as usize;
+    let level = |level: &Level| Blocks {
+        source: hash,
+        what: HASH,
+        start: level.start,
+        count: level.blocks,
+        size,
+        zeros: None,
+    };
+    let data = Blocks::data(data, &expected.params, hasher);
+    let rows = std::iter::once(data).chain(layout.levels.iter().map(level)).collect();
+    Authenticator::new(rows, layout, hasher.clone(), &expected.root)
 }
 
 /// What the threads found, so far.

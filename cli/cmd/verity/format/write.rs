@@ -5,9 +5,11 @@ use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use hardpan_verity::fec::FecLayout;
 use hardpan_verity::{BlockSink, Error, Params, RootHash, SUPERBLOCK_SIZE, Superblock, build};
 
 use super::super::device::{Device, Extent};
+use super::super::fec::{FecTarget, PendingFec};
 use super::super::with_progress;
 use super::place::Place;
 use super::root_file::RootHashFile;
@@ -15,11 +17,15 @@ use crate::Context;
 use crate::context::Interrupted;
 use crate::replace::{persist, temporary_beside};
 
+/// The root hash, and where the parity is if there is any.
+pub(super) type Written = (RootHash, Option<FecLayout>);
+
 /// All that is decided before the work begins.
 pub(super) struct Job<'a> {
     pub(super) data: &'a Device,
     pub(super) params: &'a Params,
     pub(super) place: &'a Place,
+    pub(super) fec: Option<FecTarget>,
     pub(super) superblock: Option<Superblock>,
     /// What is at the place of the hash area, if anything is.
     pub(super) existing: Option<Extent>,
@@ -28,7 +34,7 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// Writes the hash area, in a file of its own if it can be, and the file with the root hash.
-    pub(super) fn write(&self, hash: &Path, root_file: Option<&Path>) -> anyhow::Result<RootHash> {
+    pub(super) fn write(&self, hash: &Path, root_file: Option<&Path>) -> anyhow::Result<Written> {
         // A device that holds its own tree has an offset, so that it is never replaced.
         let replace = self.existing.is_none() || hash.is_file() && self.place.area.offset() == 0;
         if replace {
@@ -45,19 +51,21 @@ impl Job<'_> {
     }
 
     /// Makes the hash file beside its place and moves it there when it is complete.
-    fn replace(&self, hash: &Path, root_file: Option<&Path>) -> anyhow::Result<RootHash> {
+    fn replace(&self, hash: &Path, root_file: Option<&Path>) -> anyhow::Result<Written> {
         let cannot = || format!("cannot write hash file {}", hash.display());
         let temporary = temporary_beside(hash).with_context(cannot)?;
         let root = self.build(temporary.as_file()).with_context(cannot)?;
+        let (fec, pending) = self.write_fec(temporary.as_file())?;
         self.write_superblock(temporary.as_file()).with_context(cannot)?;
         let root_file = root_file.map(|path| RootHashFile::prepare(path, &root)).transpose()?;
+        pending.map_or(Ok(()), PendingFec::persist)?;
         persist(temporary, hash).with_context(cannot)?;
         root_file.map_or(Ok(()), RootHashFile::persist)?;
-        Ok(root)
+        Ok((root, fec))
     }
 
     /// Writes where something else may be as well. An old superblock goes first and the new one comes last.
-    fn write_in_place(&self, target: &Device, root_file: Option<&Path>) -> anyhow::Result<RootHash> {
+    fn write_in_place(&self, target: &Device, root_file: Option<&Path>) -> anyhow::Result<Written> {
         let hash = &target.path;
         let cannot = || format!("cannot write hash area in {}", hash.display());
         let end = self.place.layout.end;
@@ -69,11 +77,13 @@ impl Job<'_> {
         if self.place.to_the_end {
             self.clear_rest(target).with_context(cannot)?;
         }
+        let (fec, pending) = self.write_fec(&target.file)?;
         target.file.sync_all().with_context(cannot)?;
         let root_file = root_file.map(|path| RootHashFile::prepare(path, &root)).transpose()?;
+        pending.map_or(Ok(()), PendingFec::persist)?;
         self.write_superblock(&target.file).with_context(cannot)?;
         root_file.map_or(Ok(()), RootHashFile::persist)?;
-        Ok(root)
+        Ok((root, fec))
     }
 
     /// Takes away the superblock that may be there, durably, before anything that it describes changes.
@@ -101,6 +111,13 @@ impl Job<'_> {
             from = first + len as u64;
         }
         if self.context.goes_on() { Ok(()) } else { Err(Interrupted::NO_TREE.into()) }
+    }
+
+    /// Writes the parity, if there is to be any, for the data and the tree in `hash`.
+    fn write_fec(&self, hash: &File) -> anyhow::Result<(Option<FecLayout>, Option<PendingFec>)> {
+        let Some(fec) = &self.fec else { return Ok((None, None)) };
+        let (layout, pending) = fec.write(self.data, hash, (self.params, self.place.area), self.context)?;
+        Ok((Some(layout), pending))
     }
 
     fn build(&self, sink: &File) -> anyhow::Result<RootHash> {

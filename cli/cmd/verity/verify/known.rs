@@ -13,21 +13,21 @@ use hardpan_verity::{
 };
 
 use super::super::device::Device;
-use super::{VerifyArgs, read_superblock};
+use super::{KnownArgs, read_superblock};
 
 /// What data and tree are to be.
-pub(super) struct Known {
-    pub(super) params: Params,
-    pub(super) root: RootHash,
-    pub(super) area: HashArea,
-    pub(super) uuid: Option<Uuid>,
+pub(in super::super) struct Known {
+    pub(in super::super) params: Params,
+    pub(in super::super) root: RootHash,
+    pub(in super::super) area: HashArea,
+    pub(in super::super) uuid: Option<Uuid>,
     /// Where parity lies on the hash device, if a table says so.
-    pub(super) parity: Option<Range<u64>>,
+    pub(in super::super) parity: Option<Range<u64>>,
 }
 
 impl Known {
     /// What the caller says. The inner error is the reason why a superblock or a descriptor does not hold what it must.
-    pub(super) fn find(args: &VerifyArgs, hash: &Device) -> anyhow::Result<Result<Self, String>> {
+    pub(in super::super) fn find(args: &KnownArgs, hash: &Device) -> anyhow::Result<Result<Self, String>> {
         let source = &args.source;
         if let Some(path) = &source.params {
             return from_descriptor(args, path);
@@ -55,7 +55,7 @@ impl Known {
     }
 }
 
-fn from_descriptor(args: &VerifyArgs, path: &Path) -> anyhow::Result<Result<Known, String>> {
+fn from_descriptor(args: &KnownArgs, path: &Path) -> anyhow::Result<Result<Known, String>> {
     let text = read_text(path, "descriptor")?;
     // The very bytes that were checked are parsed, and not before.
     if let Err(reason) = args.signature.check(text.as_bytes())? {
@@ -67,7 +67,7 @@ fn from_descriptor(args: &VerifyArgs, path: &Path) -> anyhow::Result<Result<Know
     Ok(Ok(Known { params, root, area, uuid, parity: None }))
 }
 
-fn from_options(args: &VerifyArgs, root: Option<&[u8]>) -> anyhow::Result<Known> {
+fn from_options(args: &KnownArgs, root: Option<&[u8]>) -> anyhow::Result<Known> {
     let (Some(data_blocks), Some(salt)) = (args.data_blocks, &args.salt) else {
         bail!(
             "what the tree is must be known from a source that is trusted: give --params, --table, --table-file or \
@@ -80,7 +80,7 @@ fn from_options(args: &VerifyArgs, root: Option<&[u8]>) -> anyhow::Result<Known>
     Ok(Known { params, root, area: args.place.area()?, uuid: args.uuid, parity: None })
 }
 
-fn from_superblock(args: &VerifyArgs, hash: &Device) -> anyhow::Result<Result<Known, String>> {
+fn from_superblock(args: &KnownArgs, hash: &Device) -> anyhow::Result<Result<Known, String>> {
     let area = args.place.area()?;
     let params = match Superblock::parse(&read_superblock(hash, area.offset())?) {
         Ok(superblock) => superblock.params,
@@ -91,7 +91,7 @@ fn from_superblock(args: &VerifyArgs, hash: &Device) -> anyhow::Result<Result<Kn
     Ok(Ok(Known { params, root, area, uuid: args.uuid, parity: None }))
 }
 
-fn from_target(args: &VerifyArgs, target: &CreatedTarget) -> anyhow::Result<Known> {
+fn from_target(args: &KnownArgs, target: &CreatedTarget) -> anyhow::Result<Known> {
     if args.kind.is_given() || args.data_blocks.is_some() {
         bail!(
             "the command line has all parameters of {}: leave the options out that say them again",
@@ -102,7 +102,7 @@ fn from_target(args: &VerifyArgs, target: &CreatedTarget) -> anyhow::Result<Know
     from_table(args, &target.table)
 }
 
-fn from_table(args: &VerifyArgs, table: &VerityTable) -> anyhow::Result<Known> {
+fn from_table(args: &KnownArgs, table: &VerityTable) -> anyhow::Result<Known> {
     let wrong = || "verity table";
     let data_blocks =
         NonZeroU64::new(table.data_blocks).context("verity table, data blocks: there are none")?;
@@ -120,7 +120,7 @@ fn from_table(args: &VerifyArgs, table: &VerityTable) -> anyhow::Result<Known> {
 
 /// A table says where the tree starts. The kernel knows of no superblock; where there is room for one before the tree,
 /// veritysetup and `format` have put one, unless options say otherwise.
-fn area_of_table(args: &VerifyArgs, params: &Params, table: &VerityTable) -> anyhow::Result<HashArea> {
+fn area_of_table(args: &KnownArgs, params: &Params, table: &VerityTable) -> anyhow::Result<HashArea> {
     let block = u64::from(params.hash_block_size.bytes());
     let start =
         table.hash_start_block.checked_mul(block).context("verity table, hash start block: too large")?;
@@ -217,11 +217,7 @@ fn in_cmdline(cmdline: &str, name: Option<&str>) -> anyhow::Result<InCmdline> {
 }
 
 /// The root hash of the argument, of the file and of the source, which must not differ.
-fn agreed_root(
-    args: &VerifyArgs,
-    algorithm: Algorithm,
-    source: Option<RootHash>,
-) -> anyhow::Result<RootHash> {
+fn agreed_root(args: &KnownArgs, algorithm: Algorithm, source: Option<RootHash>) -> anyhow::Result<RootHash> {
     let given = match (&args.root_hash, &args.root_hash_file) {
         (Some(text), _) => Some(RootHash::parse(algorithm, text)?),
         (None, Some(path)) => Some(root_of_file(algorithm, path)?),

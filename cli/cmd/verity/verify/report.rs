@@ -2,29 +2,33 @@
 
 use std::io::{self, Write};
 
-use hardpan_verity::{BlockRanges, Damage, RootHash, SlackArea, Verified, VerifyError};
+use hardpan_verity::{BlockRanges, BlockSource as _, Damage, RootHash, SlackArea, Verified, VerifyError};
 use serde_json::{Value, json};
 
 use super::super::CORRUPT;
-use super::super::device::Device;
 use super::super::output::print_json;
+use super::super::subject::Subject;
 use super::VerifyArgs;
+use super::parity::{Advice, parity_damage};
+use crate::Context;
 
 pub(super) fn passed(
     args: &VerifyArgs,
     verified: &Verified,
-    data: &Device,
-    one_device: bool,
+    subject: &Subject,
+    context: &Context,
 ) -> anyhow::Result<u8> {
     let block = u64::from(verified.params().data_block_size.bytes());
-    let partial = data.len % block;
+    let partial = subject.data().size()? % block;
     // Zero, as the verification found; but what is added to it later nothing would find.
-    if !one_device && partial != 0 {
-        let reason = format!(
-            "the last {partial} bytes of {} are no whole block and not protected",
-            data.path.display()
-        );
-        return report(args, Some(verified.root()), &reason, &Value::Null);
+    if !subject.expected.one_device && partial != 0 {
+        let path = subject.data.path.display();
+        let reason = format!("the last {partial} bytes of {path} are no whole block and not protected");
+        return report(args, Some(verified.root()), &reason, &Value::Null, &Value::Null);
+    }
+    let fec = subject.fec_layout.as_ref();
+    if let Some(reason) = fec.map(|fec| parity_damage(subject, fec, context)).transpose()?.flatten() {
+        return report(args, Some(verified.root()), &reason, &Value::Null, &json!({ "parity": "damaged" }));
     }
     if args.json {
         let root = verified.root().to_string();
@@ -35,43 +39,70 @@ pub(super) fn passed(
     Ok(0)
 }
 
-pub(super) fn failed(args: &VerifyArgs, root: &RootHash, error: &VerifyError) -> anyhow::Result<u8> {
+pub(super) fn failed(
+    args: &VerifyArgs,
+    root: &RootHash,
+    error: &VerifyError,
+    advice: Option<Advice>,
+) -> anyhow::Result<u8> {
     let damage = match error {
         VerifyError::Corrupt(damage) => damage_json(damage),
         _ => Value::Null,
     };
-    let code = report(args, Some(root), &error.to_string(), &damage)?;
-    if matches!(error, VerifyError::Corrupt(damage) if !damage.slack.is_empty()) {
-        writeln!(
-            io::stderr(),
-            "  bytes that are not covered must be zero: cut them off, overwrite them with zeros, or, if something else is \
-             meant to be after the tree, say --allow-trailing"
-        )?;
+    let (text, fec) = advice.map(|advice| (advice.text, advice.json)).unzip();
+    let code = report(args, Some(root), &error.to_string(), &damage, &fec.unwrap_or_default())?;
+    if let VerifyError::Corrupt(damage) = error {
+        advise_of_slack(damage)?;
     }
+    text.map_or(Ok(()), |text| writeln!(io::stderr(), "  {text}"))?;
     Ok(code)
 }
 
 /// What is to be expected is not known: a superblock that is trusted is broken, or a signature is not valid.
 pub(super) fn refused(args: &VerifyArgs, reason: &str) -> anyhow::Result<u8> {
-    report(args, None, reason, &Value::Null)
+    report(args, None, reason, &Value::Null, &Value::Null)
 }
 
-fn report(args: &VerifyArgs, root: Option<&RootHash>, reason: &str, damage: &Value) -> anyhow::Result<u8> {
-    if args.json {
-        print_json(
-            &json!({ "verified": false, "root_hash": root.map(ToString::to_string), "reason": reason, "damage": damage }),
-        )?;
+/// Says what to do about bytes that are not covered.
+pub(in super::super) fn advise_of_slack(damage: &Damage) -> io::Result<()> {
+    if damage.slack.is_empty() {
+        return Ok(());
     }
     writeln!(
         io::stderr(),
-        "verification failed: {} is not what the root hash stands for",
-        args.data.display()
-    )?;
-    reason.lines().try_for_each(|line| writeln!(io::stderr(), "  {line}"))?;
+        "  bytes that are not covered must be zero: cut them off, overwrite them with zeros, or, if something else is \
+         meant to be after the tree, say --allow-trailing"
+    )
+}
+
+fn report(
+    args: &VerifyArgs,
+    root: Option<&RootHash>,
+    reason: &str,
+    damage: &Value,
+    fec: &Value,
+) -> anyhow::Result<u8> {
+    if args.json {
+        let root = root.map(ToString::to_string);
+        print_json(
+            &json!({ "verified": false, "root_hash": root, "reason": reason, "damage": damage, "fec": fec }),
+        )?;
+    }
+    let path = args.data.display();
+    // Only parity is damaged where that is all there is to say.
+    let what =
+        if fec["parity"].is_null() { "is not what the root hash stands for" } else { "has damaged parity" };
+    explain(&format!("verification failed: {path} {what}"), reason)?;
     Ok(CORRUPT)
 }
 
-fn damage_json(damage: &Damage) -> Value {
+/// Says on standard error what is wrong, and in indented lines why.
+pub(in super::super) fn explain(headline: &str, reason: &str) -> io::Result<()> {
+    writeln!(io::stderr(), "{headline}")?;
+    reason.lines().try_for_each(|line| writeln!(io::stderr(), "  {line}"))
+}
+
+pub(in super::super) fn damage_json(damage: &Damage) -> Value {
     let levels = damage.levels.iter().map(|level| {
         json!({
             "level": level.level,

@@ -1,0 +1,92 @@
+//! What `verify` and `repair` look at: open devices, and what they are expected to be.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::Context as _;
+use hardpan_verity::fec::{FecArea, FecLayout};
+use hardpan_verity::{Error, Expected, Layout, Prefix};
+
+use super::device::Device;
+use super::fec::FecShapeArgs;
+use super::format::check_overlap;
+use super::verify::{Known, KnownArgs};
+
+/// Data, tree and perhaps parity.
+pub(super) struct Subject {
+    pub(super) data: Device,
+    pub(super) hash: Device,
+    pub(super) fec: Option<Fec>,
+    /// The layout of the parity, if there is any and the hash device is long enough for the tree.
+    pub(super) fec_layout: Option<FecLayout>,
+    pub(super) expected: Expected,
+    pub(super) layout: Layout,
+}
+
+/// Parity and where it is.
+pub(super) struct Fec {
+    pub(super) device: Device,
+    pub(super) area: FecArea,
+}
+
+impl Subject {
+    /// Opens the devices. The inner error is the reason why a superblock or a descriptor does not hold what it must.
+    pub(super) fn open(
+        data: &Path,
+        hash_path: &Path,
+        fec: Option<(&Path, &FecShapeArgs)>,
+        args: &KnownArgs,
+    ) -> anyhow::Result<Result<Self, String>> {
+        let data = Device::open(data, "data")?;
+        let hash = Device::open(hash_path, "hash")?;
+        let one_device = data.is_same(hash.extent(), hash_path, "hash")?;
+        let known = match Known::find(args, &hash)? {
+            Ok(known) => known,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        args.strength.check(known.params.algorithm)?;
+        let layout = Layout::new(&known.params, known.area)?;
+        check_overlap(&data.path, layout.data_end, known.area, one_device)?;
+        let fec = fec.map(|(path, shape)| Fec::open(path, shape, &data, &hash)).transpose()?;
+        let fec_layout = fec.as_ref().map(|fec| fec.layout(&known, hash.len)).transpose()?.flatten();
+        let Known { params, root, area, uuid, parity } = known;
+        let own = fec.as_ref().filter(|fec| fec.area.on_hash_device).and(fec_layout.as_ref());
+        let others = parity.into_iter().chain(own.map(|fec| fec.parity_start..fec.parity_end())).collect();
+        let expected = Expected { params, root, area, uuid, one_device, others };
+        Ok(Ok(Self { data, hash, fec, fec_layout, expected, layout }))
+    }
+
+    /// The data device, up to the parity where that has its end.
+    pub(super) fn data(&self) -> Prefix<'_> {
+        self.data_in(&self.data.file)
+    }
+
+    /// The same of a copy of the data device.
+    pub(super) fn data_in<'a>(&self, copy: &'a File) -> Prefix<'a> {
+        let is_shared = |fec: &&Fec| !self.expected.one_device && fec.area.on_data_device;
+        let end = self.fec.as_ref().filter(is_shared).map_or(u64::MAX, |fec| fec.area.offset);
+        Prefix::new(copy, end)
+    }
+
+    /// The parity, for commands that cannot be without.
+    pub(super) fn fec(&self) -> anyhow::Result<&Fec> {
+        self.fec.as_ref().context("there is no parity")
+    }
+}
+
+impl Fec {
+    fn open(path: &Path, shape: &FecShapeArgs, data: &Device, hash: &Device) -> anyhow::Result<Self> {
+        let device = Device::open(path, "FEC")?;
+        let is_same = |other: &Device| other.is_same(device.extent(), path, "FEC");
+        let area = shape.area(is_same(data)?, is_same(hash)?);
+        Ok(Self { device, area })
+    }
+
+    /// The layout, unless the hash device ends before the tree, which verification will say.
+    fn layout(&self, known: &Known, hash_len: u64) -> anyhow::Result<Option<FecLayout>> {
+        match FecLayout::new(&known.params, known.area, self.area, hash_len) {
+            Err(Error::TooShort { .. }) => Ok(None),
+            layout => Ok(Some(layout?)),
+        }
+    }
+}
