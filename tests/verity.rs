@@ -7,6 +7,7 @@ mod digest;
 mod dump;
 mod fec;
 mod format;
+mod front;
 mod hard_cases;
 mod known;
 mod manifest;

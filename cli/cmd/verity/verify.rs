@@ -14,7 +14,7 @@ use hardpan_verity::{BlockSource, SUPERBLOCK_SIZE, Salt, Uuid, verify};
 
 pub(super) use self::known::{Known, root_of_file};
 use self::parity::advice;
-pub(super) use self::parity::parity_damage;
+pub(super) use self::parity::{parity_damage, repairs};
 pub(super) use self::report::{advise_of_slack, damage_json, explain, ranges_json};
 use self::report::{failed, passed, refused};
 use self::signed::SignatureArgs;
@@ -62,6 +62,14 @@ pub(crate) struct VerifyArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+impl VerifyArgs {
+    /// What is to be verified, or the reason why that cannot be known.
+    pub(super) fn subject(&self) -> anyhow::Result<Result<Subject, String>> {
+        let hash = self.hash.as_ref().unwrap_or(&self.data);
+        Subject::open(&self.data, hash, self.fec.place()?, &self.known)
+    }
 }
 
 /// What the image is to be.
@@ -121,8 +129,7 @@ struct SourceArgs {
 
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
     args.threads.apply()?;
-    let hash = args.hash.as_ref().unwrap_or(&args.data);
-    let mut subject = match Subject::open(&args.data, hash, args.fec.place()?, &args.known)? {
+    let mut subject = match args.subject()? {
         Ok(subject) => subject,
         Err(reason) => return refused(args, &reason),
     };

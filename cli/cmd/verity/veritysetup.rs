@@ -14,6 +14,7 @@ use std::path::Path;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use hardpan_lockdown::mapping::{CloseError, StatusError};
+use hardpan_verity::ParamError;
 
 use self::args::{Action, Options, Refused};
 use super::VerityCommand;
@@ -47,6 +48,9 @@ pub(crate) fn front(words: Vec<OsString>, context: &Context) -> u8 {
             return crate::exit::INTERRUPTED;
         }
         Err(error) => {
+            if matches!(error.downcast_ref(), Some(ParamError::RootHash { .. })) {
+                say("Invalid root hash string specified.");
+            }
             say(&format!("{error:#}"));
             code_of(&error)
         }
@@ -67,14 +71,19 @@ fn act(action: &Action, options: &Options, context: &Context) -> anyhow::Result<
         Action::Dump { hash } => check_device(hash)?,
         Action::Close { .. } | Action::Status { .. } => {}
     }
-    if let Action::Verify { data, hash, root } = action {
-        return verify::run(data, hash, root.as_deref(), options, context);
+    if let Action::Verify { hash, .. } | Action::Open { hash, .. } = action
+        && !options.no_superblock
+    {
+        verify::check_superblock(hash, options)?;
     }
     let words = native_words(action, options)?;
     let command = Native::command().no_binary_name(true).try_get_matches_from(words);
     let native =
         command.and_then(|matches| Native::from_arg_matches(&matches)).map_err(|error| reason(&error))?;
-    let code = super::run(native.command, context)?;
+    let code = match native.command {
+        VerityCommand::Verify(args) => return verify::run(&args, context),
+        command => super::run(command, context)?,
+    };
     // To `hardpan verity`, 1 is corruption; of what is open that is a thing to show and no failure.
     Ok(match action {
         Action::Status { .. } => 0,
@@ -94,27 +103,30 @@ fn native_words(action: &Action, options: &Options) -> anyhow::Result<Vec<OsStri
     let mut words: Vec<OsString> = match action {
         Action::Format { data, hash } => vec!["format".into(), data.into(), hash.into()],
         Action::Verify { data, hash, .. } => vec!["verify".into(), data.into(), hash.into()],
-        Action::Open { data, name, hash, root } => {
-            let mut words = vec!["open".into(), data.into(), name.into(), hash.into()];
-            words.extend(root.as_ref().filter(|_| options.root_hash_file.is_none()).map(OsString::from));
-            words
-        }
+        Action::Open { data, name, hash, .. } => vec!["open".into(), data.into(), name.into(), hash.into()],
         Action::Close { name } => vec!["close".into(), name.into()],
         Action::Status { name } => vec!["status".into(), name.into()],
         Action::Dump { hash } => vec!["dump".into(), hash.into()],
     };
+    if let Action::Verify { root, .. } | Action::Open { root, .. } = action {
+        words.extend(root.as_ref().filter(|_| options.root_hash_file.is_none()).map(OsString::from));
+    }
     match action {
         Action::Format { .. } => {
             words.extend(tree_words(options, !options.no_superblock));
             words.push("--danger-allow-weak-hash".into());
         }
-        Action::Open { .. } => words.extend(open_words(options)?),
+        Action::Verify { data, .. } => words.extend(known_words(data, options)?),
+        Action::Open { data, .. } => {
+            words.extend(known_words(data, options)?);
+            words.extend(reaction_words(options));
+        }
         Action::Close { .. } => {
             words.extend(options.deferred.then(|| "--deferred".into()));
             words.extend(options.cancel_deferred.then(|| "--cancel-deferred".into()));
         }
         Action::Dump { .. } => words.extend(option("--hash-offset", options.hash_offset)),
-        Action::Verify { .. } | Action::Status { .. } => {}
+        Action::Status { .. } => {}
     }
     Ok(words)
 }
@@ -140,23 +152,26 @@ fn tree_words(options: &Options, uuid: bool) -> Vec<OsString> {
     all.into_iter().flatten().collect()
 }
 
-fn open_words(options: &Options) -> anyhow::Result<Vec<OsString>> {
-    let mut words = if options.no_superblock {
-        anyhow::ensure!(
-            options.data_blocks().is_some() && options.salt.is_some(),
-            "without a superblock, give --data-blocks and --salt"
-        );
-        tree_words(options, false)
+/// What the tree is: as the superblock has it, which veritysetup trusts, or as the options have it.
+fn known_words(data: &Path, options: &Options) -> anyhow::Result<Vec<OsString>> {
+    let mut options = options.clone();
+    if options.no_superblock {
+        anyhow::ensure!(options.salt.is_some(), "without a superblock, give --salt (- for none)");
+        if options.data_blocks().is_none() {
+            options.data_blocks = Some(verify::whole_blocks(data, &options)?);
+        }
     } else {
-        let mut options = options.clone();
         (options.format, options.hash, options.salt) = (None, None, None);
         (options.data_block_size, options.hash_block_size, options.data_blocks) = (None, None, None);
-        let mut words = tree_words(&options, false);
-        words.push("--trust-superblock".into());
-        words
-    };
+    }
+    let mut words = tree_words(&options, false);
+    words.extend((!options.no_superblock).then(|| "--trust-superblock".into()));
     words.push("--danger-allow-weak-hash".into());
-    words.extend(path("--root-hash-signature", options.root_hash_signature.as_deref()));
+    Ok(words)
+}
+
+/// What the kernel is to do.
+fn reaction_words(options: &Options) -> Vec<OsString> {
     let flags = [
         (options.ignore_corruption, "--danger-ignore-corruption"),
         (options.restart_on_corruption, "--restart-on-corruption"),
@@ -165,8 +180,8 @@ fn open_words(options: &Options) -> anyhow::Result<Vec<OsString>> {
         (options.check_at_most_once, "--danger-check-at-most-once"),
         (options.use_tasklets, "--use-tasklets"),
     ];
-    words.extend(flags.iter().filter(|(given, _)| *given).map(|(_, word)| word.into()));
-    Ok(words)
+    let flags = flags.iter().filter(|(given, _)| *given).map(|(_, word)| word.into());
+    flags.chain(path("--root-hash-signature", options.root_hash_signature.as_deref())).collect()
 }
 
 fn option(name: &str, value: Option<impl std::fmt::Display>) -> Option<OsString> {

@@ -1,7 +1,7 @@
 //! What parity has to do with a verification: whether it could repair what is wrong, and whether it is sound itself.
 
 use anyhow::Context as _;
-use hardpan_verity::fec::{Damaged, FecLayout, Found, RepairError, check_parity, find_repairs};
+use hardpan_verity::fec::{Damaged, FecLayout, Found, RepairError, Repairs, check_parity, find_repairs};
 use hardpan_verity::{Error, VerifyError};
 use serde_json::{Value, json};
 
@@ -17,8 +17,37 @@ pub(super) struct Advice {
     pub(super) json: Value,
 }
 
-/// Searches for repairs without making them.
+/// Says what parity could do about the damage that a verification found.
 pub(super) fn advice(subject: &Subject, layout: &FecLayout, context: &Context) -> anyhow::Result<Advice> {
+    let (text, json) = match repairs(subject, layout, context)? {
+        Ok(repairs) => {
+            let (data, hash) = (repairs.data_blocks(), repairs.hash_blocks());
+            let text = format!(
+                "parity can repair all of it ({} data and {} hash blocks): use hardpan verity repair",
+                data.count(),
+                hash.count()
+            );
+            (text, json!({ "repairable": true, "data": ranges_json(&data), "hash": ranges_json(&hash) }))
+        }
+        Err(RepairError::Unrepairable { repairable, .. }) => (
+            format!("parity cannot repair it ({repairable} blocks could be repaired, but not all)"),
+            json!({ "repairable": false, "blocks": repairable }),
+        ),
+        Err(error) => {
+            let json = json!({ "repairable": false, "blocks": 0 });
+            (format!("parity cannot repair it: {error}"), json)
+        }
+    };
+    Ok(Advice { text, json })
+}
+
+/// Searches for repairs of what a verification found damaged, without making them. The inner error says why parity cannot
+/// repair all of it.
+pub(in super::super) fn repairs(
+    subject: &Subject,
+    layout: &FecLayout,
+    context: &Context,
+) -> anyhow::Result<Result<Repairs, RepairError>> {
     let store = tempfile::tempfile().context("cannot make a temporary file")?;
     let data = subject.data();
     let fec = &subject.fec()?.device.file;
@@ -27,31 +56,13 @@ pub(super) fn advice(subject: &Subject, layout: &FecLayout, context: &Context) -
         find_repairs(damaged, &store, 0, progress)
     });
     match found {
-        Ok(Found::Repairs(repairs)) => {
-            let (data, hash) = (repairs.data_blocks(), repairs.hash_blocks());
-            let text = format!(
-                "parity can repair all of it ({} data and {} hash blocks): use hardpan verity repair",
-                data.count(),
-                hash.count()
-            );
-            Ok(Advice {
-                text,
-                json: json!({ "repairable": true, "data": ranges_json(&data), "hash": ranges_json(&hash) }),
-            })
-        }
+        Ok(Found::Repairs(repairs)) => Ok(Ok(repairs)),
+        Ok(_) => anyhow::bail!("data or tree changed while they were verified"),
         Err(
             RepairError::Error(Error::Cancelled) | RepairError::Verify(VerifyError::Error(Error::Cancelled)),
         ) => Err(Interrupted::NO_VERDICT.into()),
-        Err(RepairError::Unrepairable { repairable, .. }) => Ok(Advice {
-            text: format!("parity cannot repair it ({repairable} blocks could be repaired, but not all)"),
-            json: json!({ "repairable": false, "blocks": repairable }),
-        }),
-        Err(error) if error.is_failure() => Ok(Advice {
-            text: format!("parity cannot repair it: {error}"),
-            json: json!({ "repairable": false, "blocks": 0 }),
-        }),
+        Err(error) if error.is_failure() => Ok(Err(error)),
         Err(error) => Err(error).context("not repaired"),
-        Ok(_) => anyhow::bail!("data or tree changed while they were verified"),
     }
 }
 
