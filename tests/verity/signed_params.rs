@@ -35,6 +35,32 @@ fn a_descriptor_is_taken_only_with_the_signature_of_a_trusted_signer() {
         let message = dir.fails(1, &with(untrusted));
         assert!(message.contains("the signature of the descriptor is not valid"), "{message}");
     }
+    // Its own signature is as good, and of the whole file.
+    let made = ["sign", "--params=image.json", "--key=key", "--certificate=cert", "--output=signature"];
+    assert!(dir.ok(&made).contains("the descriptor"));
+    dir.ok(&with(&["--certificate=cert"]));
+    openssl(
+        &dir,
+        &[
+            "smime",
+            "-verify",
+            "-binary",
+            "-inform",
+            "der",
+            "-in",
+            "signature",
+            "-content",
+            "image.json",
+            "-certfile",
+            "cert",
+            "-nointern",
+            "-noverify",
+        ],
+    );
+    fs::write(dir.path("text"), "{}").unwrap();
+    dir.fails(2, &["sign", "--params=text", "--key=key", "--certificate=cert", "--output=other"]);
+    dir.fails(2, &["sign", "--key=key", "--certificate=cert", "--output=other"]);
+    assert!(!dir.path("other").exists());
     // Whom to trust must be said, and of what.
     dir.fails(2, &with(&[]));
     dir.fails(2, &["verify", "data", "hash", "--params=image.json", "--certificate=cert"]);

@@ -17,7 +17,7 @@ use super::output::Lines;
 #[derive(Args)]
 pub(super) struct RootHashArgs {
     /// The root hash in hexadecimal digits of either case; what is signed is lower case
-    #[arg(required_unless_present = "root_hash_file", conflicts_with = "root_hash_file")]
+    #[arg(conflicts_with = "root_hash_file")]
     root_hash: Option<String>,
     /// Take the root hash from this file: the digits and at most one newline
     #[arg(long, value_name = "FILE")]
@@ -31,7 +31,7 @@ impl RootHashArgs {
 
     pub(super) fn read(&self) -> anyhow::Result<RootHash> {
         let Some(path) = &self.root_hash_file else {
-            return parse(self.root_hash.as_deref().unwrap_or_default());
+            return parse(self.root_hash.as_deref().context("give the root hash: ROOT_HASH, or --root-hash-file")?);
         };
         let of_file = || format!("root hash file {}", path.display());
         let bytes = read_file(path, MAX_ROOT_HASH_FILE).with_context(of_file)?;
