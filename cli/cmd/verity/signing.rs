@@ -31,7 +31,9 @@ impl RootHashArgs {
 
     pub(super) fn read(&self) -> anyhow::Result<RootHash> {
         let Some(path) = &self.root_hash_file else {
-            return parse(self.root_hash.as_deref().context("give the root hash: ROOT_HASH, or --root-hash-file")?);
+            return parse(
+                self.root_hash.as_deref().context("give the root hash: ROOT_HASH, or --root-hash-file")?,
+            );
         };
         let of_file = || format!("root hash file {}", path.display());
         let bytes = read_file(path, MAX_ROOT_HASH_FILE).with_context(of_file)?;
