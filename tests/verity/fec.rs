@@ -455,3 +455,22 @@ fn seal(image: &Image, path: &std::path::Path, data_is_written: bool) {
         repairs.write(Part::Data, &journal, &data).unwrap();
     }
 }
+
+/// Who has the descriptor need not say again how the parity was made, and cannot say it otherwise.
+#[test]
+fn the_descriptor_knows_the_shape_of_the_parity() {
+    let dir = Dir::with_data(BLOCKS);
+    let parity = ["--fec-device=hash", "--fec-roots=5", "--fec-offset=32768"];
+    let json = dir.ok(&[&["format", "data", "hash", "--json"], &parity[..]].concat());
+    fs::write(dir.path("image.json"), json).unwrap();
+    let sound = fs::read(dir.path("data")).unwrap();
+    dir.flip("data", 3 * BLOCK);
+    let repair = ["repair", "data", "hash", "hash", "--params=image.json"];
+    let said = dir.fails(2, &[&repair[..], &["--fec-roots=2"]].concat());
+    assert!(said.contains("--fec-roots is 2, the source of the parameters has 5"), "{said}");
+    dir.fails(2, &[&repair[..], &["--fec-offset=36864"]].concat());
+    let output = dir.hardpan(&repair);
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(fs::read(dir.path("data")).unwrap() == sound);
+    dir.ok(&["verify", "data", "hash", "--params=image.json", "--fec-device=hash"]);
+}

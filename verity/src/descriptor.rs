@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::error::{GeometryError, ParamError};
-use crate::fec::FecLayout;
+use crate::fec::{FecLayout, FecShape, Roots};
 use crate::params::{Algorithm, BlockSize, HashType, Params, RootHash, Salt};
 use crate::tree::layout::{HashArea, Layout};
 use crate::uuid::Uuid;
@@ -34,6 +34,12 @@ impl Descriptor {
 
     /// Reads a descriptor from all of `json`.
     pub fn parse(json: &[u8]) -> Result<Self, DescriptorError> {
+        Self::parse_with_parity(json).map(|(descriptor, _)| descriptor)
+    }
+
+    /// The same, with what it says of parity, so that nobody has to say it again. What parity yields is proved by the root
+    /// hash, so that a wrong shape does no harm.
+    pub fn parse_with_parity(json: &[u8]) -> Result<(Self, Option<FecShape>), DescriptorError> {
         let fields: Fields = serde_json::from_slice(json)
             .map_err(|error| DescriptorError::Json { reason: error.to_string() })?;
         if fields.version != Self::VERSION {
@@ -49,7 +55,7 @@ impl Descriptor {
         ];
         match pairs.into_iter().find(|(_, value, wanted)| value != wanted) {
             Some((field, value, wanted)) => Err(DescriptorError::Differs { field, value, wanted }),
-            None => Ok(descriptor),
+            None => Ok((descriptor, fields.fec.map(FecFields::shape).transpose()?)),
         }
     }
 
@@ -58,7 +64,7 @@ impl Descriptor {
         self.to_json_with(None)
     }
 
-    /// The same with where the parity is, for people and for tables. Parity decides nothing, and reading leaves it out.
+    /// The same with where the parity is, for tables and for who repairs. Parity decides nothing.
     pub fn to_json_with(&self, fec: Option<&FecLayout>) -> Result<String, DescriptorError> {
         let fields = Fields { fec: fec.map(FecFields::of), ..Fields::of(self)? };
         serde_json::to_string_pretty(&fields)
@@ -159,6 +165,15 @@ impl FecFields {
             start_block: layout.parity_start / layout.block_size,
             size: layout.parity_size,
         }
+    }
+}
+
+impl FecFields {
+    fn shape(self) -> Result<FecShape, DescriptorError> {
+        let roots = Roots::new(self.roots as u64);
+        let roots =
+            roots.map_err(|_| DescriptorError::Value { field: "fec", reason: "has not 2 to 24 roots" })?;
+        Ok(FecShape { roots, offset: self.offset })
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use hardpan_verity::fec::{FecArea, FecLayout, Roots, encode};
+use hardpan_verity::fec::{FecArea, FecLayout, FecShape, Roots, encode};
 use hardpan_verity::{BlockSource as _, Error, HashArea, Params};
 use tempfile::NamedTempFile;
 
@@ -29,10 +29,12 @@ pub(super) struct FecArgs {
 /// How much parity there is, and where it starts.
 #[derive(Args)]
 pub(super) struct FecShapeArgs {
-    /// How many of every 255 bytes are parity, 2 to 24: so many lost blocks of 255 can be repaired [default: 2]
+    /// How many of every 255 bytes are parity, 2 to 24: so many lost blocks of 255 can be repaired [default: 2, or what
+    /// the source of the parameters has]
     #[arg(long, value_name = "N")]
     fec_roots: Option<Roots>,
-    /// Where the parity starts on its device, in bytes: a multiple of the block size [default: 0]
+    /// Where the parity starts on its device, in bytes: a multiple of the block size [default: 0, or what the source of
+    /// the parameters has]
     #[arg(long, value_name = "BYTES")]
     fec_offset: Option<u64>,
 }
@@ -52,6 +54,21 @@ impl FecShapeArgs {
     pub(super) fn area(&self, on_data_device: bool, on_hash_device: bool) -> FecArea {
         let (roots, offset) = (self.fec_roots.unwrap_or(Roots::DEFAULT), self.fec_offset.unwrap_or(0));
         FecArea { roots, offset, on_data_device, on_hash_device }
+    }
+
+    /// The same where a descriptor or table knows what is not said here. What is said otherwise is refused: with another
+    /// shape no parity yields anything.
+    pub(super) fn agreed(&self, known: Option<FecShape>) -> anyhow::Result<Self> {
+        let Some(known) = known else {
+            return Ok(Self { fec_roots: self.fec_roots, fec_offset: self.fec_offset });
+        };
+        if let Some(roots) = self.fec_roots.filter(|roots| *roots != known.roots) {
+            bail!("--fec-roots is {roots}, the source of the parameters has {}", known.roots);
+        }
+        if let Some(offset) = self.fec_offset.filter(|offset| *offset != known.offset) {
+            bail!("--fec-offset is {offset}, the source of the parameters has {}", known.offset);
+        }
+        Ok(Self { fec_roots: Some(known.roots), fec_offset: Some(known.offset) })
     }
 }
 

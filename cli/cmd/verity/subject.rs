@@ -47,9 +47,12 @@ impl Subject {
         args.strength.check(known.params.algorithm)?;
         let layout = Layout::new(&known.params, known.area)?;
         check_overlap(&data.path, layout.data_end, known.area, one_device)?;
-        let fec = fec.map(|(path, shape)| Fec::open(path, shape, &data, &hash)).transpose()?;
+        let shape = known.shape;
+        let open =
+            |(path, given): (&Path, &FecShapeArgs)| Fec::open(path, &given.agreed(shape)?, &data, &hash);
+        let fec = fec.map(open).transpose()?;
         let fec_layout = fec.as_ref().map(|fec| fec.layout(&known, hash.len)).transpose()?.flatten();
-        let Known { params, root, area, uuid, parity } = known;
+        let Known { params, root, area, uuid, parity, .. } = known;
         let own = fec.as_ref().filter(|fec| fec.area.on_hash_device).and(fec_layout.as_ref());
         let others = parity.into_iter().chain(own.map(|fec| fec.parity_start..fec.parity_end())).collect();
         let expected = Expected { params, root, area, uuid, one_device, others };

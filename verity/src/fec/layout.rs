@@ -60,6 +60,16 @@ impl fmt::Display for Roots {
     }
 }
 
+/// How much parity there is and where it starts on its device, whichever that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "it has no more parts")]
+pub struct FecShape {
+    /// The number of parity bytes in a codeword.
+    pub roots: Roots,
+    /// Where the parity starts, in bytes.
+    pub offset: u64,
+}
+
 /// Where parity is and how much of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "callers make it, and each field is one that they must decide")]

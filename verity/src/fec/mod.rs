@@ -19,6 +19,6 @@ mod words;
 pub use encode::{check_parity, encode};
 pub use error::{FecError, JournalError, RepairError};
 pub use journal::{JOURNAL_CONTENTS, Journal, SealedJournal};
-pub use layout::{FecArea, FecLayout, Roots};
+pub use layout::{FecArea, FecLayout, FecShape, Roots};
 pub use overlay::Part;
 pub use repair::{Damaged, Found, Repairs, find_repairs};

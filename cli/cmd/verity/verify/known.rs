@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use hardpan_verity::fec::{FecShape, Roots};
 use hardpan_verity::table::{CmdlineVerity, CreatedTarget, VerityTable, find_in_cmdline};
 use hardpan_verity::{
     Algorithm, BlockSize, Descriptor, HashArea, HashType, Layout, Params, RootHash, Salt, Superblock, Uuid,
@@ -23,6 +24,8 @@ pub(in super::super) struct Known {
     pub(in super::super) uuid: Option<Uuid>,
     /// Where parity lies on the hash device, if a table says so.
     pub(in super::super) parity: Option<Range<u64>>,
+    /// How much parity there is and where it starts, if a descriptor or a table says so.
+    pub(in super::super) shape: Option<FecShape>,
 }
 
 impl Known {
@@ -61,10 +64,10 @@ fn from_descriptor(args: &KnownArgs, path: &Path) -> anyhow::Result<Result<Known
     if let Err(reason) = args.signature.check(text.as_bytes())? {
         return Ok(Err(reason));
     }
-    let Descriptor { params, root, area, uuid } =
-        Descriptor::parse(text.as_bytes()).with_context(|| in_file(path))?;
+    let parsed = Descriptor::parse_with_parity(text.as_bytes()).with_context(|| in_file(path))?;
+    let (Descriptor { params, root, area, uuid }, shape) = parsed;
     let root = agreed_root(args, params.algorithm, Some(root))?;
-    Ok(Ok(Known { params, root, area, uuid, parity: None }))
+    Ok(Ok(Known { params, root, area, uuid, parity: None, shape }))
 }
 
 fn from_options(args: &KnownArgs, root: Option<&[u8]>) -> anyhow::Result<Known> {
@@ -77,7 +80,7 @@ fn from_options(args: &KnownArgs, root: Option<&[u8]>) -> anyhow::Result<Known> 
     let params = args.kind.params(data_blocks, salt.clone());
     let root = root.map(|bytes| RootHash::from_bytes(params.algorithm, bytes)).transpose()?;
     let root = agreed_root(args, params.algorithm, root)?;
-    Ok(Known { params, root, area: args.place.area()?, uuid: args.uuid, parity: None })
+    Ok(Known { params, root, area: args.place.area()?, uuid: args.uuid, parity: None, shape: None })
 }
 
 fn from_superblock(args: &KnownArgs, hash: &Device) -> anyhow::Result<Result<Known, String>> {
@@ -88,7 +91,7 @@ fn from_superblock(args: &KnownArgs, hash: &Device) -> anyhow::Result<Result<Kno
         Err(error) => return Ok(Err(error.to_string())),
     };
     let root = agreed_root(args, params.algorithm, None)?;
-    Ok(Ok(Known { params, root, area, uuid: args.uuid, parity: None }))
+    Ok(Ok(Known { params, root, area, uuid: args.uuid, parity: None, shape: None }))
 }
 
 fn from_target(args: &KnownArgs, target: &CreatedTarget) -> anyhow::Result<Known> {
@@ -115,7 +118,8 @@ fn from_table(args: &KnownArgs, table: &VerityTable) -> anyhow::Result<Known> {
     let area = area_of_table(args, &params, table)?;
     let root = RootHash::from_bytes(params.algorithm, &table.root)?;
     let root = agreed_root(args, params.algorithm, Some(root))?;
-    Ok(Known { params, root, area, uuid: args.uuid, parity: parity_of_table(table)? })
+    let (parity, shape) = (parity_of_table(table)?, shape_of_table(table)?);
+    Ok(Known { params, root, area, uuid: args.uuid, parity, shape })
 }
 
 /// A table says where the tree starts. The kernel knows of no superblock; where there is room for one before the tree,
@@ -139,6 +143,15 @@ fn area_of_table(args: &KnownArgs, params: &Params, table: &VerityTable) -> anyh
         );
     }
     Ok(area)
+}
+
+/// What a table says of parity, wherever that is.
+fn shape_of_table(table: &VerityTable) -> anyhow::Result<Option<FecShape>> {
+    let Some(fec) = &table.options.fec else { return Ok(None) };
+    let roots = Roots::new(fec.roots.into()).context("verity table")?;
+    let offset =
+        fec.start.checked_mul(table.hash_block_size.into()).context("verity table, fec_start: too large")?;
+    Ok(Some(FecShape { roots, offset }))
 }
 
 /// Where the table has parity on the hash device.
