@@ -1,6 +1,6 @@
 //! Data that was never written: known without reading, and the same tree as if it had been read.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::cast_possible_truncation, clippy::unwrap_used, reason = "tests; lengths fit")]
 
 #[expect(dead_code, reason = "not all of it is of use here")]
 mod common;
@@ -173,4 +173,37 @@ fn tree_of(data: &dyn BlockSource, params: &Params) -> (String, Vec<u8>) {
     let tree = Mutex::new(Vec::new());
     let root = build(data, params, &tree, area(0), &go_on).unwrap();
     (root.to_string(), tree.into_inner().unwrap())
+}
+
+/// Hard case 10: 2 TiB that were never written. All blocks of a level are alike but the last, so that the root hash can be
+/// computed from one block of each.
+#[test]
+fn a_hole_of_two_tebibytes() {
+    let (data_size, blocks) = (512 << 10, 4 << 20);
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(data_size * blocks).unwrap();
+    let mut wanted = params(blocks as usize, b"");
+    wanted.data_block_size = BlockSize::new(512 << 10).unwrap();
+    let sink = tempfile::tempfile().unwrap();
+    let root = build(&file, &wanted, &sink, area(0), &go_on).unwrap();
+
+    let digest_of = |block: Vec<u8>, size: u32| {
+        let mut one = params(1, b"");
+        one.data_block_size = BlockSize::new(size).unwrap();
+        build(&block, &one, &Mutex::new(Vec::new()), area(0), &go_on).unwrap()
+    };
+    let mut digest = digest_of(vec![0; data_size as usize], 512 << 10);
+    for entries in [128, 128, 128, 2] {
+        let mut block = digest.as_bytes().repeat(entries);
+        block.resize(4096, 0);
+        digest = digest_of(block, 4096);
+    }
+    assert_eq!(root, digest);
+    verify(&file, &sink, &expected(&wanted, &root, HashArea::without_superblock(4096)), &go_on).unwrap();
+    // One byte of it changes everything.
+    file.write_all_at(b"x", data_size * blocks - 1).unwrap();
+    let error = verify(&file, &sink, &expected(&wanted, &root, HashArea::without_superblock(4096)), &go_on)
+        .unwrap_err();
+    let VerifyError::Corrupt(damage) = error else { panic!("{error}") };
+    assert_eq!(damage.data.to_string(), (blocks - 1).to_string());
 }
