@@ -193,7 +193,10 @@ impl DeviceMapper for Fake {
         let mut state = self.0.borrow_mut();
         state.log.push("resume".into());
         let mapping = state.device.as_mut().unwrap();
+        let swaps = mapping.inactive.is_some();
         mapping.active = mapping.inactive.take().or_else(|| mapping.active.take());
+        // Corruption is remembered by the target, and a new table has a new one.
+        state.found_corrupt &= !swaps;
         drop(state);
         self.shown(Command::DevSuspend)
     }

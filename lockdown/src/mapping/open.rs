@@ -80,11 +80,12 @@ impl Opening<'_> {
         let quiet = without_reactions(wanted);
         let number = self.load(&quiet)?.number;
         let node = self.nodes.publish(&self.plan.name, number)?;
-        self.check(&node, number, progress)?;
+        let mut status = self.check(&node, number, progress)?;
         if quiet != *wanted {
             self.load(wanted)?;
+            // Its target knows nothing of the reads before it, neither of corruption nor of repairs.
+            status.corrupted |= verity_status(self.kernel, &self.plan.name)?.corrupted;
         }
-        let status = verity_status(self.kernel, &self.plan.name)?;
         Ok(Mapped { node, number, status })
     }
 
@@ -96,12 +97,13 @@ impl Opening<'_> {
         Ok(self.kernel.resume(&self.plan.name)?)
     }
 
+    /// Reads, and returns what the target said then.
     fn check(
         &mut self,
         node: &std::path::Path,
         number: DeviceNumber,
         progress: Progress<'_>,
-    ) -> Result<(), OpenError> {
+    ) -> Result<VerityStatus, OpenError> {
         let mut device = self.nodes.open(node, number)?;
         let unread = check::read(device.as_mut(), &self.plan.table, self.plan.extent, progress);
         drop(device);
@@ -109,10 +111,11 @@ impl Opening<'_> {
             return Err(OpenError::Cancelled);
         }
         let ignored = self.plan.table.options.corruption == Some(ErrorMode::Ignore);
-        let corrupted = verity_status(self.kernel, &self.plan.name)?.corrupted;
+        let status = verity_status(self.kernel, &self.plan.name)?;
+        let corrupted = status.corrupted;
         let first = unread.blocks.ranges().first().map(|range| range.start);
         match (first, unread.error) {
-            (None, _) if !corrupted || ignored => Ok(()),
+            (None, _) if !corrupted || ignored => Ok(status),
             (Some(block), Some(error)) if !corrupted => Err(OpenError::Read { block, error }),
             _ => Err(OpenError::Corrupt { blocks: unread.blocks, all: self.plan.extent == Extent::All }),
         }
@@ -207,6 +210,10 @@ mod tests {
     fn ignored_corruption_is_open_and_corrupted() {
         let fake = Fake::default().corrupt(0);
         let mapped = open_all(&fake, &plan("1 ignore_corruption")).unwrap();
+        assert!(mapped.status.corrupted);
+        // Also when another option has the table loaded a second time after the reads.
+        let fake = Fake::default().version([1, 10, 0]).corrupt(0);
+        let mapped = open_all(&fake, &plan("2 ignore_corruption restart_on_error")).unwrap();
         assert!(mapped.status.corrupted);
         // Without the option the same status alone is a failure.
         let fake = Fake::default().corrupted_without_error();
