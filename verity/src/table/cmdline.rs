@@ -69,12 +69,13 @@ impl CreatedTarget {
 
 /// Every mention of a verity device in `cmdline`, in order, or why it could not be read.
 ///
-/// Of several `dm-mod.create=` the kernel only heeds the last, and of several `roothash=` systemd likewise; all are
-/// returned, since who finds two should ask why. Targets of other types are passed over. What comes after `--` is init's, not
+/// Of several `dm-mod.create=` the kernel only heeds the last, which is an error besides what each of them has; of several
+/// `roothash=` systemd likewise, and all are returned, since who finds two should ask why. Devices of other targets are
+/// passed over; one that has some beside verity is an error, since nothing verifies that part. What comes after `--` is init's, not
 /// the kernel's, but systemd reads it too, so that `roothash=` counts there.
 pub fn find_in_cmdline(cmdline: &str) -> Vec<Result<CmdlineVerity, TableError>> {
     let mut found = Vec::new();
-    let mut kernel = true;
+    let (mut kernel, mut creates) = (true, false);
     for (name, value) in parameters(cmdline) {
         let Some(value) = value else {
             kernel &= name != "--";
@@ -82,6 +83,9 @@ pub fn find_in_cmdline(cmdline: &str) -> Vec<Result<CmdlineVerity, TableError>> 
         };
         match canonical(name).as_str() {
             "dm_mod.create" if kernel => {
+                if std::mem::replace(&mut creates, true) {
+                    found.push(Err(create_error("comes again, and the kernel heeds only the last")));
+                }
                 let targets = created(value).into_iter();
                 found.extend(targets.map(|target| Ok(CmdlineVerity::Created(Box::new(target?)))));
             }
@@ -154,8 +158,12 @@ fn device(entry: &str) -> Vec<Result<CreatedTarget, TableError>> {
         Ok(head) => head,
         Err(error) => return vec![Err(error)],
     };
-    let targets = targets.split(',').filter_map(|line| target(line).transpose());
-    let created = targets.map(|target| {
+    let lines: Vec<_> = targets.split(',').map(target).collect();
+    let is_other = |line: &Result<Option<_>, _>| matches!(line, Ok(None));
+    if lines.iter().any(is_other) && !lines.iter().all(is_other) {
+        return vec![Err(create_error("a device has other targets beside verity, which nothing verifies"))];
+    }
+    let created = lines.into_iter().filter_map(Result::transpose).map(|target| {
         let (start_sector, sectors, table) = target?;
         let (name, uuid) = (name.to_owned(), uuid.to_owned());
         Ok(CreatedTarget { name, uuid, minor, read_only, start_sector, sectors, table })
@@ -255,7 +263,7 @@ mod tests {
     fn several_devices_and_targets_are_found_and_others_passed_over() {
         let table = table();
         let value = format!(
-            "a,,3,ro,0 8 linear /dev/x 0,{table};b,u-u,,rw,{table},{table} ; c,,,ro,0 8 linear /dev/x 0"
+            "a,,3,ro,{table};b,u-u,,rw,{table},{table} ; c,,,ro,0 8 linear /dev/x 0"
         );
         let found = find_in_cmdline(&format!("dm-mod.create=\"{value}\""));
         let names: Vec<(String, Option<u64>)> = found
@@ -290,6 +298,9 @@ mod tests {
             "dm-mod.create=\"root,,,ro,0 8\"",
             "dm-mod.create=\"root,,,ro,0 x verity 1\"",
             "dm-mod.create=\"root,,,ro,0 8 verity 1\"",
+            // Whatever verity says, the rest of the device is not verified.
+            &format!("dm-mod.create=\"root,,,ro,{},2048 8 linear /dev/x 0\"", table()),
+            &format!("dm-mod.create=\"root,,,ro,0 8 linear /dev/x 0,{}\"", table()),
             &long,
         ] {
             let found = find_in_cmdline(cmdline);
@@ -297,5 +308,7 @@ mod tests {
         }
         assert_eq!(find_in_cmdline(""), []);
         assert_eq!(find_in_cmdline("quiet \" ="), []);
+        let twice = format!("dm-mod.create=\"a,,,ro,{0}\" dm-mod.create=\"b,,,ro,{0}\"", table());
+        assert!(matches!(find_in_cmdline(&twice).as_slice(), [Ok(_), Err(_), Ok(_)]));
     }
 }
