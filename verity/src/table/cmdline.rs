@@ -262,9 +262,7 @@ mod tests {
     #[test]
     fn several_devices_and_targets_are_found_and_others_passed_over() {
         let table = table();
-        let value = format!(
-            "a,,3,ro,{table};b,u-u,,rw,{table},{table} ; c,,,ro,0 8 linear /dev/x 0"
-        );
+        let value = format!("a,,3,ro,{table};b,u-u,,rw,{table},{table} ; c,,,ro,0 8 linear /dev/x 0");
         let found = find_in_cmdline(&format!("dm-mod.create=\"{value}\""));
         let names: Vec<(String, Option<u64>)> = found
             .into_iter()

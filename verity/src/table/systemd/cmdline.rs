@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::word::{boolean, check_device, check_word, root_hash};
+use super::word::{boolean, check_device, check_word, root_hash, split};
 use super::{SystemdError, SystemdOptions};
 use crate::hex;
 use crate::table::cmdline::{canonical, parameters};
@@ -35,8 +35,10 @@ pub struct SystemdDevice {
 
 impl SystemdCmdline {
     /// Reads the parameters among all others of `cmdline`; `rd.` before a name is read as if it were not there, as in
-    /// an initrd. systemd takes the last of several; here they must not contradict each other.
+    /// an initrd. systemd takes the last of several; here they must not contradict each other. Single quotes, and double
+    /// ones within a word, are quotes to systemd and not to the kernel: what they hide or show is an error.
     pub fn parse(cmdline: &str) -> Result<Self, SystemdError> {
+        check_quotes(cmdline)?;
         let mut enabled = None;
         let [mut root, mut usr] = [Parts::default(), Parts::default()];
         for (name, value) in parameters(cmdline) {
@@ -114,6 +116,30 @@ impl Names {
         hash: "systemd.verity_usr_hash",
         options: "systemd.verity_usr_options",
     };
+}
+
+impl Names {
+    /// Whether systemd's generator reads the parameter `name`, which is canonical.
+    fn have(name: &str) -> bool {
+        let key = name.strip_prefix("rd.").unwrap_or(name);
+        let of = |names: Self| [names.root_hash, names.data, names.hash, names.options].contains(&key);
+        key == "systemd.verity" || of(Self::ROOT) || of(Self::USR)
+    }
+}
+
+/// Whether systemd finds the same parameters of its generator as are found by the kernel's rules.
+fn check_quotes(cmdline: &str) -> Result<(), SystemdError> {
+    let kernels = parameters(cmdline).into_iter();
+    let kernels = kernels.map(|(name, value)| (canonical(name), value.map(str::to_owned)));
+    let systemds = split(cmdline).into_iter().map(|word| match word.split_once('=') {
+        Some((name, value)) => (canonical(name), Some(value.to_owned())),
+        None => (canonical(&word), None),
+    });
+    let ours = |parameter: &(String, Option<String>)| Names::have(&parameter.0);
+    if kernels.filter(ours).eq(systemds.filter(ours)) {
+        return Ok(());
+    }
+    Err(SystemdError::value("command line", cmdline, "has quotes that only systemd takes for some"))
 }
 
 /// A device's parameters as they are found.
@@ -224,6 +250,29 @@ mod tests {
         ] {
             let read = SystemdCmdline::parse(cmdline);
             assert!(read.is_err(), "{cmdline}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn quotes_that_systemd_alone_would_take_away_are_errors() {
+        let evil = ROOT.replace('4', "5");
+        for hidden in [
+            format!("'roothash={evil}'"),
+            format!("'rd.roothash={evil}'"),
+            format!("root\"hash\"={evil}"),
+            format!("x='y\"' roothash={evil} z=\"'"),
+            "'systemd.verity=no'".to_owned(),
+            format!("x=\"'\" roothash={evil}"),
+        ] {
+            let cmdline = format!("roothash={ROOT} {hidden}");
+            let read = SystemdCmdline::parse(&cmdline);
+            assert!(read.is_err(), "{cmdline}: {read:?}");
+        }
+        // Quotes in what is no matter of verity's, and those that both take away.
+        for cmdline in
+            [format!("a='b c' roothash=\"{ROOT}\" d=\"e f\""), format!("\"roothash={ROOT}\" don't")]
+        {
+            assert!(SystemdCmdline::parse(&cmdline).is_ok(), "{cmdline}");
         }
     }
 

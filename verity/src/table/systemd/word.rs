@@ -62,6 +62,27 @@ pub(super) fn root_hash(field: &str, value: &str) -> Result<Vec<u8>, SystemdErro
     Ok(root)
 }
 
+/// The words of a kernel command line as systemd's `extract_first_word` splits it there: quotes of both kinds group words
+/// and are taken away wherever they are, the last may be missing, and a backslash is nothing special.
+pub(super) fn split(cmdline: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for character in cmdline.chars() {
+        match (quote, character) {
+            (Some(open), _) if open == character => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (None, ' ' | '\t' | '\n' | '\r') => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    words
+}
+
 /// A decimal number. Other bases, which some versions take, are refused: none writes them.
 pub(super) fn number<T: std::str::FromStr>(field: &str, value: &str) -> Result<T, SystemdError> {
     let digits = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
