@@ -31,14 +31,20 @@ pub struct VeritytabEntry {
 }
 
 impl Veritytab {
-    /// Reads all lines. White space separates fields, and nothing quotes it; a line whose first character is `#`, after
+    /// Reads all lines. White space of ASCII separates fields, and nothing quotes it; a line whose first character is `#`, after
     /// white space, is a comment. The generator ignores words after the fifth; here they are an error, since whoever wrote
     /// them expected something.
     pub fn parse(text: &str) -> Result<Self, SystemdError> {
         let mut entries: Vec<VeritytabEntry> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line_number = index + 1;
-            if line.trim().is_empty() || line.trim_start().starts_with('#') {
+            // systemd ends lines there as well: what follows a comment would be none.
+            if line.contains(['\r', '\0']) {
+                let reason = "has a carriage return or NUL, with which a line ends to systemd";
+                return Err(SystemdError::value("line", line, reason).in_line(line_number));
+            }
+            let line = line.trim_ascii();
+            if line.is_empty() || line.starts_with('#') {
                 continue;
             }
             let entry = VeritytabEntry::parse(line).map_err(|error| error.in_line(line_number))?;
@@ -54,7 +60,7 @@ impl Veritytab {
 impl VeritytabEntry {
     /// Reads a line that is neither empty nor a comment.
     pub fn parse(line: &str) -> Result<Self, SystemdError> {
-        let fields: Vec<&str> = line.split_whitespace().collect();
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
         let (name, data, hash, root, options) = match *fields.as_slice() {
             [name, data, hash, root] => (name, data, hash, root, ""),
             [name, data, hash, root, options] => (name, data, hash, root, options),
@@ -149,6 +155,12 @@ mod tests {
             format!("x /a /b {ROOT} auto,what"),
             format!("x /a\\x20b /b {ROOT}"),
             format!("x /a /b {ROOT} \0"),
+            // systemd ends lines there, and takes no other white space than that of ASCII.
+            format!("# c\rx /a /b {ROOT}"),
+            format!("# c\0x /a /b {ROOT}"),
+            format!("\u{a0}# /a /b {ROOT}"),
+            format!("x\u{a0}/a /b {ROOT}"),
+            format!("x /a /b\x0b{ROOT}"),
         ];
         for line in wrong {
             let error = Veritytab::parse(&format!("# c\n{line}\n")).unwrap_err();
