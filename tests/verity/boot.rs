@@ -133,6 +133,9 @@ fn names_that_boot_would_read_otherwise_are_refused() {
         ("veritytab", ["--data-device=/dev/a b", "--hash-device=/dev/c", "--name=root"]),
         ("veritytab", ["--data-device=sda", "--hash-device=/dev/c", "--name=root"]),
         ("veritytab", ["--data-device=/dev/a", "--hash-device=/dev/c", "--name=a b"]),
+        // dmsetup takes the rest of a line for a comment.
+        ("dm-table", ["--data-device=/dev/a", "--hash-device=/dev/c", "--signature-key=a#b"]),
+        ("dm-table", ["--data-device=/dev/a#b", "--hash-device=/dev/c", "--ignore-zero-blocks"]),
         ("dm-table", ["--data-device=", "--hash-device=/dev/c", "--ignore-zero-blocks"]),
         ("roothash", ["--data-device=/dev/$a", "--hash-device=/dev/c", "--ignore-zero-blocks"]),
     ] {
@@ -174,8 +177,18 @@ fn what_was_emitted_describes_the_image_and_nothing_else() {
     let tab = ["--data-device=/dev/a", "--hash-device=/dev/b"];
     let other = root.replacen(&root[..2], if root.starts_with("ff") { "00" } else { "ff" }, 1);
     for (format, options, source, changes) in [
-        ("dm-table", &DEVICES[..], "--table-file", &[(" 300 ", " 299 "), (" 1 sha256", " 2 sha256")][..]),
-        ("dm-mod-create", &DEVICES, "--cmdline", &[(" 4096 4096", " 512 4096"), ("0 2400 ", "0 2392 ")]),
+        (
+            "dm-table",
+            &DEVICES[..],
+            "--table-file",
+            &[(" 300 ", " 299 "), (" 1 sha256", " 2 sha256"), ("0 2400", "8 2400")][..],
+        ),
+        (
+            "dm-mod-create",
+            &DEVICES,
+            "--cmdline",
+            &[(" 4096 4096", " 512 4096"), ("0 2400 ", "0 2392 "), ("0 2400", "8 2400")],
+        ),
         ("grub", &[], "--cmdline", &[(" aabb ", " aabc "), (" aabb ", " - "), ("verity 1 ", "verity 0 ")]),
         ("roothash", &[], "--cmdline", &[("restart-on", "hash-offset=512,restart-on")]),
         ("usrhash", &["--pin-geometry"], "--cmdline", &[("=300", "=301"), ("offset=4096", "offset=8192")]),

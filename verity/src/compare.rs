@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::hex::Digits;
 use crate::params::{Algorithm, BlockSize, HashType, Params, RootHash};
 use crate::table::systemd::{SystemdDevice, SystemdOptions, VeritytabEntry};
-use crate::table::{CreatedTarget, VerityTable};
+use crate::table::{CreatedTarget, TableLine, VerityTable};
 use crate::tree::layout::{HashArea, Layout};
 use crate::uuid::Uuid;
 
@@ -42,6 +42,8 @@ pub struct Description {
     pub hash_offset: Option<u64>,
     /// The hash block with which the tree starts.
     pub hash_start_block: Option<u64>,
+    /// The sector of the mapped device with which the target starts; before any but 0 there is something else.
+    pub start_sector: Option<u64>,
     /// The length of the mapped device in sectors of 512 bytes.
     pub sectors: Option<u64>,
     /// The UUID of the partition with the data.
@@ -105,6 +107,7 @@ impl Description {
         found.hold(DescribedField::Uuid, self.uuid, partition(image.uuid));
         found.hold(DescribedField::HashOffset, self.hash_offset, image.area.offset());
         found.hold(DescribedField::HashStart, self.hash_start_block, layout.start / hash_block);
+        found.hold(DescribedField::StartSector, self.start_sector, 0);
         found.hold(DescribedField::Sectors, self.sectors, layout.data_end / SECTOR);
         found.hold(
             DescribedField::DataPartition,
@@ -138,7 +141,15 @@ impl From<&VerityTable> for Description {
 
 impl From<&CreatedTarget> for Description {
     fn from(target: &CreatedTarget) -> Self {
-        Self { sectors: Some(target.sectors), ..Self::from(&target.table) }
+        let (start_sector, sectors) = (Some(target.start_sector), Some(target.sectors));
+        Self { start_sector, sectors, ..Self::from(&target.table) }
+    }
+}
+
+impl From<&TableLine> for Description {
+    fn from(line: &TableLine) -> Self {
+        let (start_sector, sectors) = line.range.unzip();
+        Self { start_sector, sectors, ..Self::from(&line.table) }
     }
 }
 
@@ -268,13 +279,14 @@ mod tests {
             uuid: image.uuid,
             hash_offset: Some(4096),
             hash_start_block: Some(2),
+            start_sector: Some(0),
             sectors: Some(2400),
             data_partition: Some(data),
             hash_partition: Some(hash),
         };
         assert_eq!(right.disagreements(&image).unwrap(), []);
         assert_eq!(Description::default().disagreements(&image).unwrap(), []);
-        let wrong: [(Field, Change); 14] = [
+        let wrong: [(Field, Change); 15] = [
             (Field::RootHash, |said| said.root.as_mut().unwrap()[31] ^= 1),
             (Field::HashType, |said| said.hash_type = Some(0)),
             (Field::Algorithm, |said| said.algorithm = Some("sha3-256".into())),
@@ -286,6 +298,7 @@ mod tests {
             (Field::Uuid, |said| said.uuid = Some(Uuid::from_bytes([8; 16]))),
             (Field::HashOffset, |said| said.hash_offset = Some(0)),
             (Field::HashStart, |said| said.hash_start_block = Some(1)),
+            (Field::StartSector, |said| said.start_sector = Some(8)),
             (Field::Sectors, |said| said.sectors = Some(2408)),
             (Field::DataPartition, |said| said.data_partition = said.hash_partition),
             (Field::HashPartition, |said| said.hash_partition = said.data_partition),

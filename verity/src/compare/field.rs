@@ -28,6 +28,8 @@ pub enum DescribedField {
     HashOffset,
     /// The block with which the tree starts.
     HashStart,
+    /// The sector of the mapped device with which the target starts.
+    StartSector,
     /// The length of the mapped device.
     Sectors,
     /// The UUID of the partition with the data.
@@ -51,6 +53,7 @@ impl DescribedField {
             Self::Uuid => "uuid",
             Self::HashOffset => "hash_offset",
             Self::HashStart => "hash_start_block",
+            Self::StartSector => "start_sector",
             Self::Sectors => "sectors",
             Self::DataPartition => "data_partuuid",
             Self::HashPartition => "hash_partuuid",
@@ -72,6 +75,7 @@ impl fmt::Display for DescribedField {
             Self::Uuid => "UUID",
             Self::HashOffset => "hash offset",
             Self::HashStart => "hash start block",
+            Self::StartSector => "start in sectors",
             Self::Sectors => "length in sectors",
             Self::DataPartition => "UUID of the data partition",
             Self::HashPartition => "UUID of the hash partition",

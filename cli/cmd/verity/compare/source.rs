@@ -151,22 +151,12 @@ fn created(target: &CreatedTarget) -> Described {
     if !target.read_only {
         warnings.push("the device is rw, with which the kernel refuses verity".to_owned());
     }
-    let mut described = from_range(Some((target.start_sector, target.sectors)), target.into(), warnings);
-    described.what = format!("dm-mod.create= of {}", target.name);
-    described
+    Described { what: format!("dm-mod.create= of {}", target.name), description: target.into(), warnings }
 }
 
 fn table(line: &TableLine) -> Described {
-    from_range(line.range, (&line.table).into(), warnings_of_table(&line.table.options))
-}
-
-fn from_range(range: Option<(u64, u64)>, description: Description, mut warnings: Vec<String>) -> Described {
-    if let Some((start, _)) = range.filter(|(start, _)| *start != 0) {
-        warnings
-            .push(format!("the target starts at sector {start}: the device has something else before it"));
-    }
-    let sectors = range.map(|(_, sectors)| sectors);
-    Described { what: "the table".to_owned(), description: Description { sectors, ..description }, warnings }
+    let warnings = warnings_of_table(&line.table.options);
+    Described { what: "the table".to_owned(), description: line.into(), warnings }
 }
 
 fn warnings_of_table(options: &Options) -> Vec<String> {

@@ -25,6 +25,10 @@ pub(super) fn table_line(args: &EmitArgs, image: &Descriptor) -> anyhow::Result<
     if TableLine::parse(&text)? != line {
         bail!("a device's name cannot be written into a table");
     }
+    // The kernel would take it, but dmsetup takes what follows for a comment.
+    if text.contains('#') {
+        bail!("dmsetup cannot carry the character #: {text}");
+    }
     Ok(texts("table", text))
 }
 
