@@ -162,8 +162,8 @@ impl BlockRead for Direct {
 /// How long udev has, and how often it is looked at. It takes milliseconds; a busy machine takes its time.
 const UDEV_TIMEOUT: Duration = Duration::from_secs(10);
 const UDEV_POLL: Duration = Duration::from_millis(10);
-/// A page: no device of dm-verity has larger logical blocks.
-const ALIGNMENT: usize = 4096;
+/// The largest page of any architecture: no device of dm-verity has larger logical blocks than a page.
+const ALIGNMENT: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -49,7 +49,7 @@ pub(crate) struct OpenArgs {
     /// Have the kernel verify this signature of the root hash: detached PKCS#7 in DER
     #[arg(long, value_name = "FILE")]
     pub(super) root_hash_signature: Option<PathBuf>,
-    /// Map DATA although something else uses it: another mapping, or a mount
+    /// Map DATA although another mapping uses it; what is mounted the kernel does not map
     #[arg(long)]
     pub(super) shared: bool,
     /// Print JSON

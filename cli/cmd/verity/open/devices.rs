@@ -118,7 +118,7 @@ fn check_unused(path: &Path) -> anyhow::Result<()> {
         Ok(_) => Ok(()),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => {
             bail!(
-                "{} is in use, by a mount or another mapping: --shared maps it all the same",
+                "{} is in use: --shared maps it all the same if another mapping uses it, and a mount must go first",
                 path.display()
             )
         }
