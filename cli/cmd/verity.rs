@@ -3,6 +3,7 @@
 mod args;
 mod check_signature;
 mod close;
+mod cmdline;
 mod compare;
 mod device;
 mod digest;

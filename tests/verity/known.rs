@@ -205,6 +205,12 @@ fn a_kernel_command_line_names_the_device() {
     assert!(code == 2 && message.contains("--data-blocks"), "{message}");
     assert_eq!(verify(&roothash, &["--data-blocks=300", "--salt=ab"]).0, 0);
     assert_eq!(verify(&format!("{roothash} usrhash={root}"), &["--data-blocks=300", "--salt=ab"]).0, 2);
+    // The one that systemd takes is another than the kernel's rules would find.
+    let other = "ab".repeat(32);
+    for more in [format!("rd.roothash={other}"), format!("'roothash={other}'")] {
+        let (code, message) = verify(&format!("{roothash} {more}"), &["--data-blocks=300", "--salt=ab"]);
+        assert_eq!(code, 2, "{more}: {message}");
+    }
     for (cmdline, text) in
         [("quiet", "no roothash="), ("roothash=zz", "hexadecimal"), ("dm-mod.create=x", "dm-mod.create")]
     {

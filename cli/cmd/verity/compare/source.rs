@@ -7,9 +7,10 @@ use clap::Args;
 use hardpan_verity::Uuid;
 use hardpan_verity::compare::Description;
 use hardpan_verity::dps::SignaturePartition;
-use hardpan_verity::table::systemd::{SystemdCmdline, SystemdOptions, Veritytab};
-use hardpan_verity::table::{CmdlineVerity, CreatedTarget, ErrorMode, Options, TableLine, find_in_cmdline};
+use hardpan_verity::table::systemd::{SystemdOptions, Veritytab};
+use hardpan_verity::table::{CreatedTarget, ErrorMode, Options, TableLine};
 
+use super::super::cmdline::CmdlineDevices;
 use super::super::input::{MAX_FILE, MAX_TEXT, read_bytes, read_text};
 
 /// The description.
@@ -112,14 +113,10 @@ fn in_file(path: &Path) -> String {
 }
 
 fn in_cmdline(text: &str) -> anyhow::Result<Vec<Candidate>> {
-    let mut candidates = Vec::new();
-    for found in find_in_cmdline(text) {
-        // What is systemd's is read by its own parser below, with all that goes with it.
-        if let CmdlineVerity::Created(target) = found? {
-            candidates.push(Candidate { name: target.name.clone(), described: created(&target) });
-        }
-    }
-    let systemd = SystemdCmdline::parse(text)?;
+    let CmdlineDevices { created: targets, systemd } = CmdlineDevices::read(text)?;
+    let candidate =
+        |target: &CreatedTarget| Candidate { name: target.name.clone(), described: created(target) };
+    let mut candidates: Vec<Candidate> = targets.iter().map(candidate).collect();
     for (name, parameter, device) in [("root", "roothash=", &systemd.root), ("usr", "usrhash=", &systemd.usr)]
     {
         let Some(device) = device else { continue };

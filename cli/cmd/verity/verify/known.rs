@@ -1,19 +1,19 @@
 //! What is known of an image before it is looked at, and from where.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::num::NonZeroU64;
 use std::ops::Range;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use hardpan_verity::fec::{FecShape, Roots};
-use hardpan_verity::table::{CmdlineVerity, CreatedTarget, VerityTable, find_in_cmdline};
+use hardpan_verity::table::{CreatedTarget, TableLine, VerityTable};
 use hardpan_verity::{
     Algorithm, BlockSize, Descriptor, HashArea, HashType, Layout, Params, RootHash, Salt, Superblock, Uuid,
 };
 
+use super::super::cmdline::CmdlineDevices;
 use super::super::device::Device;
+use super::super::input::{MAX_TEXT, read_text};
 use super::{KnownArgs, read_superblock};
 
 /// What data and tree are to be.
@@ -39,12 +39,12 @@ impl Known {
             return from_table(args, &parse_table(text)?).map(Ok);
         }
         if let Some(path) = &source.table_file {
-            let table = parse_table(&read_text(path, "table")?).with_context(|| in_file(path))?;
+            let table = parse_table(&read_text(path, "table", MAX_TEXT)?).with_context(|| in_file(path))?;
             return from_table(args, &table).map(Ok);
         }
         let mut root = None;
         if let Some(path) = &source.cmdline {
-            let cmdline = read_text(path, "command line")?;
+            let cmdline = read_text(path, "command line", MAX_TEXT)?;
             let found = in_cmdline(&cmdline, args.device_name.as_deref()).with_context(|| in_file(path))?;
             match found {
                 InCmdline::Target(target) => return from_target(args, &target).map(Ok),
@@ -59,7 +59,7 @@ impl Known {
 }
 
 fn from_descriptor(args: &KnownArgs, path: &Path) -> anyhow::Result<Result<Known, String>> {
-    let text = read_text(path, "descriptor")?;
+    let text = read_text(path, "descriptor", MAX_TEXT)?;
     // The very bytes that were checked are parsed, and not before.
     if let Err(reason) = args.signature.check(text.as_bytes())? {
         return Ok(Err(reason));
@@ -169,19 +169,12 @@ fn parity_of_table(table: &VerityTable) -> anyhow::Result<Option<Range<u64>>> {
     range().map(Some).context("verity table: the FEC options are not possible")
 }
 
-/// Reads the parameters of a target, alone or after `START LENGTH verity`.
+/// Reads a line of a table, or the parameters of a target alone.
 fn parse_table(text: &str) -> anyhow::Result<VerityTable> {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    // In a table alone the third word is a device.
-    let (Some("verity"), [start, len, ..]) = (words.get(2).copied(), words.as_slice()) else {
-        return Ok(VerityTable::parse(text)?);
-    };
-    let (Ok(start), Ok(len)) = (start.parse(), len.parse()) else {
-        bail!("verity table: `{start} {len}` is not start and length in sectors");
-    };
-    let at = text.find("verity").unwrap_or(0) + "verity".len();
-    let table = VerityTable::parse(&text[at..])?;
-    check_length(&table, start, len)?;
+    let TableLine { range, table } = TableLine::parse(text)?;
+    if let Some((start, sectors)) = range {
+        check_length(&table, start, sectors)?;
+    }
     Ok(table)
 }
 
@@ -205,20 +198,14 @@ enum InCmdline {
 
 /// The one verity device of that name, or else the one root hash.
 fn in_cmdline(cmdline: &str, name: Option<&str>) -> anyhow::Result<InCmdline> {
-    let mut targets = Vec::new();
-    let mut roots = Vec::new();
-    for found in find_in_cmdline(cmdline) {
-        match found? {
-            CmdlineVerity::Created(target) => targets.push(target),
-            CmdlineVerity::RootHash { root, .. } => roots.push(root),
-            _ => {}
-        }
-    }
+    let CmdlineDevices { created: mut targets, systemd } = CmdlineDevices::read(cmdline)?;
+    let mut roots: Vec<_> =
+        [systemd.root, systemd.usr].into_iter().flatten().map(|device| device.root).collect();
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     targets.retain(|target| name.is_none_or(|name| target.name == name));
     match (targets.len(), name) {
-        (1, _) => Ok(InCmdline::Target(targets.remove(0))),
+        (1, _) => Ok(InCmdline::Target(Box::new(targets.remove(0)))),
         (0, Some(name)) => bail!("dm-mod.create= makes no verity device {name} (there: {names})"),
         (0, None) if roots.len() == 1 => Ok(InCmdline::Root(roots.remove(0))),
         (0, None) if roots.is_empty() => {
@@ -247,26 +234,11 @@ fn agreed_root(args: &KnownArgs, algorithm: Algorithm, source: Option<RootHash>)
 
 /// The root hash in a file: the digits and at most one newline.
 pub(in super::super) fn root_of_file(algorithm: Algorithm, path: &Path) -> anyhow::Result<RootHash> {
-    let text = read_text(path, "root hash file")?;
+    let text = read_text(path, "root hash file", MAX_TEXT)?;
     let digits = text.strip_suffix('\n').unwrap_or(&text);
     RootHash::parse(algorithm, digits).with_context(|| format!("root hash file {}", path.display()))
-}
-
-/// A small file of text. `role` is what it is called in messages.
-fn read_text(path: &Path, role: &str) -> anyhow::Result<String> {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_TEXT + 1).read_to_string(&mut text));
-    let read = read.and_then(|len| match u64::try_from(len) {
-        Ok(len) if len <= MAX_TEXT => Ok(()),
-        _ => Err(io::ErrorKind::FileTooLarge.into()),
-    });
-    read.with_context(|| format!("cannot read {role} {}", path.display()))?;
-    Ok(text)
 }
 
 fn in_file(path: &Path) -> String {
     format!("in {}", path.display())
 }
-
-/// The longest command line of any architecture is 65536 bytes; descriptors and tables have less than 4096.
-const MAX_TEXT: u64 = 64 << 10;
