@@ -13,8 +13,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::input::read_file;
 use super::output::{Lines, print_json};
-use super::signing::{RootHashArgs, Signer, certificate_json, escape_lines, read_certificates, read_file};
+use super::signing::{RootHashArgs, Signer, certificate_json, escape_lines, read_certificates};
 
 /// The exit code for a signature that is not valid.
 const NOT_VALID: u8 = 1;

@@ -9,16 +9,28 @@ use anyhow::Context as _;
 /// The bytes of a file, or of standard input for `-`, of which there are at most `max`. `role` is what it is called in
 /// messages.
 pub(super) fn read_bytes(path: &Path, role: &str, max: usize) -> anyhow::Result<Vec<u8>> {
-    let source: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin().lock())
+    let read = if path == Path::new("-") {
+        first_bytes(io::stdin().lock(), max as u64)
     } else {
         // A directory opens, and only reading fails.
-        Box::new(File::open(path).with_context(|| format!("cannot open {role} {}", path.display()))?)
+        let file = File::open(path).with_context(|| format!("cannot open {role} {}", path.display()))?;
+        first_bytes(file, max as u64)
     };
+    let fits =
+        |bytes: Vec<u8>| if bytes.len() > max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) };
+    let of_file = || format!("cannot read {role} {} (of at most {max} bytes)", path.display());
+    read.and_then(fits).with_context(of_file)
+}
+
+/// The first bytes of a file, one more than it can have, so that who knows why says that it is too long.
+pub(super) fn read_file(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
+    let file = File::open(path).context("cannot open it")?;
+    first_bytes(file, most).context("cannot read it")
+}
+
+fn first_bytes(source: impl Read, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let read = source.take(max as u64 + 1).read_to_end(&mut bytes);
-    let read = read.and_then(|len| if len > max { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(()) });
-    read.with_context(|| format!("cannot read {role} {} (of at most {max} bytes)", path.display()))?;
+    source.take(most + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -12,9 +12,10 @@ use hardpan_verity::{Descriptor, RootHash};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::input::read_file;
 use super::output::{Lines, print_json};
 use super::signing::{
-    MAX_CERTIFICATE_FILE, RootHashArgs, Signer, is_readable_by_others, read_certificates, read_file, warn,
+    MAX_CERTIFICATE_FILE, RootHashArgs, Signer, is_readable_by_others, read_certificates, warn,
 };
 use crate::Context;
 use crate::output::replace;

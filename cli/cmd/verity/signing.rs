@@ -1,7 +1,7 @@
 //! What making and checking signatures share: root hashes, certificates, and how a signer is shown.
 
-use std::fs::{self, File};
-use std::io::{Read, Write as _};
+use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -11,6 +11,7 @@ use hardpan_verity::signature::{Certificate, Digest, KeyKind};
 use hardpan_verity::{Algorithm, RootHash};
 use serde_json::{Map, Value, json};
 
+use super::input::read_file;
 use super::output::Lines;
 
 /// The root hash, from the command line or a file.
@@ -71,14 +72,6 @@ pub(super) fn read_certificates(paths: &[PathBuf]) -> anyhow::Result<Vec<Certifi
         certificates.extend(Certificate::read_all(&bytes).with_context(of_file)?);
     }
     Ok(certificates)
-}
-
-/// The first bytes of a file, one more than it can have, so that who knows why says that it is too long.
-pub(super) fn read_file(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).context("cannot open it")?;
-    file.take(most + 1).read_to_end(&mut bytes).context("cannot read it")?;
-    Ok(bytes)
 }
 
 /// Whether others than the owner of a file may read it.

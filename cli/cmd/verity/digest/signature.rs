@@ -15,9 +15,10 @@ use serde_json::{Value, json};
 
 use super::super::CORRUPT;
 use super::super::check_signature::parse_time;
+use super::super::input::read_file;
 use super::super::output::Lines;
 use super::super::sign::{read_certificate, read_key};
-use super::super::signing::{Signer, read_certificates, read_file, warn};
+use super::super::signing::{Signer, read_certificates, warn};
 use crate::exit;
 
 /// A signature to make or to check.

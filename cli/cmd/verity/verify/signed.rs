@@ -8,7 +8,8 @@ use clap::Args;
 use hardpan_verity::signature::{self, MAX_MESSAGE, Trust};
 
 use super::super::check_signature::parse_time;
-use super::super::signing::{escape_lines, read_certificates, read_file};
+use super::super::input::read_file;
+use super::super::signing::{escape_lines, read_certificates};
 
 /// How a descriptor is authenticated.
 #[derive(Args)]
