@@ -167,18 +167,6 @@ fn what_is_signed_is_the_same() {
     }
 }
 
-/// The library has it twice, since signatures are a feature and also for digests that come from elsewhere.
-#[cfg(feature = "signatures")]
-#[test]
-fn what_is_signed_is_what_signatures_expect() {
-    for algorithm in Algorithm::ALL {
-        let digest = of(b"signed", &params(algorithm, 4096, b"")).digest();
-        let number = algorithm.number().into();
-        let same = hardpan_verity::signature::formatted_digest(number, digest.as_bytes()).unwrap();
-        assert_eq!(digest.formatted(), same);
-    }
-}
-
 /// What fsverity 1.5 prints for files of the bytes 0, 1, 2 … 250, 0 …, so that our digests are right also where it is missing.
 /// The first is that of an empty file, which another tool for the same format had wrong: its root is not the hash of anything.
 #[test]

@@ -93,8 +93,9 @@ impl FileDigest {
         hex::Digits(&self.bytes).to_string()
     }
 
-    /// What the kernel's built-in signatures are over, `struct fsverity_formatted_digest`: a magic, the algorithm's number, the
-    /// length of the digest, each in two bytes, and the digest.
+    /// What the kernel's built-in signatures are over, `struct fsverity_formatted_digest`: the magic `FSVerity`, the number of
+    /// the algorithm (1 is SHA-256, 2 SHA-512) and the length of the digest in bytes, both 16 bits little-endian, and the
+    /// digest.
     pub fn formatted(&self) -> Vec<u8> {
         let mut bytes = b"FSVerity".to_vec();
         bytes.extend([self.algorithm.number(), 0]);
@@ -155,7 +156,10 @@ mod tests {
         assert_eq!(digest.to_string(), text);
         assert_eq!(digest.to_hex(), "0a".repeat(32));
         assert_eq!(digest.formatted()[..13], *b"FSVerity\x01\0\x20\0\x0a");
-        assert_eq!(digest.formatted().len(), 44);
+        assert_eq!(digest.formatted()[12..], [0x0a; 32]);
+        let long: FileDigest = format!("sha512:{}", "07".repeat(64)).parse().unwrap();
+        assert_eq!(long.formatted()[..12], *b"FSVerity\x02\0\x40\0");
+        assert_eq!(long.formatted()[12..], [7; 64]);
         assert_eq!(text.replace("0a", "0A").parse(), Ok(digest));
         for wrong in [&text[1..], &text[..70], &format!("{text}00"), "sha512:00", "sha256", "md5:00", ""] {
             assert!(wrong.parse::<FileDigest>().is_err(), "{wrong}");

@@ -3,7 +3,7 @@
 //! The kernel checks such signatures for dm-verity (the `root_hash_sig_key_desc` option of the table) and for fs-verity
 //! (built-in signatures); systemd reads them as `.roothash.p7s` and from signature partitions. All of them want the same:
 //! CMS `SignedData` (RFC 5652) in DER without its content, version 1, one signer named by issuer and serial number. What
-//! is signed is [`root_hash_content`] or [`formatted_digest`].
+//! is signed is [`root_hash_content`] or [`FileDigest::formatted`](crate::fsverity::FileDigest::formatted).
 //!
 //! [`sign`] makes exactly that, without signed attributes, and byte for byte what
 //! `openssl smime -sign -nocerts -noattr -binary -outform der` makes where the signature itself is deterministic (RSA).
@@ -48,9 +48,9 @@ mod sign;
 pub use algorithm::{Digest, KeyKind};
 pub use certificate::{Certificate, Fingerprint};
 pub use check::{Remark, Signed, Trust, check};
-pub use content::{FORMATTED_DIGEST_MAX, formatted_digest, root_hash_content};
+pub use content::root_hash_content;
 pub use error::{
-    AttributeError, CertificateError, CheckError, ContentError, KeyError, MessageError, PathError, PemError,
+    AttributeError, CertificateError, CheckError, KeyError, MessageError, PathError, PemError,
     PublicKeyError, SignError, SignerError, SignerId, Usage,
 };
 pub use key::SigningKey;

@@ -2,7 +2,8 @@
 
 use std::process::Command;
 
-use hardpan_verity::signature::{Options, check, formatted_digest, sign};
+use hardpan_verity::fsverity::FileDigest;
+use hardpan_verity::signature::{Options, check, sign};
 
 use crate::openssl::{is_there, needs_openssl, trust, with_key};
 
@@ -14,7 +15,7 @@ fn signatures_of_files_are_those_of_the_tool() {
     }
     let dir = with_key("rsa2048");
     dir.write("file", &[7; 10_000]);
-    for (number, algorithm) in [(1, "sha256"), (2, "sha512")] {
+    for algorithm in ["sha256", "sha512"] {
         let hash = format!("--hash-alg={algorithm}");
         let fsverity = |args: &[&str]| {
             let output = Command::new("fsverity").args(args).current_dir(dir.path("")).output().unwrap();
@@ -22,8 +23,8 @@ fn signatures_of_files_are_those_of_the_tool() {
             String::from_utf8(output.stdout).unwrap()
         };
         let digest = fsverity(&["digest", "file", &hash, "--compact"]);
-        let digest: hardpan_verity::Salt = digest.split_whitespace().next().unwrap().parse().unwrap();
-        let content = formatted_digest(number, digest.as_bytes()).unwrap();
+        let digits = digest.split_whitespace().next().unwrap();
+        let content = format!("{algorithm}:{digits}").parse::<FileDigest>().unwrap().formatted();
         fsverity(&["sign", "file", "theirs", &hash, "--key=rsa2048.key", "--cert=rsa2048.pem"]);
 
         let certificate = dir.certificate("rsa2048");

@@ -6,4 +6,4 @@ mod sign;
 
 pub use check::{AttributeError, CheckError, MessageError, PathError, SignerError, SignerId};
 pub use input::{CertificateError, KeyError, PemError, PublicKeyError, Usage};
-pub use sign::{ContentError, SignError};
+pub use sign::SignError;

@@ -6,28 +6,6 @@ use super::super::algorithm::{Digest, KeyKind};
 use super::super::message::MAX_MESSAGE;
 use super::check::SignerError;
 
-/// Content that cannot be signed.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ContentError {
-    /// fs-verity has no such algorithm.
-    #[error("fs-verity has no algorithm {algorithm} (1 is sha256, 2 is sha512)")]
-    Algorithm {
-        /// The number given.
-        algorithm: u16,
-    },
-    /// The digest is not as long as the algorithm's are.
-    #[error("a digest of fs-verity's algorithm {algorithm} has {wanted} bytes, this has {len}")]
-    Length {
-        /// The number of the algorithm.
-        algorithm: u16,
-        /// How many bytes its digests have.
-        wanted: u16,
-        /// How many this has.
-        len: usize,
-    },
-}
-
 /// Why no signature was made.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
