@@ -130,6 +130,7 @@ fn names_that_boot_would_read_otherwise_are_refused() {
         ("dm-mod-create", ["--data-device=/dev/a", "--hash-device=/dev/c;", "--name=root"]),
         ("dm-mod-create", ["--data-device=/dev/a", "--hash-device=/dev/c", "--name=a\"b"]),
         ("grub", ["--data-device=/dev/a b", "--hash-device=/dev/c", "--name=root"]),
+        ("grub", ["--data-device=/dev/a", "--hash-device=/dev/c", "--name=a$b"]),
         ("veritytab", ["--data-device=/dev/a b", "--hash-device=/dev/c", "--name=root"]),
         ("veritytab", ["--data-device=sda", "--hash-device=/dev/c", "--name=root"]),
         ("veritytab", ["--data-device=/dev/a", "--hash-device=/dev/c", "--name=a b"]),

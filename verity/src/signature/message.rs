@@ -121,6 +121,11 @@ impl<'a> Message<'a> {
         if bytes.len() > MAX_MESSAGE {
             return Err(MessageError::TooLong { len: bytes.len() });
         }
+        if bytes.starts_with(b"-----BEGIN ") {
+            let reason =
+                "it is PEM, and DER is wanted, which `openssl pkcs7 -outform der` makes of it".to_owned();
+            return Err(MessageError::Malformed { structure: "ContentInfo", offset: 0, reason });
+        }
         let at = Place { message: bytes };
         let info = ContentInfo::from_der(bytes).map_err(at.malformed("ContentInfo", bytes))?;
         // der reads nothing today that it would write in another way; this keeps it so, whatever it learns to read.

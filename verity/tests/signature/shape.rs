@@ -36,6 +36,8 @@ fn other_messages_of_openssl_are_refused() {
     for wrong in [&b""[..], b"\0", b"0", b"\x30\x80\0\0", b"-----BEGIN PKCS7-----\n"] {
         assert!(matches!(message(fault(&dir, wrong)), MessageError::Malformed { .. }), "{wrong:?}");
     }
+    // What openssl makes when it is not told otherwise is named.
+    assert!(fault(&dir, b"-----BEGIN PKCS7-----\n").to_string().contains("-outform der"));
     let long = vec![0; MAX_MESSAGE + 1];
     assert_eq!(message(fault(&dir, &long)), MessageError::TooLong { len: MAX_MESSAGE + 1 });
 }

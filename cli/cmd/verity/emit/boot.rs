@@ -38,7 +38,10 @@ pub(super) fn created(args: &EmitArgs, image: &Descriptor) -> anyhow::Result<(St
     let name = args.boot.name.as_deref().unwrap_or("root");
     let target = CreatedTarget::new(name, table).context("no device is so long")?;
     let text = create_parameter(&[target])?;
-    // In double quotes GRUB leaves all but these as they are; a dollar sign is a variable, as it is meant to be.
+    // In double quotes GRUB leaves all but these as they are; a dollar sign is a variable, as it is meant to be in devices.
+    if args.format == EmitFormat::Grub && name.contains('$') {
+        bail!("GRUB would put a variable into the name {name}");
+    }
     if args.format == EmitFormat::Grub && text.contains(['\\', '`']) {
         bail!("grub.cfg cannot carry a backslash: {text}");
     }
