@@ -1,7 +1,8 @@
 //! Where trees are written: files, links, devices, file systems that fail, and runs that are interrupted.
 
 use std::fs::{self, File};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt as _, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -96,7 +97,18 @@ fn a_signal_leaves_nothing_behind() {
 }
 
 /// Starts a command, sends it a signal when it has got somewhere, and expects it to end soon and say why.
-fn interrupt(dir: &Dir, args: &[&str], signal: &str, mut is_under_way: impl FnMut() -> bool) {
+fn interrupt(dir: &Dir, args: &[&str], signal: &str, is_under_way: impl FnMut() -> bool) {
+    interrupt_then(dir, args, signal, is_under_way, || ());
+}
+
+/// The same with something to do once the signal is sent.
+fn interrupt_then(
+    dir: &Dir,
+    args: &[&str],
+    signal: &str,
+    mut is_under_way: impl FnMut() -> bool,
+    then: impl FnOnce(),
+) {
     let args = [&["verity"], args].concat();
     let mut command = dir.command(env!("CARGO_BIN_EXE_hardpan"), &args);
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -112,6 +124,7 @@ fn interrupt(dir: &Dir, args: &[&str], signal: &str, mut is_under_way: impl FnMu
     assert!(child.try_wait().unwrap().is_none(), "ended before the signal");
     let sent = Command::new("kill").args(["-s", signal, &child.id().to_string()]).status().unwrap();
     assert!(sent.success());
+    then();
     let begin = Instant::now();
     while child.try_wait().unwrap().is_none() {
         if begin.elapsed() > Duration::from_secs(20) {
@@ -245,7 +258,7 @@ fn a_device_is_appended_to_where_it_is_empty() {
 /// Case 9: signals, where the tree lengthens the image.
 #[test]
 fn an_interrupted_run_leaves_the_image_as_it_was() {
-    if lacks(&["kill"]) {
+    if lacks(&["kill", "mkfifo"]) {
         return;
     }
     let dir = Dir::new();
@@ -255,13 +268,18 @@ fn an_interrupted_run_leaves_the_image_as_it_was() {
     interrupt(&dir, &["format", "data", "--append"], "INT", is_longer);
     assert_eq!(dir.path("data").metadata().unwrap().len(), len);
 
-    // What is after the tree is read before anything else, and takes long enough.
+    // It waits for the descriptor until the signal is there.
     fs::write(dir.path("block"), [1; 4096]).unwrap();
-    let root = root_hash(&dir.ok(&["format", "block", "hash", "--salt=-"]));
-    File::options().write(true).open(dir.path("hash")).unwrap().set_len(512 << 30).unwrap();
-    let begin = Instant::now();
-    let verify = ["verify", "block", "hash", &root, "--salt=-", "--data-blocks=1"];
-    interrupt(&dir, &verify, "TERM", || begin.elapsed() > Duration::from_millis(300));
+    let json = dir.ok(&["format", "block", "hash", "--json"]);
+    assert!(dir.command("mkfifo", &["params"]).status().unwrap().success());
+    let fifo = dir.path("params");
+    // Nobody can write to it before somebody opened it for reading.
+    let mut open = File::options();
+    open.write(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let writer = std::cell::RefCell::new(None);
+    let is_open = || open.open(&fifo).map(|file| *writer.borrow_mut() = Some(file)).is_ok();
+    let describe = || writer.take().unwrap().write_all(json.as_bytes()).unwrap();
+    interrupt_then(&dir, &["verify", "block", "hash", "--params=params"], "TERM", is_open, describe);
 }
 
 /// A tmpfs in a namespace of its own, which unprivileged users can have as well.

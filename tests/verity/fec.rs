@@ -474,3 +474,73 @@ fn the_descriptor_knows_the_shape_of_the_parity() {
     assert!(fs::read(dir.path("data")).unwrap() == sound);
     dir.ok(&["verify", "data", "hash", "--params=image.json", "--fec-device=hash"]);
 }
+
+/// The code of parity is not in the parity: with other roots all of it would look damaged, and be written over.
+#[test]
+fn the_shape_of_parity_comes_with_the_root_hash() {
+    let image = Image::new(PLACES[1], "--fec-roots=9");
+    let dir = &image.dir;
+    let format = ["format", "data", "tree", "--fec-device=tree", "--fec-roots=9", "--fec-offset=32768"];
+    fs::write(dir.path("json"), dir.ok(&[&format[..], &["--json"]].concat())).unwrap();
+    let sound = fs::read(dir.path("tree")).unwrap();
+    let json: Value = serde_json::from_slice(&fs::read(dir.path("json")).unwrap()).unwrap();
+    let text = |name: &str| json[name].as_str().unwrap().to_owned();
+    let table = format!(
+        "1 /data /tree 4096 4096 300 1 sha256 {} {} 8 use_fec_from_device /tree fec_roots 9 fec_blocks {} fec_start 8",
+        text("root_hash"),
+        text("salt"),
+        json["fec"]["blocks"]
+    );
+    fs::write(dir.path("table"), table).unwrap();
+    for known in ["--params=json", "--table-file=table"] {
+        dir.ok(&["verify", "data", "tree", "--fec-device=tree", known]);
+        dir.ok(&["repair", "data", "tree", "tree", "--parity", known]);
+        for other in ["--fec-roots=2", "--fec-offset=36864"] {
+            let message = dir.fails(2, &["repair", "data", "tree", "tree", "--parity", known, other]);
+            assert!(message.contains("the source of the parameters has"), "{message}");
+        }
+        assert!(fs::read(dir.path("tree")).unwrap() == sound, "{known}");
+    }
+}
+
+/// Behind the data and their parity there is nothing, or something that nobody answers for.
+#[test]
+fn nothing_hides_behind_parity_on_the_data_device() {
+    let place: Place = (["data", "hash", "data"], &[], &["--fec-offset=1228800"]);
+    let image = Image::new(place, "--fec-roots=3");
+    assert_eq!((image.verify().0, image.repaired(&["--fec-roots=3"]).0), (Some(0), Some(0)));
+    let data = fs::read(image.dir.path("data")).unwrap();
+    fs::write(image.dir.path("data"), [&data[..], &[7; 4096]].concat()).unwrap();
+    let (code, message) = image.verify();
+    assert!(code == Some(1) && message.contains("after the data"), "{code:?} {message}");
+    assert_eq!(image.repaired(&["--fec-roots=3"]).0, Some(1));
+}
+
+/// A partial last block is not protected: what `verify` refuses, `repair` does not call clean.
+#[test]
+fn a_partial_block_is_not_clean() {
+    let image = Image::new(PLACES[0], "--fec-roots=3");
+    let data = fs::read(image.dir.path("data")).unwrap();
+    fs::write(image.dir.path("data"), [&data[..], &[0]].concat()).unwrap();
+    assert_eq!(image.verify().0, Some(1));
+    let (code, message) = image.repaired(&["--fec-roots=3"]);
+    assert!(code == Some(1) && message.contains("the last 1 bytes"), "{code:?} {message}");
+}
+
+/// What says how an image should be is not replaced by a copy of it.
+#[test]
+fn a_copy_does_not_replace_what_was_read() {
+    let image = Image::new(PLACES[0], "--fec-roots=3");
+    let dir = &image.dir;
+    let root = &image.root;
+    fs::write(dir.path("root"), root).unwrap();
+    fs::hard_link(dir.path("root"), dir.path("alias")).unwrap();
+    dir.flip("data", 9000);
+    let args =
+        ["repair", "data", "hash", "fec", "--fec-roots=3", "--root-hash-file=root", "--trust-superblock"];
+    for output in ["root", "alias"] {
+        let message = dir.fails(2, &[&args[..], &["--output", output]].concat());
+        assert!(message.contains("is also something else"), "{message}");
+    }
+    assert_eq!(fs::read_to_string(dir.path("root")).unwrap(), *root);
+}

@@ -1,6 +1,7 @@
 //! `hardpan verity verify`.
 
 use std::fs;
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -93,4 +94,39 @@ fn what_the_root_hash_does_not_cover_is_refused() {
     }
     fs::write(dir.path("shorter"), &data[..data.len() - 1]).unwrap();
     assert_eq!(verify("shorter", "hash").0, Some(1));
+}
+
+/// Whoever reads what is said may stop reading: the verdict and its exit code stay.
+#[test]
+fn closed_pipes_do_not_change_the_verdict() {
+    let dir = Dir::with_data(130);
+    dir.ok(&["format", "data", "hash", "--fec-device=fec", "--root-hash-file=root"]);
+    dir.flip("data", 9000);
+    let known = ["--root-hash-file=root", "--trust-superblock"];
+    let closed = || Stdio::from(std::io::pipe().unwrap().1);
+    let code = |args: &[&str]| {
+        let mut command = dir.0.hardpan(&[&["verity"], args, &known].concat());
+        command.stdout(closed()).stderr(closed()).status().unwrap().code()
+    };
+    assert_eq!(code(&["verify", "data", "hash"]), Some(1));
+    assert_eq!(code(&["verify", "data", "hash", "--fec-device=fec", "--json"]), Some(1));
+    // Too few roots for what is stored, so that nothing fits.
+    assert_eq!(code(&["repair", "data", "hash", "fec", "--fec-roots=3"]), Some(1));
+    assert_eq!(code(&["repair", "data", "hash", "fec", "--dry-run"]), Some(1));
+    assert_eq!(code(&["repair", "data", "hash", "fec"]), Some(3));
+    assert_eq!(code(&["repair", "data", "hash", "fec"]), Some(0));
+}
+
+/// A tree over one block is nothing at all, wherever it is said to be.
+#[test]
+fn one_block_has_its_tree_beyond_the_end() {
+    let dir = Dir::with_data(1);
+    let root = root_hash(&dir.ok(&["format", "data", "hash", "--no-superblock", "--salt=ab"]));
+    let known = ["--no-superblock", "--data-blocks=1", "--salt=ab", "--hash-offset=8192"];
+    dir.ok(&[&["verify", "data", "data", &root], known.as_slice()].concat());
+    fs::write(dir.path("data"), [&fs::read(dir.path("data")).unwrap()[..], &[1]].concat()).unwrap();
+    assert_eq!(
+        dir.hardpan(&[&["verify", "data", "data", &root], known.as_slice()].concat()).status.code(),
+        Some(1)
+    );
 }

@@ -163,7 +163,7 @@ pub enum Error {
     /// The source has another length than when the work began.
     #[error("{what} changed its size while it was read, from {was} to {is} bytes")]
     Resized {
-        /// `data`.
+        /// `data` or `hash area`.
         what: &'static str,
         /// The length when the work began.
         was: u64,

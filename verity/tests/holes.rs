@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{Random, area, expected, go_on, params};
 use hardpan_verity::{
-    Algorithm, BlockSize, BlockSource, HashArea, HashType, Params, VerifyError, build, verify,
+    Algorithm, BlockSize, BlockSource, Error, HashArea, HashType, Params, VerifyError, build, verify,
 };
 
 /// Zeros but for some extents, which counts what is read of it.
@@ -133,6 +133,56 @@ fn entries_for_holes_are_compared() {
     assert_eq!(damage.levels.len(), 1);
     expected.params.salt = "aa".parse().unwrap();
     assert!(verify(&sparse, &tree, &expected, &go_on).is_err());
+}
+
+/// A hash device that is a hole from its bytes on, as long as a file can be. It cannot be read beyond its bytes by more than a buffer.
+struct Endless {
+    bytes: Vec<u8>,
+    /// How often it was asked for its length.
+    asked: AtomicU64,
+    /// By how much it is longer each time.
+    grows: u64,
+}
+
+impl BlockSource for Endless {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let left = (self.bytes.len() as u64).checked_sub(offset).ok_or(io::ErrorKind::Unsupported)?;
+        let read = buffer.len().min(usize::try_from(left).unwrap());
+        buffer[read..].fill(0);
+        self.bytes.as_slice().read_exact_at(&mut buffer[..read], offset)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok((1 << 62) + self.grows * self.asked.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
+        let end = self.bytes.len() as u64;
+        Ok(if offset < end { offset..end } else { 1 << 62..u64::MAX })
+    }
+}
+
+/// Nobody has to read 2^62 zeros to know that there is nothing else after the tree.
+#[test]
+fn holes_after_the_tree_are_not_read() {
+    let data = vec![0x5a; 4096 * 300];
+    let params = params(300, b"salt");
+    let tree = Mutex::new(Vec::new());
+    let root = build(&data, &params, &tree, HashArea::without_superblock(0), &go_on).unwrap();
+    let expected = expected(&params, &root, HashArea::without_superblock(0));
+    let endless = |bytes: Vec<u8>, grows| Endless { bytes, asked: AtomicU64::new(0), grows };
+    let mut bytes = tree.into_inner().unwrap();
+    verify(&data, &endless(bytes.clone(), 0), &expected, &go_on).unwrap();
+    // What becomes longer meanwhile has an end at which nobody looked.
+    let result = verify(&data, &endless(bytes.clone(), 1), &expected, &go_on);
+    assert!(matches!(result, Err(VerifyError::Error(Error::Resized { .. }))), "{result:?}");
+    let len = bytes.len() as u64;
+    bytes.resize(bytes.len() + 500_000, 0);
+    bytes.push(1);
+    let Err(VerifyError::Corrupt(damage)) = verify(&data, &endless(bytes, 0), &expected, &go_on) else {
+        panic!()
+    };
+    assert_eq!((damage.slack.len(), damage.slack[0].first), (1, len + 500_000));
 }
 
 #[test]

@@ -88,7 +88,13 @@ impl Device {
     ) -> anyhow::Result<Option<u64>> {
         let mut buffer = vec![0; CHUNK];
         let mut offset = range.start;
-        while offset < range.end && goes_on() {
+        while goes_on() {
+            let cannot = || format!("cannot read {} at offset {offset}", self.path.display());
+            // Holes are skipped: a file may be made of them, as long as a file can be.
+            offset = self.file.next_data(offset).with_context(cannot)?.start.max(offset);
+            if offset >= range.end {
+                break;
+            }
             let len = usize::try_from(range.end - offset).unwrap_or(CHUNK).min(CHUNK);
             let read = self.file.read_exact_at(&mut buffer[..len], offset);
             read.with_context(|| format!("cannot read {} at offset {offset}", self.path.display()))?;

@@ -46,6 +46,11 @@ pub(super) fn print_line(text: &str) -> io::Result<()> {
     unless_closed(written.and_then(|()| stdout.flush()))
 }
 
+/// Says something on standard error. If that is closed, nobody is left to be told, and the verdict is the same.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
 /// Whoever stops reading wants no error, and the exit code of what was done all the same.
 pub(super) fn unless_closed(written: io::Result<()>) -> io::Result<()> {
     match written {

@@ -78,6 +78,9 @@ pub(super) fn run(args: &RepairArgs, context: &Context) -> anyhow::Result<u8> {
         let error = Error::TooShort { what: "hash area", len: subject.hash.len, needed };
         return report.unverifiable(&error.to_string());
     };
+    if let Some(reason) = subject.partial_block()? {
+        return report.unverifiable(&reason);
+    }
     let job = Job { args, subject: &subject, layout, context };
     let verdict = match (args.dry_run, &args.output) {
         (true, _) => job.dry_run()?,
@@ -109,7 +112,11 @@ impl Job<'_> {
         let subject = self.subject;
         let outputs: Vec<_> =
             [Some(output), self.args.hash_output.as_deref()].into_iter().flatten().collect();
-        check_places(&outputs, &[&subject.data, &subject.hash, &subject.fec()?.device])?;
+        check_places(
+            &outputs,
+            &[&subject.data, &subject.hash, &subject.fec()?.device],
+            &self.args.known.files(),
+        )?;
         let store = temporary_beside(output).with_context(|| format!("cannot write {}", output.display()))?;
         let store = store.as_file();
         let repairs = match self.search(store, 0)? {

@@ -1,11 +1,13 @@
 //! What `verify` and `repair` look at: open devices, and what they are expected to be.
 
 use std::fs::File;
+use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use anyhow::Context as _;
 use hardpan_verity::fec::{FecArea, FecLayout};
-use hardpan_verity::{Error, Expected, Layout, Prefix};
+use hardpan_verity::{BlockSource, Error, Expected, Layout};
 
 use super::device::Device;
 use super::fec::FecShapeArgs;
@@ -59,21 +61,59 @@ impl Subject {
         Ok(Ok(Self { data, hash, fec, fec_layout, expected, layout }))
     }
 
-    /// The data device, up to the parity where that has its end.
-    pub(super) fn data(&self) -> Prefix<'_> {
+    /// The data device, without the parity that may be on it.
+    pub(super) fn data(&self) -> WithoutParity<'_> {
         self.data_in(&self.data.file)
     }
 
     /// The same of a copy of the data device.
-    pub(super) fn data_in<'a>(&self, copy: &'a File) -> Prefix<'a> {
+    pub(super) fn data_in<'a>(&self, copy: &'a File) -> WithoutParity<'a> {
         let is_shared = |fec: &&Fec| !self.expected.one_device && fec.area.on_data_device;
-        let end = self.fec.as_ref().filter(is_shared).map_or(u64::MAX, |fec| fec.area.offset);
-        Prefix::new(copy, end)
+        let layout = self.fec.as_ref().filter(is_shared).and(self.fec_layout.as_ref());
+        let parity = layout.map_or(0..0, |layout| layout.parity_start..layout.parity_end());
+        WithoutParity { file: copy, parity }
+    }
+
+    /// Why the data is not all protected, if its last block is partial. That part is zero, or verification finds it; but
+    /// what is added to it later nothing would find.
+    pub(super) fn partial_block(&self) -> anyhow::Result<Option<String>> {
+        let partial = self.data.file.size()? % u64::from(self.expected.params.data_block_size.bytes());
+        let reason = || {
+            let path = self.data.path.display();
+            format!("the last {partial} bytes of {path} are no whole block and not protected")
+        };
+        Ok((!self.expected.one_device && partial != 0).then(reason))
     }
 
     /// The parity, for commands that cannot be without.
     pub(super) fn fec(&self) -> anyhow::Result<&Fec> {
         self.fec.as_ref().context("there is no parity")
+    }
+}
+
+/// A data device where parity, which is none of the data, reads as zeros. What lies behind it is looked at like all that
+/// nothing covers.
+pub(super) struct WithoutParity<'a> {
+    file: &'a File,
+    parity: Range<u64>,
+}
+
+impl BlockSource for WithoutParity<'_> {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        BlockSource::read_exact_at(self.file, buffer, offset)?;
+        let end = offset.saturating_add(buffer.len() as u64);
+        let (from, to) = (self.parity.start.clamp(offset, end), self.parity.end.clamp(offset, end));
+        let within = |at: u64| usize::try_from(at - offset).map_err(|_| io::ErrorKind::InvalidInput);
+        buffer[within(from)?..within(to)?].fill(0);
+        Ok(())
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
+    }
+
+    fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
+        self.file.next_data(offset)
     }
 }
 

@@ -6,7 +6,7 @@ mod report;
 mod signed;
 
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -103,6 +103,16 @@ pub(super) struct KnownArgs {
     uuid: Option<Uuid>,
     #[command(flatten)]
     place: PlaceArgs,
+}
+
+impl KnownArgs {
+    /// The files that are read.
+    pub(super) fn files(&self) -> Vec<&Path> {
+        let source = &self.source;
+        let files = [&self.root_hash_file, &source.params, &source.table_file, &source.cmdline];
+        let files = files.into_iter().flatten().chain(self.signature.files());
+        files.map(PathBuf::as_path).collect()
+    }
 }
 
 /// Where the parameters come from, if not from options.

@@ -24,6 +24,7 @@ use crate::Progress;
 use crate::error::{Error, VerifyError};
 use crate::source::{BlockSink, BlockSource};
 use crate::tree::blocks::to_usize;
+use crate::tree::layout::Layout;
 
 /// Where the contents start, in bytes.
 pub const JOURNAL_CONTENTS: u64 = 4096;
@@ -114,10 +115,12 @@ impl SealedJournal {
         if self.block_size != layout.block_size {
             return Err(JournalError::BlockSize { block_size: self.block_size });
         }
+        // Not all that parity covers: behind the tree may be what verification passes over.
+        let tree = Layout::new(&damaged.expected.params, damaged.expected.area).map_err(Error::from)?;
         let fits = |part: Part, offset: u64| {
             let (start, blocks) = match part {
                 Part::Data => (0, layout.data_blocks),
-                Part::Tree => (layout.hash_start, layout.hash_blocks),
+                Part::Tree => (tree.start, tree.tree_blocks()),
             };
             let block = offset.checked_sub(start).filter(|offset| offset.is_multiple_of(self.block_size));
             block.is_some_and(|offset| offset / self.block_size < blocks)
@@ -215,3 +218,31 @@ const PREPARING: u64 = 0;
 const SEALED: u64 = 1;
 const HEADER: usize = 64;
 const ENTRY: usize = 24;
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::*;
+    use crate::fec::{FecArea, FecLayout, Roots};
+    use crate::{Expected, HashArea, Params, RootHash, Salt};
+
+    /// Behind the tree may be what verification passes over, so that nothing would judge what is written there.
+    #[test]
+    fn nothing_is_written_behind_the_tree() {
+        let params = Params::new(NonZeroU64::new(2).unwrap(), Salt::default());
+        let area = HashArea::without_superblock(0);
+        let fec = FecArea { roots: Roots::DEFAULT, offset: 0, on_data_device: false, on_hash_device: false };
+        let layout = &FecLayout::new(&params, area, fec, 3 * 4096).unwrap();
+        assert_eq!(layout.hash_blocks, 3);
+        let expected = &Expected::new(params, RootHash::from_digest(&[0; 32]), area);
+        let none = &Vec::new();
+        let damaged = Damaged { data: none, hash: none, fec: none, layout, expected };
+        let fits = |part, offset| {
+            let index = Index::from([((part, offset), JOURNAL_CONTENTS)]);
+            SealedJournal { index, block_size: 4096 }.check(damaged).is_ok()
+        };
+        assert!(fits(Part::Data, 4096) && !fits(Part::Data, 8192) && !fits(Part::Data, 1));
+        assert!(fits(Part::Tree, 0) && !fits(Part::Tree, 4096) && !fits(Part::Tree, 8192));
+    }
+}

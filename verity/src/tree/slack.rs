@@ -14,6 +14,14 @@ pub(crate) fn check_size(source: &dyn BlockSource, what: &'static str, needed: u
     if len < needed { Err(Error::TooShort { what, len, needed }) } else { Ok(len) }
 }
 
+/// Checks that `source` still has the length `was`.
+pub(super) fn check_same_size(source: &dyn BlockSource, what: &'static str, was: u64) -> Result<(), Error> {
+    match source.size().map_err(|source| Error::Size { what, source })? {
+        is if is != was => Err(Error::Resized { what, was, is }),
+        _ => Ok(()),
+    }
+}
+
 /// What is left of `range` without `others`, which may be in any order and overlap.
 pub(super) fn without(range: Range<u64>, others: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut others = others.to_vec();
@@ -39,7 +47,12 @@ pub(super) fn find_slack(
 ) -> Result<Option<Slack>, Error> {
     let mut buffer = read_buffer(1);
     let mut offset = range.start;
-    while offset < range.end {
+    loop {
+        // Holes are skipped: a file may be made of them, as long as a file can be.
+        offset = source.next_data(offset).map_err(Error::read(what, offset))?.start.max(offset);
+        if offset >= range.end {
+            return Ok(None);
+        }
         let len = (range.end - offset).min(buffer.len() as u64);
         let read = &mut buffer[..to_usize(len)];
         source.read_exact_at(read, offset).map_err(Error::read(what, offset))?;
@@ -51,7 +64,6 @@ pub(super) fn find_slack(
         }
         offset += len;
     }
-    Ok(None)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -53,8 +54,10 @@ impl RepairedCopy {
     }
 }
 
-/// A copy must not replace what it is a copy of, nor the other devices, nor another copy.
-pub(super) fn check_places(copies: &[&Path], devices: &[&Device]) -> anyhow::Result<()> {
+/// A copy must not replace what it is a copy of, nor the other devices, nor `inputs`, nor another copy.
+pub(super) fn check_places(copies: &[&Path], devices: &[&Device], inputs: &[&Path]) -> anyhow::Result<()> {
+    let identity = |path: &Path| path.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    let inputs: Vec<_> = inputs.iter().filter_map(|path| identity(path)).collect();
     for (index, path) in copies.iter().enumerate() {
         let extent = extent_of(path, "output")?;
         if extent.is_some() && !path.is_file() {
@@ -63,6 +66,7 @@ pub(super) fn check_places(copies: &[&Path], devices: &[&Device]) -> anyhow::Res
         let touches = |device: &&Device| {
             extent.is_some_and(|extent| device.extent().relation(extent) != Relation::Apart)
         };
+        let is_input = identity(path).is_some_and(|copy| inputs.contains(&copy));
         let is_device = devices.iter().any(touches);
         let place = |path: &Path| {
             real_path(path).with_context(|| format!("cannot find the directory of {}", path.display()))
@@ -71,7 +75,7 @@ pub(super) fn check_places(copies: &[&Path], devices: &[&Device]) -> anyhow::Res
         for other in &copies[..index] {
             is_other |= place(other)? == place(path)?;
         }
-        if is_device || is_other {
+        if is_device || is_input || is_other {
             bail!("output {} is also something else: give it a file of its own", path.display());
         }
     }

@@ -1,13 +1,13 @@
 //! Repairing in place: fill a journal, seal it, write, verify, remove it.
 
 use std::fs::File;
-use std::io::{self, Write as _};
 
 use anyhow::{Context as _, bail};
 use hardpan_verity::fec::{Found, JOURNAL_CONTENTS, Journal, Part, Repairs, SealedJournal};
 use hardpan_verity::{Error, VerifyError};
 
 use super::super::device::Device;
+use super::super::output::say;
 use super::super::with_progress;
 use super::Job;
 use super::journal::JournalFile;
@@ -39,10 +39,7 @@ impl Job<'_> {
             return self.carry_out(repairs, &targets, journal);
         }
         if left.is_some() {
-            writeln!(
-                io::stderr(),
-                "an earlier repair was interrupted before it wrote anything: starting anew"
-            )?;
+            say("an earlier repair was interrupted before it wrote anything: starting anew");
             journal.remove()?;
         }
         let verdict = match self.prepare(&journal) {
@@ -69,7 +66,7 @@ impl Job<'_> {
     /// The repairs of a run that was interrupted.
     fn resume(&self, journal: &JournalFile, sealed: SealedJournal) -> anyhow::Result<Repairs> {
         let path = journal.path().display();
-        writeln!(io::stderr(), "finishing the repair in journal {path}")?;
+        say(&format!("finishing the repair in journal {path}"));
         let data = self.subject.data();
         let damaged = self.damaged(&data)?;
         let advice = || {

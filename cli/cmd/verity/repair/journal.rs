@@ -39,8 +39,9 @@ impl JournalFile {
         let file = OnceLock::new();
         match options().open(&path) {
             Ok(existing) => {
-                check(&existing, &path, subject)?;
                 lock(&existing).with_context(cannot)?;
+                // Looked at once it is locked: whoever had the lock may have removed the file.
+                check(&existing, &path, subject)?;
                 // Only just made, so that it is free.
                 let _ = file.set(existing);
             }
@@ -75,9 +76,8 @@ impl JournalFile {
 
     /// Removes the file, if there is one.
     pub(super) fn remove(&mut self) -> anyhow::Result<()> {
-        if self.file.take().is_none() {
-            return Ok(());
-        }
+        // Locked until it is removed, so that nobody takes it for theirs, and the one removed is this one.
+        let Some(_locked) = self.file.take() else { return Ok(()) };
         let cannot = || format!("cannot remove journal {}", self.path.display());
         fs::remove_file(&self.path).with_context(cannot)?;
         sync_directory(&self.path).with_context(cannot)

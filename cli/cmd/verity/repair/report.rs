@@ -1,13 +1,13 @@
 //! What `repair` says in the end.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use hardpan_verity::fec::{RepairError, Repairs};
 use hardpan_verity::{Damage, RootHash, VerifyError};
 use serde_json::{Value, json};
 
 use super::super::CORRUPT;
-use super::super::output::print_json;
+use super::super::output::{self, print_json, print_line};
 use super::super::verify::{advise_of_slack, damage_json, explain, ranges_json};
 use super::RepairArgs;
 
@@ -48,10 +48,10 @@ impl<'a> Report<'a> {
             Verdict::Repairable(repairs) => self.repairable(repairs),
             Verdict::Corrupt(error) => {
                 let code = self.corrupt(&error.to_string(), damage(error))?;
-                damage(error).map_or(Ok(()), advise_of_slack)?;
+                damage(error).into_iter().for_each(advise_of_slack);
                 if let RepairError::Unrepairable { repairable, .. } = error {
                     let text = "parity does not yield what the root hash stands for; nothing was written";
-                    writeln!(io::stderr(), "  {text} ({repairable} blocks could be repaired, but not all)")?;
+                    output::say(&format!("  {text} ({repairable} blocks could be repaired, but not all)"));
                 }
                 Ok(code)
             }
@@ -70,7 +70,7 @@ impl<'a> Report<'a> {
             say(self.args, "the parity was damaged and is written anew")?;
             return Ok(REPAIRED);
         }
-        explain(&format!("{} has damaged parity", self.args.data.display()), reason)?;
+        explain(&format!("{} has damaged parity", self.args.data.display()), reason);
         Ok(CORRUPT)
     }
 
@@ -81,7 +81,7 @@ impl<'a> Report<'a> {
         say(self.args, &format!("repaired and verified: {}", list(repairs)))?;
         match parity {
             Some(_) if renewed => say(self.args, "the parity was damaged as well and is written anew")?,
-            Some(reason) => writeln!(io::stderr(), "warning: {reason}")?,
+            Some(reason) => output::say(&format!("warning: {reason}")),
             None => {}
         }
         Ok(REPAIRED)
@@ -97,7 +97,7 @@ impl<'a> Report<'a> {
         let damage = damage.map(damage_json);
         self.json("corrupt", &Value::Null, "unchecked", &json!({ "reason": reason, "damage": damage }))?;
         let path = self.args.data.display();
-        explain(&format!("not repaired: {path} is not what the root hash stands for"), reason)?;
+        explain(&format!("not repaired: {path} is not what the root hash stands for"), reason);
         Ok(CORRUPT)
     }
 
@@ -150,7 +150,7 @@ fn say(args: &RepairArgs, text: &str) -> io::Result<()> {
     if args.json {
         return Ok(());
     }
-    writeln!(io::stdout(), "{text}")
+    print_line(text)
 }
 
 /// The exit code for what was wrong and is right again.

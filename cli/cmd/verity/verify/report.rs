@@ -1,12 +1,10 @@
 //! The verdict, in words and as JSON.
 
-use std::io::{self, Write};
-
-use hardpan_verity::{BlockRanges, BlockSource as _, Damage, RootHash, SlackArea, Verified, VerifyError};
+use hardpan_verity::{BlockRanges, Damage, RootHash, SlackArea, Verified, VerifyError};
 use serde_json::{Value, json};
 
 use super::super::CORRUPT;
-use super::super::output::print_json;
+use super::super::output::{print_json, say};
 use super::super::subject::Subject;
 use super::VerifyArgs;
 use super::parity::{Advice, parity_damage};
@@ -18,12 +16,7 @@ pub(super) fn passed(
     subject: &Subject,
     context: &Context,
 ) -> anyhow::Result<u8> {
-    let block = u64::from(verified.params().data_block_size.bytes());
-    let partial = subject.data().size()? % block;
-    // Zero, as the verification found; but what is added to it later nothing would find.
-    if !subject.expected.one_device && partial != 0 {
-        let path = subject.data.path.display();
-        let reason = format!("the last {partial} bytes of {path} are no whole block and not protected");
+    if let Some(reason) = subject.partial_block()? {
         return report(args, Some(verified.root()), &reason, &Value::Null, &Value::Null);
     }
     let fec = subject.fec_layout.as_ref();
@@ -52,9 +45,11 @@ pub(super) fn failed(
     let (text, fec) = advice.map(|advice| (advice.text, advice.json)).unzip();
     let code = report(args, Some(root), &error.to_string(), &damage, &fec.unwrap_or_default())?;
     if let VerifyError::Corrupt(damage) = error {
-        advise_of_slack(damage)?;
+        advise_of_slack(damage);
     }
-    text.map_or(Ok(()), |text| writeln!(io::stderr(), "  {text}"))?;
+    if let Some(text) = text {
+        say(&format!("  {text}"));
+    }
     Ok(code)
 }
 
@@ -64,15 +59,13 @@ pub(super) fn refused(args: &VerifyArgs, reason: &str) -> anyhow::Result<u8> {
 }
 
 /// Says what to do about bytes that are not covered.
-pub(in super::super) fn advise_of_slack(damage: &Damage) -> io::Result<()> {
-    if damage.slack.is_empty() {
-        return Ok(());
+pub(in super::super) fn advise_of_slack(damage: &Damage) {
+    if !damage.slack.is_empty() {
+        say(
+            "  bytes that are not covered must be zero: cut them off, overwrite them with zeros, or, if something else \
+             is meant to be after the tree, say --allow-trailing",
+        );
     }
-    writeln!(
-        io::stderr(),
-        "  bytes that are not covered must be zero: cut them off, overwrite them with zeros, or, if something else is \
-         meant to be after the tree, say --allow-trailing"
-    )
 }
 
 fn report(
@@ -92,14 +85,14 @@ fn report(
     // Only parity is damaged where that is all there is to say.
     let what =
         if fec["parity"].is_null() { "is not what the root hash stands for" } else { "has damaged parity" };
-    explain(&format!("verification failed: {path} {what}"), reason)?;
+    explain(&format!("verification failed: {path} {what}"), reason);
     Ok(CORRUPT)
 }
 
 /// Says on standard error what is wrong, and in indented lines why.
-pub(in super::super) fn explain(headline: &str, reason: &str) -> io::Result<()> {
-    writeln!(io::stderr(), "{headline}")?;
-    reason.lines().try_for_each(|line| writeln!(io::stderr(), "  {line}"))
+pub(in super::super) fn explain(headline: &str, reason: &str) {
+    say(headline);
+    reason.lines().for_each(|line| say(&format!("  {line}")));
 }
 
 pub(in super::super) fn damage_json(damage: &Damage) -> Value {

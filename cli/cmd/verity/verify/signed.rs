@@ -29,6 +29,11 @@ pub(super) struct SignatureArgs {
 }
 
 impl SignatureArgs {
+    /// The files that are read.
+    pub(super) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.params_signature.iter().chain(&self.certificate).chain(&self.ca)
+    }
+
     /// Checks the signature of `descriptor`, if there is to be one. The inner error is the reason why it is not valid.
     pub(super) fn check(&self, descriptor: &[u8]) -> anyhow::Result<Result<(), String>> {
         let Some(path) = &self.params_signature else { return Ok(Ok(())) };
