@@ -3,7 +3,7 @@
 //!
 //! Only this crate knows where the kernel shows what. Everything that it reads of files is a [`Reading`], which keeps apart
 //! what is not there from what could not be read: a missing knob and a refused one are different facts. All unsafe code
-//! is in one module, which makes the calls that nobody else has.
+//! is in two modules: one makes the calls that nobody else has, the other maps files.
 
 mod block;
 mod call;
@@ -12,10 +12,12 @@ mod host;
 pub mod keyring;
 mod kmsg;
 mod loopdev;
+mod map;
 mod mounts;
 
 pub use block::BlockDevice;
 pub use host::{Host, Reading};
 pub use kmsg::KernelLog;
 pub use loopdev::LoopDevice;
+pub use map::MappedFile;
 pub use mounts::{Mount, parse_mountinfo};

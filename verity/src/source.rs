@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::AtomicU8;
 use std::sync::{Mutex, PoisonError};
 
 /// Bytes that are read by position. The crate has its own trait, so that it depends on no other of the workspace.
@@ -20,6 +21,16 @@ pub trait BlockSource: Send + Sync {
     /// Unless a source knows better, everything may.
     fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
         Ok(offset..u64::MAX)
+    }
+
+    /// Lends the `len` bytes from `offset` to `work`, which reads them where they lie instead of a copy. Others may change
+    /// them meanwhile, hence their type; that a `read_exact_at` could meet as well.
+    ///
+    /// `false` if nothing was lent, or not what the source has there: then whatever `work` made of it must be thrown away,
+    /// and `read_exact_at` tells what is there or why that cannot be told. Unless a source can do better, nothing is lent.
+    fn lend(&self, offset: u64, len: usize, work: &mut dyn FnMut(&[AtomicU8])) -> bool {
+        let _ = (offset, len, work);
+        false
     }
 }
 
@@ -58,6 +69,11 @@ impl BlockSource for Prefix<'_> {
     fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
         let Range { start, end } = self.source.next_data(offset)?;
         Ok(if start < self.len { start..end } else { offset.max(self.len)..u64::MAX })
+    }
+
+    fn lend(&self, offset: u64, len: usize, work: &mut dyn FnMut(&[AtomicU8])) -> bool {
+        let end = offset.checked_add(len as u64);
+        end.is_some_and(|end| end <= self.len) && self.source.lend(offset, len, work)
     }
 }
 

@@ -114,7 +114,7 @@ impl Verdict {
         let layout = Layout::new(&expected.params, expected.area)?;
         check_overlap(&data.path, layout.data_end, expected.area, expected.one_device)?;
         let result = with_progress(context, layout.data_end, |progress| {
-            verify(&data.file, &hash.file, expected, progress)
+            verify(&data.lending(), &hash.file, expected, progress)
         });
         match result {
             Ok(_) => self.verified = true,

@@ -1,6 +1,7 @@
 //! Files and block devices: which they are, how long, and whether two are the same.
 
 mod extent;
+mod lending;
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -13,6 +14,7 @@ use hardpan_sys::dm::DeviceNumber;
 use hardpan_verity::BlockSource;
 
 pub(super) use extent::{Extent, Relation};
+pub(super) use lending::Lending;
 
 /// An open file or block device.
 pub(super) struct Device {
@@ -65,6 +67,11 @@ impl Device {
                 self.path.display()
             ),
         }
+    }
+
+    /// For reading much of it, where it lies.
+    pub(super) fn lending(&self) -> Lending<'_> {
+        Lending::new(&self.file)
     }
 
     pub(super) fn extent(&self) -> Extent {

@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use self::outputs::Outputs;
 use self::signature::{Done, SignatureArgs};
+use super::device::Lending;
 use super::files::{ParamsArgs, for_each_file};
 use super::output::{print_json, print_lines};
 use super::{CORRUPT, with_progress};
@@ -242,7 +243,7 @@ impl<'a> Input<'a> {
         tree: Option<&dyn BlockSink>,
         progress: Progress<'_>,
     ) -> anyhow::Result<Descriptor> {
-        let descriptor = match fsverity::digest(&self.file, params, tree, progress) {
+        let descriptor = match fsverity::digest(&Lending::new(&self.file), params, tree, progress) {
             Err(Error::Cancelled) => return Err(Interrupted::NO_DIGEST.into()),
             // Without the causes, which it tells itself.
             other => other.map_err(|error| anyhow!("{}: {error}", self.path.display()))?,

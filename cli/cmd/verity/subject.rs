@@ -1,9 +1,9 @@
 //! What `verify` and `repair` look at: open devices, and what they are expected to be.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::AtomicU8;
 
 use anyhow::Context as _;
 use hardpan_verity::fec::{FecArea, FecLayout};
@@ -66,12 +66,12 @@ impl Subject {
         self.data_in(&self.data.file)
     }
 
-    /// The same of a copy of the data device.
-    pub(super) fn data_in<'a>(&self, copy: &'a File) -> WithoutParity<'a> {
+    /// The same of a copy of the data device, or of another way to read it.
+    pub(super) fn data_in<'a>(&self, copy: &'a dyn BlockSource) -> WithoutParity<'a> {
         let is_shared = |fec: &&Fec| !self.expected.one_device && fec.area.on_data_device;
         let layout = self.fec.as_ref().filter(is_shared).and(self.fec_layout.as_ref());
         let parity = layout.map_or(0..0, |layout| layout.parity_start..layout.parity_end());
-        WithoutParity { file: copy, parity }
+        WithoutParity { source: copy, parity }
     }
 
     /// Why the data is not all protected, if its last block is partial. That part is zero, or verification finds it; but
@@ -94,13 +94,13 @@ impl Subject {
 /// A data device where parity, which is none of the data, reads as zeros. What lies behind it is looked at like all that
 /// nothing covers.
 pub(super) struct WithoutParity<'a> {
-    file: &'a File,
+    source: &'a dyn BlockSource,
     parity: Range<u64>,
 }
 
 impl BlockSource for WithoutParity<'_> {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        BlockSource::read_exact_at(self.file, buffer, offset)?;
+        self.source.read_exact_at(buffer, offset)?;
         let end = offset.saturating_add(buffer.len() as u64);
         let (from, to) = (self.parity.start.clamp(offset, end), self.parity.end.clamp(offset, end));
         let within = |at: u64| usize::try_from(at - offset).map_err(|_| io::ErrorKind::InvalidInput);
@@ -109,11 +109,17 @@ impl BlockSource for WithoutParity<'_> {
     }
 
     fn size(&self) -> io::Result<u64> {
-        self.file.size()
+        self.source.size()
     }
 
     fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
-        self.file.next_data(offset)
+        self.source.next_data(offset)
+    }
+
+    fn lend(&self, offset: u64, len: usize, work: &mut dyn FnMut(&[AtomicU8])) -> bool {
+        let end = offset.saturating_add(len as u64);
+        let has_parity = self.parity.start < end && offset < self.parity.end;
+        !has_parity && self.source.lend(offset, len, work)
     }
 }
 

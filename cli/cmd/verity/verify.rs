@@ -144,8 +144,9 @@ pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
         Err(reason) => return refused(args, &reason),
     };
     subject.expected.others.extend(args.allow_trailing.map(|from| from..u64::MAX));
+    let data = subject.data.lending();
     let result = with_progress(context, subject.layout.data_end, |progress| {
-        verify(&subject.data(), &subject.hash.file, &subject.expected, progress)
+        verify(&subject.data_in(&data), &subject.hash.file, &subject.expected, progress)
     });
     match result {
         Ok(verified) => passed(args, &verified, &subject, context),

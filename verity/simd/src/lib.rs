@@ -7,3 +7,4 @@
 
 pub mod gf256;
 pub mod sha256;
+pub mod shared;

@@ -12,6 +12,9 @@ mod shani;
 
 use std::fmt;
 use std::sync::LazyLock;
+use std::sync::atomic::AtomicU8;
+
+use crate::shared::copy;
 
 /// The state of one hash: its eight words, `a` to `h`.
 pub type State = [u32; 8];
@@ -93,6 +96,54 @@ impl Kernel {
         self.dispatch(states, messages);
     }
 
+    /// Whether [`Kernel::compress_shared`] hashes memory where it lies. Otherwise copies are made, and to read into memory
+    /// of one's own is faster.
+    pub fn takes_shared(self) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::ShaNi => true,
+            _ => false,
+        }
+    }
+
+    /// Compresses messages that somebody else may change meanwhile. Every byte is read once: what is hashed is what was
+    /// there at some time, though not all of it at the same.
+    ///
+    /// # Panics
+    ///
+    /// As [`Kernel::compress`].
+    pub fn compress_shared(self, states: &mut [State], messages: &[&[AtomicU8]]) {
+        let len = messages.first().map_or(0, |message| message.len());
+        assert_eq!(states.len(), messages.len(), "one state for each message");
+        assert!(len.is_multiple_of(BLOCK), "{len} bytes are not whole blocks");
+        assert!(messages.iter().all(|message| message.len() == len), "messages of one length");
+        self.dispatch_shared(states, messages);
+    }
+
+    #[cfg_attr(
+        target_arch = "x86_64",
+        expect(unsafe_code, reason = "a call of a function that needs instructions")
+    )]
+    fn dispatch_shared(self, states: &mut [State], messages: &[&[AtomicU8]]) {
+        match self.0 {
+            // SAFETY: the kind was made where the processor has what the function needs.
+            #[cfg(target_arch = "x86_64")]
+            Kind::ShaNi => unsafe { shani::compress(states, messages) },
+            _ => self.compress_copies(states, messages),
+        }
+    }
+
+    fn compress_copies(self, states: &mut [State], messages: &[&[AtomicU8]]) {
+        let mut copies = vec![[0; BLOCK]; messages.len()];
+        for index in 0..messages.first().map_or(0, |message| message.len() / BLOCK) {
+            for (place, message) in copies.iter_mut().zip(messages) {
+                copy(&message[index * BLOCK..][..BLOCK], place);
+            }
+            let copies: Vec<&[u8]> = copies.iter().map(<[u8; BLOCK]>::as_slice).collect();
+            self.dispatch(states, &copies);
+        }
+    }
+
     #[cfg_attr(
         any(target_arch = "x86_64", target_arch = "aarch64"),
         expect(unsafe_code, reason = "calls of functions that need instructions")
@@ -142,7 +193,7 @@ fn detect() -> Vec<Kernel> {
 
 /// The first `N` messages as blocks, each as many as the first has.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn blocks_of<'a, const N: usize>(messages: &[&'a [u8]; N]) -> [&'a [[u8; BLOCK]]; N] {
+fn blocks_of<'a, T, const N: usize>(messages: &[&'a [T]; N]) -> [&'a [[T; BLOCK]]; N] {
     messages.map(|message| message.as_chunks().0)
 }
 

@@ -1,6 +1,9 @@
 //! Every kernel of this machine against `sha2` and `ring`.
 
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use hardpan_simd::sha256::{BLOCK, INITIAL, Kernel};
+use hardpan_simd::shared::copy;
 use sha2::Digest as _;
 
 const MOST_LANES: usize = 40;
@@ -34,6 +37,46 @@ fn messages_may_begin_anywhere_and_states_go_on() {
             assert_eq!(digest(*kernel, messages[22]), sha2::Sha256::digest(messages[22])[..]);
         }
     }
+}
+
+#[test]
+fn shared_messages_have_the_states_of_messages_of_our_own() {
+    let bytes = noise(MOST_LANES * 300, 11);
+    let shared: Vec<AtomicU8> = bytes.iter().copied().map(AtomicU8::new).collect();
+    for kernel in Kernel::available() {
+        for (count, offset) in (0..=MOST_LANES).flat_map(|count| [0, 1, 16, 33].map(|offset| (count, offset)))
+        {
+            let range = |lane: usize| lane * 131 + offset..lane * 131 + offset + 3 * BLOCK;
+            let own: Vec<&[u8]> = (0..count).map(|lane| &bytes[range(lane)]).collect();
+            let lent: Vec<&[AtomicU8]> = (0..count).map(|lane| &shared[range(lane)]).collect();
+            let (mut wanted, mut states) = (vec![INITIAL; count], vec![INITIAL; count]);
+            kernel.compress(&mut wanted, &own);
+            kernel.compress_shared(&mut states, &lent);
+            assert_eq!(states, wanted, "{kernel:?}, {count} messages at {offset}");
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "messages of one length")]
+fn lengths_of_shared_messages_must_agree() {
+    let bytes = [const { AtomicU8::new(0) }; 128];
+    Kernel::best().compress_shared(&mut [INITIAL; 2], &[&bytes[..64], &bytes]);
+}
+
+#[test]
+fn shared_bytes_are_copied_as_they_are() {
+    let bytes = noise(100, 13);
+    let shared: Vec<AtomicU8> = bytes.iter().copied().map(AtomicU8::new).collect();
+    for (from, len) in (0..20).flat_map(|from| (0..70).map(move |len| (from, len))) {
+        let mut place = vec![0; len];
+        copy(&shared[from..from + len], &mut place);
+        assert_eq!(place, bytes[from..from + len]);
+    }
+    shared[3].store(!bytes[3], Ordering::Relaxed);
+    let mut place = [0; 16];
+    copy(&shared[..16], &mut place);
+    assert_eq!(place[3], !bytes[3]);
 }
 
 #[test]

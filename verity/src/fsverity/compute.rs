@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::ops::Range;
+use std::sync::atomic::AtomicU8;
 use std::sync::{Mutex, PoisonError};
 
 use super::descriptor::Descriptor;
@@ -100,8 +101,30 @@ impl Climb<'_> {
     /// The digests of data blocks, read through `buffer`.
     fn digest_data(&self, blocks: &Range<u64>, buffer: &mut [u8]) -> Result<Vec<u8>, Error> {
         let mut digests = vec![0; to_usize(blocks.end - blocks.start) * self.digest_size];
+        let whole = blocks.end.min(self.size / self.block_size as u64);
+        let lent = to_usize(whole.saturating_sub(blocks.start));
+        let (by_lending, by_reading) = digests.split_at_mut(lent * self.digest_size);
+        if lent > 0 && self.digest_lent(blocks.start, lent, by_lending) {
+            self.digest_read(whole, buffer, by_reading)?;
+        } else {
+            self.digest_read(blocks.start, buffer, &mut digests)?;
+        }
+        Ok(digests)
+    }
+
+    /// Writes the digests of `count` whole blocks from `first` on into `digests`, if the file lends them. Otherwise what is in
+    /// `digests` means nothing.
+    fn digest_lent(&self, first: u64, count: usize, digests: &mut [u8]) -> bool {
+        let work = &mut |blocks: &[AtomicU8]| {
+            self.hasher.digest_shared(blocks, self.block_size, digests, self.digest_size);
+        };
+        let len = count * self.block_size;
+        self.hasher.takes_shared() && self.file.lend(self.offset(first), len, work)
+    }
+
+    /// The same, by reading into `buffer`: one block for each digest, of which the last may be cut off by the file's end.
+    fn digest_read(&self, mut first: u64, buffer: &mut [u8], digests: &mut [u8]) -> Result<(), Error> {
         let per_read = buffer.len() / self.block_size;
-        let mut first = blocks.start;
         for digests in digests.chunks_mut(per_read * self.digest_size) {
             let end = first + (digests.len() / self.digest_size) as u64;
             let (start, bytes) = (self.offset(first), to_usize(self.offset(end) - self.offset(first)));
@@ -111,7 +134,7 @@ impl Climb<'_> {
             self.hasher.digest_blocks(&buffer[..padded], self.block_size, digests, self.digest_size);
             first = end;
         }
-        Ok(digests)
+        Ok(())
     }
 
     /// Takes the digests of the data blocks from `first` on up the tree, up to a hash block that others have to fill, or to

@@ -4,6 +4,7 @@ mod portable;
 mod sha256;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::params::{Algorithm, Params, RootHash};
 
@@ -22,6 +23,17 @@ trait BlockHasher: Send + Sync {
     /// Writes the digest of every `block_size` bytes of `blocks` to the start of an entry of `entry_size` bytes, of which
     /// there are enough. What an entry has besides the digest is left alone.
     fn digest_blocks(&self, blocks: &[u8], block_size: usize, entries: &mut [u8], entry_size: usize);
+
+    /// Whether `digest_shared` hashes blocks where they lie.
+    fn takes_shared(&self) -> bool {
+        false
+    }
+
+    /// The same for blocks that somebody else may change meanwhile.
+    fn digest_shared(&self, blocks: &[AtomicU8], block_size: usize, entries: &mut [u8], entry_size: usize) {
+        let copy: Vec<u8> = blocks.iter().map(|byte| byte.load(Ordering::Relaxed)).collect();
+        self.digest_blocks(&copy, block_size, entries, entry_size);
+    }
 }
 
 impl Hasher {
@@ -43,6 +55,22 @@ impl Hasher {
         entry_size: usize,
     ) {
         self.blocks.digest_blocks(blocks, block_size, entries, entry_size);
+    }
+
+    /// Whether blocks need not be copied to be hashed by `digest_shared`.
+    pub(crate) fn takes_shared(&self) -> bool {
+        self.blocks.takes_shared()
+    }
+
+    /// What `digest_blocks` does, for blocks that somebody else may change meanwhile.
+    pub(crate) fn digest_shared(
+        &self,
+        blocks: &[AtomicU8],
+        block_size: usize,
+        entries: &mut [u8],
+        entry_size: usize,
+    ) {
+        self.blocks.digest_shared(blocks, block_size, entries, entry_size);
     }
 
     /// How many bytes a digest has.

@@ -5,8 +5,10 @@
 //! has both salt and data is copied together, and most of the block is hashed where it lies.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU8;
 
 use hardpan_simd::sha256::{BLOCK as UNIT, INITIAL, Kernel, State};
+use hardpan_simd::shared;
 
 use super::BlockHasher;
 use crate::params::{HashType, Params};
@@ -44,20 +46,26 @@ impl Salted {
     }
 
     /// Hashes up to [`GROUP`] blocks, of which each has an entry.
-    fn digest_group(&self, blocks: &[&[u8]], scratch: &mut Scratch, entries: &mut [u8], entry_size: usize) {
+    fn digest_group<T: Byte>(
+        &self,
+        blocks: &[&[T]],
+        scratch: &mut Scratch,
+        entries: &mut [u8],
+        entry_size: usize,
+    ) {
         let mut states = [self.state; GROUP];
         let states = &mut states[..blocks.len()];
         let Scratch { heads, tails, from_block, tail_from, tail_at, tail_len } = scratch;
         if *from_block > 0 {
             for (head, block) in heads.iter_mut().zip(blocks) {
-                head[self.before.len()..].copy_from_slice(&block[..*from_block]);
+                T::copy(&block[..*from_block], &mut head[self.before.len()..]);
             }
             self.compress(states, |lane| &heads[lane][..]);
         }
         self.compress(states, |lane| &blocks[lane][*from_block..*tail_from]);
         for (tail, block) in tails.iter_mut().zip(blocks) {
             let rest = &block[*tail_from..];
-            tail[*tail_at..][..rest.len()].copy_from_slice(rest);
+            T::copy(rest, &mut tail[*tail_at..][..rest.len()]);
         }
         self.compress(states, |lane| &tails[lane][..*tail_len]);
         for (state, entry) in states.iter().zip(entries.chunks_mut(entry_size)) {
@@ -67,20 +75,18 @@ impl Salted {
         }
     }
 
-    fn compress<'a>(&self, states: &mut [State], message: impl Fn(usize) -> &'a [u8]) {
-        let mut messages = [&[][..]; GROUP];
+    fn compress<'a, T: Byte + 'a>(&self, states: &mut [State], message: impl Fn(usize) -> &'a [T]) {
+        let mut messages = [<&[T]>::default(); GROUP];
         let messages = &mut messages[..states.len()];
         messages.iter_mut().enumerate().for_each(|(lane, place)| *place = message(lane));
-        self.kernel.compress(states, messages);
+        T::compress(self.kernel, states, messages);
     }
-}
 
-impl BlockHasher for Salted {
-    fn digest_blocks(&self, blocks: &[u8], block_size: usize, entries: &mut [u8], entry_size: usize) {
+    fn digest<T: Byte>(&self, blocks: &[T], block_size: usize, entries: &mut [u8], entry_size: usize) {
         let mut scratch = Scratch::new(self, block_size);
         let groups = blocks.chunks(block_size * GROUP).zip(entries.chunks_mut(entry_size * GROUP));
         for (group, entries) in groups {
-            let mut blocks = [&[][..]; GROUP];
+            let mut blocks = [<&[T]>::default(); GROUP];
             let mut count = 0;
             for (place, block) in blocks.iter_mut().zip(group.chunks_exact(block_size)) {
                 *place = block;
@@ -88,6 +94,46 @@ impl BlockHasher for Salted {
             }
             self.digest_group(&blocks[..count], &mut scratch, entries, entry_size);
         }
+    }
+}
+
+impl BlockHasher for Salted {
+    fn digest_blocks(&self, blocks: &[u8], block_size: usize, entries: &mut [u8], entry_size: usize) {
+        self.digest(blocks, block_size, entries, entry_size);
+    }
+
+    fn takes_shared(&self) -> bool {
+        self.kernel.takes_shared()
+    }
+
+    fn digest_shared(&self, blocks: &[AtomicU8], block_size: usize, entries: &mut [u8], entry_size: usize) {
+        self.digest(blocks, block_size, entries, entry_size);
+    }
+}
+
+/// A byte of our own, or one that somebody else may change meanwhile.
+trait Byte: Sized {
+    fn copy(from: &[Self], to: &mut [u8]);
+    fn compress(kernel: Kernel, states: &mut [State], messages: &[&[Self]]);
+}
+
+impl Byte for u8 {
+    fn copy(from: &[Self], to: &mut [u8]) {
+        to.copy_from_slice(from);
+    }
+
+    fn compress(kernel: Kernel, states: &mut [State], messages: &[&[Self]]) {
+        kernel.compress(states, messages);
+    }
+}
+
+impl Byte for AtomicU8 {
+    fn copy(from: &[Self], to: &mut [u8]) {
+        shared::copy(from, to);
+    }
+
+    fn compress(kernel: Kernel, states: &mut [State], messages: &[&[Self]]) {
+        kernel.compress_shared(states, messages);
     }
 }
 

@@ -1,6 +1,7 @@
 //! A row of blocks on a source: the data, or one level of the tree.
 
 use std::ops::Range;
+use std::sync::atomic::AtomicU8;
 
 use crate::error::Error;
 use crate::hash::Hasher;
@@ -64,25 +65,58 @@ impl<'a> Blocks<'a> {
         entries: &mut [u8],
         entry_size: usize,
     ) -> Result<(), Error> {
-        let per_read = (reader.buffer.len() / self.size).max(1) as u64;
         let mut first = range.start;
         let mut entries = entries;
         while first < range.end {
             let stretch = self.stretch(&mut reader.extents, first, range.end)?;
-            let count = if stretch.is_hole { stretch.end - first } else { per_read.min(stretch.end - first) };
+            let count = stretch.end - first;
             // The last entry may be cut off behind its digest.
             let len = (to_usize(count) * entry_size).min(entries.len());
             let (now, rest) = entries.split_at_mut(len);
             match &self.zeros {
                 Some(zeros) if stretch.is_hole => zeros.fill(now, entry_size, hasher.digest_size()),
-                _ => {
-                    let read = &mut reader.buffer[..to_usize(count) * self.size];
-                    self.read(first, read)?;
-                    hasher.digest_blocks(read, self.size, now, entry_size);
-                }
+                _ if self.digest_lent(first, to_usize(count), hasher, now, entry_size) => {}
+                _ => self.digest_read(first, hasher, &mut reader.buffer, now, entry_size)?,
             }
             entries = rest;
-            first += count;
+            first = stretch.end;
+        }
+        Ok(())
+    }
+
+    /// Writes the digests of `count` blocks from `first` on into `entries`, if the source lends them. Otherwise what is in
+    /// `entries` means nothing.
+    ///
+    /// Only digests are made of what is lent: a hash block counts for what was read of it once, and so it is copied first.
+    fn digest_lent(
+        &self,
+        first: u64,
+        count: usize,
+        hasher: &Hasher,
+        entries: &mut [u8],
+        entry_size: usize,
+    ) -> bool {
+        let offset = self.start + first * self.size as u64;
+        let work = &mut |blocks: &[AtomicU8]| hasher.digest_shared(blocks, self.size, entries, entry_size);
+        hasher.takes_shared() && self.source.lend(offset, count * self.size, work)
+    }
+
+    /// The same, by reading into `buffer`: one block for each entry.
+    fn digest_read(
+        &self,
+        mut first: u64,
+        hasher: &Hasher,
+        buffer: &mut [u8],
+        entries: &mut [u8],
+        entry_size: usize,
+    ) -> Result<(), Error> {
+        let per_read = (buffer.len() / self.size).max(1);
+        for entries in entries.chunks_mut(per_read * entry_size) {
+            let count = entries.len().div_ceil(entry_size);
+            let read = &mut buffer[..count * self.size];
+            self.read(first, read)?;
+            hasher.digest_blocks(read, self.size, entries, entry_size);
+            first += count as u64;
         }
         Ok(())
     }

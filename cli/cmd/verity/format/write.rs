@@ -122,7 +122,7 @@ impl Job<'_> {
 
     fn build(&self, sink: &File) -> anyhow::Result<RootHash> {
         let built = with_progress(self.context, self.place.layout.data_end, |progress| {
-            build(&self.data.file, self.params, sink, self.place.area, progress)
+            build(&self.data.lending(), self.params, sink, self.place.area, progress)
         });
         match built {
             Err(Error::Cancelled) => Err(Interrupted::NO_TREE.into()),

@@ -16,8 +16,9 @@ use crate::context::Interrupted;
 
 pub(super) fn run(args: &VerifyArgs, context: &Context) -> anyhow::Result<u8> {
     let subject = args.subject()?.map_err(anyhow::Error::msg)?;
+    let data = subject.data.lending();
     let result = with_progress(context, subject.layout.data_end, |progress| {
-        verify(&subject.data(), &subject.hash.file, &subject.expected, progress)
+        verify(&subject.data_in(&data), &subject.hash.file, &subject.expected, progress)
     });
     match result {
         Ok(_) => Ok(0),

@@ -12,12 +12,17 @@ use std::arch::x86_64::{
 };
 
 use super::{BLOCK, K, State, blocks_of};
+use crate::shared::Byte;
 
 /// Enough to fill the unit while schedules of messages are computed.
 pub(super) const LANES: usize = 4;
 
+/// How far ahead of a message memory is announced: the next group of messages, if they are blocks of 4096 bytes that follow
+/// each other. The processor looks ahead by itself, but not beyond a page.
+const AHEAD: usize = LANES * 4096;
+
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-pub(super) fn compress(states: &mut [State], messages: &[&[u8]]) {
+pub(super) fn compress<T: Byte>(states: &mut [State], messages: &[&[T]]) {
     let (states, rest) = states.as_chunks_mut::<LANES>();
     let (messages, rest_messages) = messages.as_chunks::<LANES>();
     for (states, messages) in states.iter_mut().zip(messages) {
@@ -35,7 +40,7 @@ pub(super) fn compress(states: &mut [State], messages: &[&[u8]]) {
 }
 
 #[target_feature(enable = "sha,ssse3,sse4.1")]
-fn compress_group<const N: usize>(states: &mut [State; N], messages: &[&[u8]; N]) {
+fn compress_group<T: Byte, const N: usize>(states: &mut [State; N], messages: &[&[T]; N]) {
     let messages = blocks_of(messages);
     let mut streams = Streams::load(states);
     for index in 0..messages[0].len() {
@@ -88,11 +93,12 @@ impl<const N: usize> Streams<N> {
     /// Takes up the block `index` of each message.
     #[inline]
     #[target_feature(enable = "sha,ssse3,sse4.1")]
-    pub(super) fn begin(&mut self, messages: &[&[[u8; BLOCK]]; N], index: usize) {
+    pub(super) fn begin<T: Byte>(&mut self, messages: &[&[[T; BLOCK]]; N], index: usize) {
         let big_endian = _mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
         for (words, message) in self.words.iter_mut().zip(messages) {
+            T::announce(message[index].as_ptr().wrapping_add(AHEAD));
             for (words, bytes) in words.iter_mut().zip(message[index].as_chunks().0) {
-                *words = _mm_shuffle_epi8(load(bytes), big_endian);
+                *words = _mm_shuffle_epi8(T::load_vector(bytes), big_endian);
             }
         }
     }
@@ -131,16 +137,8 @@ impl<const N: usize> Streams<N> {
 #[inline]
 #[target_feature(enable = "sse2")]
 #[expect(unsafe_code, reason = "a load")]
-fn load(bytes: &[u8; 16]) -> __m128i {
-    // SAFETY: the reference is to sixteen bytes, and the instruction asks for no alignment.
-    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "sse2")]
-#[expect(unsafe_code, reason = "a load")]
 fn load_words(words: &[u32; 4]) -> __m128i {
-    // SAFETY: as above; four words are sixteen bytes.
+    // SAFETY: the reference is to sixteen bytes, and the instruction asks for no alignment.
     unsafe { _mm_loadu_si128(words.as_ptr().cast()) }
 }
 
