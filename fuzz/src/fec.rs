@@ -61,20 +61,15 @@ pub(crate) fn is_as_it_was(image: &Image, sound: &Image) {
 
 /// Damage that can be repaired and damage that cannot, to data, tree and parity.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let kinds: [&[(u8, u8, u16, &[u8])]; 7] = [
-        &[(0, 2, 3, &[5])],
-        &[(1, 2, 2, &[5])],
-        &[(0, 2, 3, &[5]), (0, 2, 4, &[6]), (0, 2, 5, &[7])],
-        &[(2, 2, 0, &[5]), (0, 4, 700, &[1])],
-        &[(0, 4, 0, &[1]), (0, 4, 600, &[2]), (1, 4, 1030, &[3])],
-        &[(2, 0, 100, &[])],
-        &[],
+    let kinds = [
+        blow(0, 2, 3, &[5]),
+        blow(1, 2, 2, &[5]),
+        [blow(0, 2, 3, &[5]), blow(0, 2, 4, &[6]), blow(0, 2, 5, &[7])].concat(),
+        [blow(2, 2, 0, &[5]), blow(0, 4, 700, &[1])].concat(),
+        [blow(0, 4, 0, &[1]), blow(0, 4, 600, &[2]), blow(1, 4, 1030, &[3])].concat(),
+        blow(2, 0, 100, &[]),
+        Vec::new(),
     ];
-    let seed = |image: u8| {
-        kinds.map(|blows| {
-            let blows = blows.iter().flat_map(|(device, kind, at, more)| blow(*device, *kind, *at, more));
-            std::iter::once(image).chain(blows).collect()
-        })
-    };
-    (0..4).flat_map(seed).collect()
+    let seeds = (0..4).flat_map(|image| kinds.clone().map(|blows| [&[image], &blows[..]].concat()));
+    seeds.collect()
 }

@@ -23,7 +23,7 @@ pub fn check(bytes: &[u8]) {
 pub(crate) fn is_as_the_kernel_reads_it(table: &VerityTable, text: &str) {
     let words = kernel::words(text.as_bytes());
     let ours = [&table.data_device, &table.hash_device, &table.algorithm];
-    assert_eq!(ours.map(|word| word.as_bytes()), [1, 2, 7].map(|at| words[at].as_slice()), "{text:?}");
+    assert_eq!(ours.map(String::as_bytes), [1, 2, 7].map(|at| words[at].as_slice()), "{text:?}");
     let devices = [table.options.fec.as_ref().map(|fec| &fec.device), table.options.signature_key.as_ref()];
     for word in devices.into_iter().flatten() {
         assert!(words[11..].iter().any(|other| other == word.as_bytes()), "{text:?}");
