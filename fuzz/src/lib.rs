@@ -2,10 +2,23 @@
 
 use std::path::Path;
 
+mod common;
+
 pub mod cmdline;
+pub mod create;
 pub mod descriptor;
+pub mod dm_reply;
+pub mod dps_signature;
+pub mod fec;
+pub mod journal;
+pub mod line;
+pub mod manifest;
+pub mod pem;
+pub mod pkcs7;
 pub mod superblock;
 pub mod table;
+pub mod verify;
+pub mod veritytab;
 
 /// Writes the first inputs of a target into the directory that `HARDPAN_FUZZ_SEEDS` names, and ends the process; does
 /// nothing where that is not set. The target does it itself, since a program of its own would have to be built without

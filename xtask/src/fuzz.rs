@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::peers;
 use crate::shell::{Outcome, check, root, say};
 
 /// `cargo xtask fuzz [TARGET…] [--seconds N]`.
@@ -20,6 +21,7 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         .map(|at| &args[at])
         .collect();
     let all = targets()?;
+    peers::ensure(&[("g++", "g++", "libFuzzer, which is built from source")])?;
     if let Some(unknown) = wanted.iter().find(|name| !all.contains(name)) {
         return Err(format!("no target {unknown}; there are: {}", all.join(", ")));
     }
@@ -47,14 +49,58 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     Err(format!("found something: {}; the inputs are below {}", failed.join(", "), place.display()))
 }
 
-/// The names of the programs in `fuzz/fuzz_targets`.
+/// The names of all targets, sorted. Each is a program in `fuzz/fuzz_targets`, a module in `fuzz/src` and a `[[bin]]` in
+/// `fuzz/Cargo.toml`: one that is forgotten in any of these places would never run, and nobody would know.
 fn targets() -> Result<Vec<String>, String> {
-    let place = root().join("fuzz/fuzz_targets");
-    let entries = std::fs::read_dir(&place).map_err(|error| format!("{}: {error}", place.display()))?;
-    let stems = entries.filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()));
-    let mut names: Vec<String> = stems.collect();
+    let place = root().join("fuzz");
+    let manifest = std::fs::read_to_string(place.join("Cargo.toml")).map_err(|error| error.to_string())?;
+    let (programs, mut modules) = (stems(&place.join("fuzz_targets"))?, stems(&place.join("src"))?);
+    modules.retain(|name| name != "lib");
+    agree(&[("fuzz_targets", &programs), ("src", &modules), ("[[bin]] of Cargo.toml", &bins(&manifest))])?;
+    Ok(programs)
+}
+
+/// Fails unless all lists are the first.
+fn agree(lists: &[(&str, &[String])]) -> Outcome {
+    let [(first, wanted), rest @ ..] = lists else { return Ok(()) };
+    for (place, names) in rest {
+        let (missing, more) = (without(wanted, names), without(names, wanted));
+        if !missing.is_empty() || !more.is_empty() {
+            return Err(format!(
+                "fuzz targets: {place} lacks [{missing}] and has [{more}] in excess of {first}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn without(names: &[String], others: &[String]) -> String {
+    let left: Vec<&str> = names.iter().filter(|name| !others.contains(name)).map(String::as_str).collect();
+    left.join(", ")
+}
+
+/// The names of the Rust files of a directory, sorted.
+fn stems(place: &Path) -> Result<Vec<String>, String> {
+    let unreadable = |error: std::io::Error| format!("{}: {error}", place.display());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(place).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") {
+            names.extend(path.file_stem().and_then(|stem| stem.to_str()).map(str::to_owned));
+        }
+    }
     names.sort();
     Ok(names)
+}
+
+/// The names of programs in a manifest whose tables each begin with the name.
+fn bins(manifest: &str) -> Vec<String> {
+    let tables = manifest.split("[[bin]]").skip(1);
+    let name =
+        |table: &str| Some(table.trim_start().strip_prefix("name = \"")?.split_once('"')?.0.to_owned());
+    let mut names: Vec<String> = tables.filter_map(name).collect();
+    names.sort();
+    names
 }
 
 fn build() -> Outcome {
@@ -114,3 +160,26 @@ const FLAGS: &[&str] = &[
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_is_a_program_and_is_built() {
+        let targets = targets().unwrap();
+        assert!(targets.len() > 10, "{targets:?}");
+    }
+
+    #[test]
+    fn a_target_that_is_forgotten_somewhere_is_named() {
+        let manifest = "[package]\nname = \"x\"\n[[bin]]\nname = \"b\"\n\n[[bin]]\nname = \"a\"\n";
+        let all = ["a", "b"].map(str::to_owned);
+        assert_eq!(bins(manifest), all);
+        assert_eq!(agree(&[("programs", &all), ("bins", &all)]), Ok(()));
+        for (programs, bins, says) in [(&all[..], &all[..1], "lacks [b]"), (&all[..1], &all[..], "has [b]")] {
+            let error = agree(&[("programs", programs), ("bins", bins)]).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}

@@ -138,6 +138,9 @@ pub enum JournalError {
         /// The number.
         state: u64,
     },
+    /// With its contents data and tree do not verify, or that could not be found out.
+    #[error(transparent)]
+    Verify(#[from] VerifyError),
     /// A version that is not supported.
     #[error("the journal, header, offset 8: version {version} is not supported (supported: 1)")]
     Version {

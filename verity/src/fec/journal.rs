@@ -21,7 +21,7 @@ use super::error::JournalError;
 use super::overlay::{Index, Part};
 use super::repair::{Damaged, MAX_REPAIRS, Repairs};
 use crate::Progress;
-use crate::error::{Error, VerifyError};
+use crate::error::Error;
 use crate::source::{BlockSink, BlockSource};
 use crate::tree::blocks::to_usize;
 use crate::tree::layout::Layout;
@@ -95,22 +95,24 @@ impl Journal {
 }
 
 impl SealedJournal {
-    /// The repairs in the journal `source`, if data and tree verify with them.
+    /// The repairs in the journal `source`, if they are of blocks that parity covers and data and tree verify with them.
     ///
     /// # Errors
     ///
-    /// [`VerifyError`] says why they do not: the journal is of something else, or damaged itself.
+    /// [`JournalError::Verify`] says why they do not: the journal is of something else, or damaged itself. Other errors name
+    /// what does not belong to `damaged`.
     pub fn verify(
         self,
         source: &dyn BlockSource,
         damaged: Damaged<'_>,
         progress: Progress<'_>,
-    ) -> Result<Repairs, VerifyError> {
-        Repairs::verified(self.index, source, damaged, progress)
+    ) -> Result<Repairs, JournalError> {
+        self.check(damaged)?;
+        Ok(Repairs::verified(self.index, source, damaged, progress)?)
     }
 
     /// Checks that the blocks are blocks of data or tree as `damaged` has them.
-    pub fn check(&self, damaged: Damaged<'_>) -> Result<(), JournalError> {
+    fn check(&self, damaged: Damaged<'_>) -> Result<(), JournalError> {
         let layout = damaged.layout;
         if self.block_size != layout.block_size {
             return Err(JournalError::BlockSize { block_size: self.block_size });

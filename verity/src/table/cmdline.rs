@@ -3,7 +3,7 @@
 //! Parameters are split as the kernel's `next_arg` (lib/cmdline.c) does, and devices as its dm-init.c does;
 //! `roothash=` and `usrhash=` are systemd-veritysetup-generator's.
 
-use super::{TableError, VerityTable};
+use super::{TableError, VerityTable, has_space_byte, is_space};
 use crate::hex;
 
 /// A mention of a verity device.
@@ -82,7 +82,7 @@ pub fn find_in_cmdline(cmdline: &str) -> Vec<Result<CmdlineVerity, TableError>> 
             continue;
         };
         match canonical(name).as_str() {
-            "dm_mod.create" if kernel => {
+            _ if kernel && canonical(kernels(name)) == "dm_mod.create" => {
                 if std::mem::replace(&mut creates, true) {
                     found.push(Err(create_error("comes again, and the kernel heeds only the last")));
                 }
@@ -97,14 +97,20 @@ pub fn find_in_cmdline(cmdline: &str) -> Vec<Result<CmdlineVerity, TableError>> 
     found
 }
 
-/// Names and values. White space separates parameters unless an odd number of double quotes is before it; the quotes
+/// What the kernel, to which one byte of some characters is white space, has as the name.
+fn kernels(name: &str) -> &str {
+    name.rsplit(has_space_byte).next().unwrap_or_default()
+}
+
+/// Names and values, up to the first zero byte. White space separates parameters unless an odd number of double quotes is before it; the quotes
 /// around a value, or around a whole parameter, are no part of it.
 pub(super) fn parameters(cmdline: &str) -> Vec<(&str, Option<&str>)> {
     let mut quoted = false;
     let separates = |character: char| {
         quoted ^= character == '"';
-        character.is_ascii_whitespace() && !quoted
+        is_space(character) && !quoted
     };
+    let cmdline = cmdline.split('\0').next().unwrap_or_default();
     cmdline.split(separates).filter(|word| !word.is_empty()).map(parameter).collect()
 }
 
@@ -142,11 +148,14 @@ pub(super) fn created(value: &str) -> Vec<Result<CreatedTarget, TableError>> {
     if value.len() > MAX_CREATE_LEN {
         return vec![Err(create_error(TOO_LONG))];
     }
+    if value.contains(has_space_byte) {
+        return vec![Err(create_error("has a character in which the kernel sees white space"))];
+    }
     value.split(';').flat_map(device).collect()
 }
 
 fn device(entry: &str) -> Vec<Result<CreatedTarget, TableError>> {
-    let mut fields = entry.trim().splitn(5, ',').map(str::trim);
+    let mut fields = trim(entry).splitn(5, ',').map(trim);
     let mut field = || fields.next();
     let (Some(name), Some(uuid), Some(minor), Some(flags), Some(targets)) =
         (field(), field(), field(), field(), field())
@@ -201,9 +210,13 @@ fn target(line: &str) -> Result<Option<(u64, u64, VerityTable)>, TableError> {
 
 /// The first word and what follows it.
 fn word(text: &str) -> Option<(&str, &str)> {
-    let text = text.trim_start();
-    let (word, rest) = text.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((text, ""));
+    let text = text.trim_start_matches(is_space);
+    let (word, rest) = text.split_once(is_space).unwrap_or((text, ""));
     (!word.is_empty()).then_some((word, rest))
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches(is_space)
 }
 
 fn decimal(text: &str) -> Option<u64> {
@@ -280,6 +293,37 @@ mod tests {
         let root = hex::decode(ROOT).unwrap();
         let wanted = |parameter| Ok(CmdlineVerity::RootHash { parameter, root: root.clone() });
         assert_eq!(found, [wanted(HashParameter::Root), wanted(HashParameter::Usr)]);
+    }
+
+    /// Found by fuzzing, against what the kernel makes of the bytes.
+    #[test]
+    fn white_space_and_ends_are_those_of_the_kernel() {
+        let value = format!("dm-mod.create=\"root,,,ro,{}\"", table());
+        for cmdline in [
+            format!("quiet\u{b}{value}"),
+            format!("voil\u{e0}{value}"),
+            format!("{value}\0\""),
+            value.replace(" verity ", "\u{b}verity\u{b}"),
+            value.replace("root,", "\u{b}root\u{b},"),
+        ] {
+            let found = find_in_cmdline(&cmdline);
+            let [Ok(CmdlineVerity::Created(target))] = &found[..] else { panic!("{cmdline:?}: {found:?}") };
+            assert_eq!(target.name, "root");
+        }
+        assert_eq!(find_in_cmdline(&format!("quiet\0 {value}")), []);
+        for name in ["voil\u{e0}", "\u{2003}root"] {
+            let target = CreatedTarget { name: name.to_owned(), ..target_of(&value) };
+            let found = find_in_cmdline(&value.replace("root,", &format!("{name},")));
+            let kept = name != "voil\u{e0}";
+            assert_eq!(found.contains(&Ok(CmdlineVerity::Created(Box::new(target)))), kept, "{name:?}");
+        }
+    }
+
+    fn target_of(cmdline: &str) -> CreatedTarget {
+        match &find_in_cmdline(cmdline)[..] {
+            [Ok(CmdlineVerity::Created(target))] => (**target).clone(),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

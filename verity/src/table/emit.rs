@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ErrorMode, Options, VerityTable};
+use super::{ErrorMode, Options, VerityTable, is_space};
 use crate::error::GeometryError;
 use crate::hex;
 use crate::params::{Params, RootHash};
@@ -128,7 +128,7 @@ impl Options {
 fn word(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
         '\\' => f.write_str("\\\\"),
-        _ if character.is_ascii_whitespace() => write!(f, "\\{character}"),
+        _ if is_space(character) => write!(f, "\\{character}"),
         _ => write!(f, "{character}"),
     })
 }
@@ -210,8 +210,8 @@ mod tests {
         let mut table = table("-");
         table.data_blocks = u64::MAX;
         assert_eq!(table.sectors(), None);
-        // An empty word cannot be written, so it is not read either.
+        // An empty word cannot be written, so it is not read either: the kernel makes a backslash of this.
         let line = format!("1 d h 4096 4096 1 1 sha256 {ROOT} - 2 root_hash_sig_key_desc \\");
-        assert!(matches!(VerityTable::parse(&line), Err(TableError::OptionValue { .. })));
+        assert!(matches!(VerityTable::parse(&line), Err(TableError::Misread { .. })));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Field, TableError, VerityTable, number};
+use super::{Field, TableError, VerityTable, is_space, number};
 
 /// A verity target in a line of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,15 +27,22 @@ impl TableLine {
             Some((name, rest)) if !name.contains(' ') => rest,
             _ => text,
         };
-        let mut words = text.split_ascii_whitespace();
+        let mut words = text.split(is_space).filter(|word| !word.is_empty());
         let (start, len, kind) = (words.next(), words.next(), words.next());
-        // In parameters alone the third word is the hash device, and a tenth is needed.
-        let (Some(start), Some(len), Some("verity")) = (start, len, kind) else {
+        // In parameters alone the third word is the hash device, and a block size comes next where here is the hash type.
+        let is_size = words.next().and_then(|word| word.parse().ok()).is_some_and(|size: u32| size > 1);
+        let (Some(start), Some(len), Some("verity"), false) = (start, len, kind, is_size) else {
             return Ok(Self { range: None, table: VerityTable::parse(text)? });
         };
         let range = Some((number(Field::Range, start)?, number(Field::Range, len)?));
         let at = text.find("verity").map_or(text.len(), |at| at + "verity".len());
         Ok(Self { range, table: VerityTable::parse(&text[at..])? })
+    }
+
+    /// Whether it can be written so that the kernel, and who reads it line by line, read it back.
+    pub fn check(&self) -> Result<(), TableError> {
+        let line = self.to_string();
+        if Self::parse(&line)? == *self { Ok(()) } else { Err(TableError::Unwritable { line }) }
     }
 }
 
@@ -54,6 +61,31 @@ mod tests {
     use super::*;
 
     const ROOT: &str = "4a25101d8ed370882c613a94e8ba3f1fd5e320406dd5610454f4267cff2c81be";
+
+    /// Found by fuzzing: a hash device of the name `verity` came back as the kind of the target.
+    #[test]
+    fn a_device_may_be_called_as_the_target_is() {
+        for data in ["a", "7"] {
+            let text = format!("1 {data} \\verity 4096 4096 256 1 sha256 {ROOT} -");
+            let line = TableLine::parse(&text).unwrap();
+            assert_eq!((line.range, line.table.hash_device.as_str()), (None, "verity"));
+            assert_eq!(TableLine::parse(&line.to_string()), Ok(line));
+        }
+    }
+
+    #[test]
+    fn what_would_not_come_back_is_not_written() {
+        let line = TableLine::parse(&format!("0 8 verity 1 a b 4096 4096 256 1 sha256 {ROOT} -")).unwrap();
+        assert_eq!(line.check(), Ok(()));
+        for device in ["", "a\nb", "a\0", "/dev/disk/by-partlabel/voil\u{e0}"] {
+            let mut line = line.clone();
+            device.clone_into(&mut line.table.data_device);
+            assert!(line.check().is_err(), "{device:?}");
+        }
+        let mut odd = line;
+        odd.table.options.io_error = Some(super::super::ErrorMode::Ignore);
+        assert!(matches!(odd.check(), Err(TableError::Unwritable { .. })));
+    }
 
     #[test]
     fn lines_and_parameters_are_read() {

@@ -55,7 +55,7 @@ pub struct VerityTable {
 impl VerityTable {
     /// Reads the parameters of a target: what follows `START LENGTH verity` in a table.
     pub fn parse(text: &str) -> Result<Self, TableError> {
-        let words = split(text);
+        let words = split(text)?;
         let required = words.first_chunk::<10>().ok_or(TableError::TooFewArguments { count: words.len() })?;
         let [hash_type, data, hash, data_size, hash_size, blocks, start, algorithm, root, salt] = required;
         Ok(Self {
@@ -123,6 +123,13 @@ pub enum TableError {
         /// The option.
         name: String,
     },
+    /// A character that the kernel, which reads bytes, takes for something else: a zero ends its strings, a backslash at the
+    /// end quotes nothing, and the byte 0xa0 is white space to it wherever it is, as in the UTF-8 of `à`.
+    #[error("verity table: the kernel reads the character at byte {offset} in another way")]
+    Misread {
+        /// Where it is in the text.
+        offset: usize,
+    },
     /// A table has one line for each target; this should be one target's.
     #[error("verity table: there is more than one line")]
     SeveralLines,
@@ -131,6 +138,12 @@ pub enum TableError {
     TooFewArguments {
         /// How many there are.
         count: usize,
+    },
+    /// A table that no text stands for: a device without a name, or an option that there is not.
+    #[error("verity table: `{line}` would be read as something else")]
+    Unwritable {
+        /// How it would be written.
+        line: String,
     },
 }
 
@@ -187,19 +200,41 @@ impl fmt::Display for Field {
 }
 
 /// The words of `text`, as device-mapper splits it: at white space, where a backslash takes the next character as it is.
-fn split(text: &str) -> Vec<String> {
+fn split(text: &str) -> Result<Vec<String>, TableError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
+    let mut characters = text.char_indices();
+    while let Some((offset, character)) = characters.next() {
         match character {
-            '\\' => word.get_or_insert_default().extend(characters.next()),
-            _ if character.is_ascii_whitespace() => words.extend(word.take()),
+            _ if is_misread(character) => return Err(TableError::Misread { offset }),
+            '\\' => {
+                let quoted = characters.next().filter(|(_, quoted)| !is_misread(*quoted));
+                let (_, quoted) = quoted.ok_or(TableError::Misread { offset })?;
+                word.get_or_insert_default().push(quoted);
+            }
+            _ if is_space(character) => words.extend(word.take()),
             _ => word.get_or_insert_default().push(character),
         }
     }
     words.extend(word);
-    words
+    Ok(words)
+}
+
+/// White space to the kernel, as far as that is a character.
+fn is_space(character: char) -> bool {
+    // The vertical tab is none to Rust.
+    character.is_ascii_whitespace() || character == '\u{b}'
+}
+
+/// Whether the kernel, which has strings of bytes in Latin-1, sees an end or white space in this character.
+fn is_misread(character: char) -> bool {
+    character == '\0' || has_space_byte(character)
+}
+
+/// Whether one of its bytes is the no-break space of Latin-1, which `isspace` of the kernel's lib/ctype.c counts as white
+/// space.
+fn has_space_byte(character: char) -> bool {
+    character.encode_utf8(&mut [0; 4]).bytes().any(|byte| byte == 0xa0)
 }
 
 /// A decimal number. Signs, which the kernel's `sscanf` would take, are refused: none writes them.
@@ -254,7 +289,7 @@ mod tests {
 
     #[test]
     fn wrong_values_are_named() {
-        let words: Vec<String> = split(&format!("1 a b 4096 4096 256 1 sha256 {ROOT} -"));
+        let words: Vec<String> = split(&format!("1 a b 4096 4096 256 1 sha256 {ROOT} -")).unwrap();
         let cases = [
             (0, "2", Field::HashType),
             (0, "+1", Field::HashType),
@@ -276,6 +311,17 @@ mod tests {
 
     #[test]
     fn words_are_split_as_device_mapper_does() {
-        assert_eq!(split("  a\\ b \t c\\\\ \\"), ["a b", "c\\", ""]);
+        let words = ["a b", "c\\", "d", "\u{b}"].map(str::to_owned);
+        assert_eq!(split("  a\\ b \t c\\\\\u{b}d \\\u{b}"), Ok(words.to_vec()));
+    }
+
+    /// Found by fuzzing, against the words that the kernel makes of the bytes.
+    #[test]
+    fn what_the_kernel_reads_otherwise_is_refused() {
+        for (text, offset) in [("a \0b", 2), ("a\u{e0}", 1), ("a\u{a0}b", 1), ("\\\u{860}", 0), ("ab \\", 3)]
+        {
+            assert_eq!(split(text), Err(TableError::Misread { offset }), "{text:?}");
+        }
+        assert!(split("voil\u{e1}").is_ok());
     }
 }

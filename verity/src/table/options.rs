@@ -91,10 +91,7 @@ impl Reader {
         let options = &mut self.options;
         // The kernel compares without regard to case.
         let lower = name.to_ascii_lowercase();
-        let mut value = || {
-            let value = rest.next().filter(|value| !value.is_empty());
-            value.ok_or_else(|| TableError::OptionValue { name: name.to_owned() })
-        };
+        let mut value = || rest.next().ok_or_else(|| TableError::OptionValue { name: name.to_owned() });
         let fresh = match lower.as_str() {
             "ignore_corruption" => set(&mut options.corruption, ErrorMode::Ignore),
             "restart_on_corruption" => set(&mut options.corruption, ErrorMode::Restart),
@@ -146,7 +143,7 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<Options, TableError> {
-        Options::parse(&super::super::split(text))
+        Options::parse(&super::super::split(text)?)
     }
 
     #[test]

@@ -97,7 +97,10 @@ fn table(args: &EmitArgs, image: &Descriptor, created: bool) -> anyhow::Result<V
     if let Some(kernel) = args.behaviour.kernel {
         kernel.check(&table.options, created)?;
     }
-    Ok(table)
+    // A line of its own, since whatever cannot be one is a mistake everywhere.
+    let line = TableLine { range: None, table };
+    line.check()?;
+    Ok(line.table)
 }
 
 /// The devices' names at boot. They cannot be guessed; only Bottlerocket's partitions are the same on every machine.

@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use anyhow::{Context as _, bail};
-use hardpan_verity::fec::{Found, JOURNAL_CONTENTS, Journal, Part, Repairs, SealedJournal};
+use hardpan_verity::fec::{Found, JOURNAL_CONTENTS, Journal, JournalError, Part, Repairs, SealedJournal};
 use hardpan_verity::{Error, VerifyError};
 
 use super::super::device::Device;
@@ -75,10 +75,11 @@ impl Job<'_> {
                  something else, remove it to repair anew"
             )
         };
-        sealed.check(damaged).with_context(advice)?;
         let bytes = self.subject.layout.data_end;
         match with_progress(self.context, bytes, |progress| sealed.verify(journal, damaged, progress)) {
-            Err(VerifyError::Error(Error::Cancelled)) => Err(Interrupted::NO_REPAIR.into()),
+            Err(JournalError::Verify(VerifyError::Error(Error::Cancelled))) => {
+                Err(Interrupted::NO_REPAIR.into())
+            }
             repairs => repairs.with_context(advice),
         }
     }

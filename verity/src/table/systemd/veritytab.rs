@@ -31,19 +31,19 @@ pub struct VeritytabEntry {
 }
 
 impl Veritytab {
-    /// Reads all lines. White space of ASCII separates fields, and nothing quotes it; a line whose first character is `#`, after
-    /// white space, is a comment. The generator ignores words after the fifth; here they are an error, since whoever wrote
+    /// Reads all lines. Blanks and tabs separate fields, and nothing quotes it; a line whose first character is `#`, after
+    /// blanks, is a comment. The generator ignores words after the fifth; here they are an error, since whoever wrote
     /// them expected something.
     pub fn parse(text: &str) -> Result<Self, SystemdError> {
         let mut entries: Vec<VeritytabEntry> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line_number = index + 1;
-            // systemd ends lines there as well: what follows a comment would be none.
+            // systemd takes these for ends of lines, so that what comes after them would not be part of a comment.
             if line.contains(['\r', '\0']) {
-                let reason = "has a carriage return or NUL, with which a line ends to systemd";
-                return Err(SystemdError::value("line", line, reason).in_line(line_number));
+                let error = SystemdError::value("line", line, "has a carriage return or zero byte within");
+                return Err(error.in_line(line_number));
             }
-            let line = line.trim_ascii();
+            let line = line.trim_matches(BLANKS);
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
@@ -60,7 +60,7 @@ impl Veritytab {
 impl VeritytabEntry {
     /// Reads a line that is neither empty nor a comment.
     pub fn parse(line: &str) -> Result<Self, SystemdError> {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let fields: Vec<&str> = line.split(BLANKS).filter(|field| !field.is_empty()).collect();
         let (name, data, hash, root, options) = match *fields.as_slice() {
             [name, data, hash, root] => (name, data, hash, root, ""),
             [name, data, hash, root, options] => (name, data, hash, root, options),
@@ -114,6 +114,8 @@ fn device_name(name: &str) -> Result<&str, SystemdError> {
     }
 }
 
+/// What separates fields. Other white space is part of a field to some versions of systemd, and so in none here.
+const BLANKS: [char; 2] = [' ', '\t'];
 /// `DM_NAME_LEN` of the kernel's dm-ioctl.h, without the NUL at the end.
 const MAX_NAME_LEN: usize = 127;
 
@@ -135,6 +137,24 @@ mod tests {
         assert_eq!(table.to_string(), format!("usr PARTUUID=aa /dev/b {ROOT} auto\ndata /c /d {ROOT}\n"));
         assert_eq!(Veritytab::parse(&table.to_string()), Ok(table));
         assert_eq!(Veritytab::parse(""), Ok(Veritytab::default()));
+    }
+
+    /// Found by fuzzing, against the lines and fields that systemd makes of the bytes.
+    #[test]
+    fn lines_end_and_fields_part_where_systemd_has_it() {
+        let line = format!("a /dev/a /dev/b {}", "ab".repeat(16));
+        assert_eq!(Veritytab::parse(&format!("# x\r\n{line}\r\n")).unwrap().entries.len(), 1);
+        for text in [
+            format!("# x\r{line}"),
+            format!("# x\0{line}"),
+            format!("{line}\r"),
+            format!("\u{a0}# {line}"),
+            line.replace(" /dev/b", "\u{3000}/dev/b"),
+            line.replace(" /dev/b", "\u{b}/dev/b"),
+        ] {
+            let read = Veritytab::parse(&text);
+            assert!(matches!(read, Err(SystemdError::Line { line: 1, .. })), "{text:?}: {read:?}");
+        }
     }
 
     #[test]

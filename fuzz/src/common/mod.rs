@@ -1,0 +1,6 @@
+//! What several targets share.
+
+pub(crate) mod image;
+pub(crate) mod kernel;
+pub(crate) mod keys;
+pub(crate) mod take;
