@@ -3,8 +3,9 @@
 //! Each codeword has a shift register of `roots` bytes. Registers that work on neighbouring bytes are kept as rows, so
 //! that a step reads and writes straight through memory, and a kernel can do many bytes at once.
 
+use hardpan_simd::gf256::{Encoder, interleave};
+
 use super::code::generator;
-use super::gf::mul;
 
 /// Shift registers for `width` neighbouring codewords.
 pub(super) struct Registers {
@@ -12,13 +13,15 @@ pub(super) struct Registers {
     state: Vec<u8>,
     width: usize,
     roots: usize,
-    products: Products,
+    encoder: Encoder,
 }
 
 impl Registers {
-    /// Registers for up to `width` codewords.
+    /// Registers for up to `width` codewords of 2 to 24 roots.
     pub(super) fn new(roots: usize, width: usize) -> Self {
-        Self { state: vec![0; roots * width], width, roots, products: Products::new(&generator(roots)) }
+        let encoder =
+            Encoder::new(&generator(roots)).expect("`Roots` has no other numbers than an encoder takes");
+        Self { state: vec![0; roots * width], width, roots, encoder }
     }
 
     /// Empties the registers, for `width` codewords from now on, not more than at the beginning.
@@ -31,53 +34,20 @@ impl Registers {
 
     /// Feeds the rows of `rows`, one after the other, each of `width` bytes.
     pub(super) fn feed(&mut self, rows: &[u8]) {
-        for row in rows.chunks_exact(self.width) {
-            self.products.step(&mut self.state, row);
-        }
+        let rows: Vec<&[u8]> = rows.chunks_exact(self.width).collect();
+        self.encoder.advance(&rows, &mut self.state);
     }
 
     /// The remainders as they are stored: all parity bytes of a codeword, highest order first, then those of the next.
     pub(super) fn write_parity(&self, parity: &mut [u8]) {
-        for (row, remainders) in self.state.chunks_exact(self.width).enumerate() {
-            for (word, remainder) in parity.chunks_exact_mut(self.roots).zip(remainders) {
-                word[row] = *remainder;
-            }
-        }
-    }
-}
-
-/// For each element its products with all coefficients of the generator, in the order of the registers.
-struct Products {
-    table: Vec<u8>,
-    roots: usize,
-}
-
-impl Products {
-    fn new(generator: &[u8]) -> Self {
-        let products = |element| generator.iter().map(move |coefficient| mul(element, *coefficient));
-        Self { table: (0..=u8::MAX).flat_map(products).collect(), roots: generator.len() }
-    }
-
-    /// One step of all registers with the symbols of `row`.
-    fn step(&self, state: &mut [u8], row: &[u8]) {
-        let width = row.len();
-        for (word, symbol) in row.iter().enumerate() {
-            let feedback = usize::from(symbol ^ state[word]);
-            let products = &self.table[feedback * self.roots..][..self.roots];
-            let mut at = word;
-            for product in &products[..self.roots - 1] {
-                state[at] = state[at + width] ^ product;
-                at += width;
-            }
-            state[at] = products[self.roots - 1];
-        }
+        interleave(&self.state, self.roots, parity);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fec::gf::{ORDER, power};
+    use crate::fec::gf::{ORDER, mul, power};
 
     /// A word by word oracle: the parity that makes the word zero at all roots.
     #[test]
