@@ -42,7 +42,7 @@ pub use owner::{BlockOwner, OwnedRange};
 pub use params::{Algorithm, BlockSize, HashType, Params, RootHash, Salt};
 pub use plan::{Arrangement, FecPlan, Plan, whole_mebibytes};
 pub use seed::Seed;
-pub use source::{BlockSink, BlockSource, Prefix};
+pub use source::{BlockSink, BlockSource};
 pub use superblock::{
     Difference, RawSuperblock, SUPERBLOCK_SIZE, Superblock, SuperblockError, SuperblockField,
     SuperblockProblem,

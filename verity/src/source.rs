@@ -40,43 +40,6 @@ pub trait BlockSink: BlockSource {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
 }
 
-/// The first bytes of a source, as if it ended there: a device whose end belongs to something else.
-#[derive(Clone, Copy)]
-pub struct Prefix<'a> {
-    source: &'a dyn BlockSource,
-    len: u64,
-}
-
-impl<'a> Prefix<'a> {
-    /// The first `len` bytes of `source`, or all of it if there are fewer.
-    pub fn new(source: &'a dyn BlockSource, len: u64) -> Self {
-        Self { source, len }
-    }
-}
-
-impl BlockSource for Prefix<'_> {
-    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let end = offset.checked_add(buffer.len() as u64).filter(|end| *end <= self.len);
-        end.ok_or(io::ErrorKind::UnexpectedEof)?;
-        self.source.read_exact_at(buffer, offset)
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.source.size()?.min(self.len))
-    }
-
-    /// What lies beyond the end is left to reading, which fails there.
-    fn next_data(&self, offset: u64) -> io::Result<Range<u64>> {
-        let Range { start, end } = self.source.next_data(offset)?;
-        Ok(if start < self.len { start..end } else { offset.max(self.len)..u64::MAX })
-    }
-
-    fn lend(&self, offset: u64, len: usize, work: &mut dyn FnMut(&[AtomicU8])) -> bool {
-        let end = offset.checked_add(len as u64);
-        end.is_some_and(|end| end <= self.len) && self.source.lend(offset, len, work)
-    }
-}
-
 impl BlockSource for File {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         FileExt::read_exact_at(self, buffer, offset)
