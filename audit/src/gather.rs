@@ -61,9 +61,10 @@ pub fn gather<'a>(
 }
 
 fn programs(scan: &Scan) -> Vec<Program> {
-    let readable = scan.elves.iter().filter_map(|elf| elf.facts.as_ref().ok().map(|facts| (elf, facts)));
+    // A member of an archive has no entry, and is no program before it is linked.
+    let readable = scan.elves.iter().filter_map(|elf| Some((elf.id?, elf.facts.as_ref().ok()?)));
     readable
-        .filter_map(|(elf, facts)| {
+        .filter_map(|(id, facts)| {
             let is_program = match facts.kind {
                 Kind::Executable | Kind::StaticExecutable | Kind::Pie | Kind::StaticPie => true,
                 Kind::SharedObject | Kind::Loader | Kind::Undecided => false,
@@ -75,7 +76,7 @@ fn programs(scan: &Scan) -> Vec<Program> {
                 needed: dynamic.map(needed).unwrap_or_default(),
                 language: facts.origin.language,
                 told_by: facts.origin.evidence.into(),
-                ..Program::new(elf.id)
+                ..Program::new(id)
             })
         })
         .collect()

@@ -18,5 +18,5 @@ pub use facts::{ElfFacts, Kind};
 pub use matrix::{languages, matrix};
 pub use reader::{ByteOrder, Class};
 pub use rules::ElfRule;
-pub use scan::{Elf, Scan, ScanOptions, Sniff, Unreadable, cause_of, scan};
+pub use scan::{Elf, Scan, ScanOptions, Sniff, Unreadable, cause_of, judge_file, scan};
 pub use verdict::verdicts;

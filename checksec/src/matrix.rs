@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
-use hardpan_report::{BytePath, Cell, Column, Language, LanguageShare, Matrix, Outcome, Row};
+use hardpan_report::{
+    BytePath, Cell, Column, Confidence, FileTraits, Language, LanguageShare, Matrix, Outcome, Row,
+};
 
 use crate::rules::RULES;
 use crate::scan::{Elf, Scan};
+use crate::verdict::placed;
 
 /// One row for each ELF file, one column for each rule.
 pub fn matrix(scan: &Scan) -> Matrix {
@@ -41,19 +44,40 @@ pub fn languages(scan: &Scan) -> Vec<LanguageShare> {
 }
 
 fn row(elf: &Elf) -> Row {
+    let path = BytePath::from(elf.path.as_slice());
     let cells = RULES.iter().enumerate().map(|(index, _)| match elf.judgements.get(index) {
-        Some(judgement) => Cell { outcome: judgement.outcome, label: judgement.label.clone() },
-        None => Cell { outcome: Outcome::Unknown, label: Cow::Borrowed("damaged") },
+        Some(judgement) => Cell {
+            outcome: judgement.outcome,
+            confidence: judgement.confidence,
+            label: judgement.label.clone(),
+            message: judgement.message.clone(),
+            evidence: judgement.evidence.iter().map(|evidence| placed(evidence, &path)).collect(),
+        },
+        None => damaged(elf),
     });
+    let cells = cells.collect();
     let facts = elf.facts.as_ref().ok();
+    let FileTraits { kind, machine, language, build_id } = elf.traits();
     Row {
-        path: BytePath::from(elf.path.as_slice()),
-        kind: facts.map_or("damaged", |facts| facts.kind.as_str()),
-        machine: facts.map_or(Cow::Borrowed("unknown"), |facts| facts.header.machine_name()),
-        language: facts.map_or(Language::Unknown, |facts| facts.origin.language),
+        path,
+        kind,
+        machine,
+        language,
+        build_id,
         language_evidence: facts.map_or("", |facts| facts.origin.evidence).into(),
         size: elf.size,
-        cells: cells.collect(),
+        cells,
+    }
+}
+
+fn damaged(elf: &Elf) -> Cell {
+    let reason = elf.facts.as_ref().err().map(ToString::to_string);
+    Cell {
+        outcome: Outcome::Unknown,
+        confidence: Confidence::Proven,
+        label: Cow::Borrowed("damaged"),
+        message: reason.unwrap_or_default().into(),
+        evidence: Box::default(),
     }
 }
 

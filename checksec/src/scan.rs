@@ -1,10 +1,11 @@
 //! Reading every ELF file of an index.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hardpan_image::{Entry, EntryId, Fault, FileKind, Index, read_exact_at};
-use hardpan_report::{Cause, Judgement};
+use hardpan_image::{Entry, EntryId, Fault, FileKind, Index, ReadAt, read_exact_at};
+use hardpan_report::{Cause, FileTraits, Judgement, Language};
 use rayon::prelude::*;
 
 use crate::facts::Environment;
@@ -41,8 +42,8 @@ pub struct Scan {
 /// One ELF file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Elf {
-    /// Its entry.
-    pub id: EntryId,
+    /// Its entry in the index; `None` if it is of no index, or a member of an archive.
+    pub id: Option<EntryId>,
     /// Absolute path in the image.
     pub path: Vec<u8>,
     /// Bytes.
@@ -51,6 +52,19 @@ pub struct Elf {
     pub facts: Result<ElfFacts, ElfError>,
     /// What each of [`RULES`] says, in their order; empty if there are no facts.
     pub judgements: Vec<Judgement>,
+}
+
+impl Elf {
+    /// What a policy can tell it by; of a file that is too damaged it is little.
+    pub fn traits(&self) -> FileTraits {
+        let facts = self.facts.as_ref().ok();
+        FileTraits {
+            kind: facts.map_or("damaged", |facts| facts.kind.as_str()),
+            machine: facts.map_or(Cow::Borrowed("unknown"), |facts| facts.header.machine_name()),
+            language: facts.map_or(Language::Unknown, |facts| facts.origin.language),
+            build_id: None,
+        }
+    }
 }
 
 /// A file that could not be read.
@@ -88,6 +102,14 @@ pub fn scan(
         .collect();
     let hidden_places = index.blind_spots(b"/").count() as u64;
     (!stopped.into_inner()).then(|| gather(visits, hidden_places))
+}
+
+/// Judges one ELF file from any source. `head` is the start of it, as much as has been read already; `path` is its place
+/// in the image, or the name to show where it has none.
+pub fn judge_file(source: &dyn ReadAt, head: &[u8], path: Vec<u8>, environment: &dyn Environment) -> Elf {
+    let facts = ElfFacts::read(source, head, &path, environment);
+    let judgements = facts.as_ref().map(judge).unwrap_or_default();
+    Elf { id: None, path, size: source.len(), facts, judgements }
 }
 
 /// Why something is unknown, by who is at fault for the failed read. It stands here because this is the lowest crate that
@@ -156,10 +178,8 @@ fn visit(
         }
         return Some(Visit::Other);
     }
-    let path = index.path(entry.id);
-    let facts = ElfFacts::read(&*source, head, &path, environment);
-    let judgements = facts.as_ref().map(judge).unwrap_or_default();
-    Some(Visit::Elf(Box::new(Elf { id: entry.id, path, size: entry.metadata.size, facts, judgements })))
+    let elf = judge_file(&*source, head, index.path(entry.id), environment);
+    Some(Visit::Elf(Box::new(Elf { id: Some(entry.id), ..elf })))
 }
 
 fn judge(facts: &ElfFacts) -> Vec<Judgement> {

@@ -1,7 +1,8 @@
 //! What each rule says of the whole index.
 
 use hardpan_report::{
-    BytePath, Cause, Evidence, Finding, Judgement, Location, Outcome, RuleMeta, Tally, Verdict, escape_str,
+    BytePath, Cause, Evidence, Finding, Fix, Judgement, Location, Outcome, RuleMeta, Tally, Verdict,
+    escape_str,
 };
 
 use crate::rules::{RULES, WELL_FORMED};
@@ -22,7 +23,7 @@ fn verdict(scan: &Scan, rule: usize, meta: &'static RuleMeta) -> Verdict {
         match (elf.judgements.get(rule), &elf.facts) {
             (Some(judgement), _) => {
                 tally.count(judgement.outcome);
-                findings.extend(finding(elf, judgement, meta));
+                findings.extend(finding(elf, &BytePath::from(elf.path.as_slice()), judgement, meta));
             }
             (None, facts) => {
                 tally.count(Outcome::Unknown);
@@ -46,25 +47,37 @@ fn verdict(scan: &Scan, rule: usize, meta: &'static RuleMeta) -> Verdict {
     Verdict::over("executables", tally, summary(tally), findings, vec![coverage(scan)])
 }
 
-fn finding(elf: &Elf, judgement: &Judgement, meta: &RuleMeta) -> Option<Finding> {
+fn finding(elf: &Elf, path: &BytePath, judgement: &Judgement, meta: &RuleMeta) -> Option<Finding> {
     if matches!(judgement.outcome, Outcome::Pass | Outcome::NotApplicable) {
         return None;
     }
     Some(Finding {
         outcome: judgement.outcome,
         cause: judgement.cause,
-        location: Some(Location::file(elf.path.as_slice())),
+        confidence: judgement.confidence,
+        location: Some(Location { path: path.clone(), offset: None, line: None }),
         key: meta.name.to_string(),
         message: judgement.message.to_string(),
-        evidence: judgement.evidence.iter().map(|evidence| placed(evidence, elf)).collect(),
+        evidence: judgement.evidence.iter().map(|evidence| placed(evidence, path)).collect(),
+        fixes: fixes(judgement.outcome, elf, meta),
+        file: Some(Box::new(elf.traits())),
     })
 }
 
+/// What to add to the build, for the compilers that may have made the file. What is not known to be amiss needs no
+/// flag.
+fn fixes(outcome: Outcome, elf: &Elf, meta: &RuleMeta) -> Vec<Fix> {
+    if outcome == Outcome::Unknown {
+        return Vec::new();
+    }
+    let language = elf.traits().language;
+    meta.fixes.iter().copied().filter(|fix| fix.toolchain.compiles(language)).collect()
+}
+
 /// Rules know offsets only.
-fn placed(evidence: &Evidence, elf: &Elf) -> Evidence {
+pub(crate) fn placed(evidence: &Evidence, path: &BytePath) -> Evidence {
     let location = evidence.location.as_ref();
-    let location =
-        location.map(|place| Location { path: BytePath::from(elf.path.as_slice()), ..place.clone() });
+    let location = location.map(|place| Location { path: path.clone(), ..*place });
     Evidence { location, ..evidence.clone() }
 }
 
@@ -73,11 +86,11 @@ fn unknown(cause: Cause, location: Location, meta: &RuleMeta, reason: &str) -> F
 }
 
 fn summary(tally: Tally) -> String {
-    let judged = tally.pass + tally.fail + tally.unknown;
+    let judged = tally.pass + tally.partial + tally.fail + tally.unknown;
     if judged == 0 {
         return "no file that it concerns".into();
     }
-    let rest = [(tally.fail, "fail"), (tally.unknown, "unknown")];
+    let rest = [(tally.fail, "fail"), (tally.partial, "partial"), (tally.unknown, "unknown")];
     let rest = rest
         .iter()
         .filter(|(count, _)| *count > 0)
@@ -124,7 +137,9 @@ mod tests {
 
     #[test]
     fn summaries() {
-        let tally = |pass, fail, unknown| Tally { pass, fail, not_applicable: 5, unknown };
+        let tally = |pass, fail, unknown| Tally { pass, fail, not_applicable: 5, unknown, partial: 0 };
+        let partial = Tally { partial: 2, ..tally(1, 3, 4) };
+        assert_eq!(summary(partial), "1 of 10 pass; 3 fail, 2 partial, 4 unknown");
         assert_eq!(summary(tally(4012, 131, 17)), "4,012 of 4,160 pass; 131 fail, 17 unknown");
         assert_eq!(summary(tally(3, 0, 1)), "3 of 4 pass; 1 unknown");
         assert_eq!(summary(tally(3, 0, 0)), "3 of 3 pass");

@@ -32,7 +32,7 @@ fn patched_files() {
     };
 
     expect("untouched", &now, &[]);
-    expect("fakenow", &with_flags(&lazy, None, Some(DF_1_NOW | DF_1_PIE)), &[(0, "-partial")]);
+    expect("fakenow", &with_flags(&lazy, None, Some(DF_1_NOW | DF_1_PIE)), &[(0, "%partial")]);
     expect("DF_BIND_NOW alone", &with_flags(&now, Some(DF_BIND_NOW), Some(DF_1_PIE)), &[]);
     expect("DF_1_NOW alone", &with_flags(&now, Some(0), Some(DF_1_NOW | DF_1_PIE)), &[]);
     let mut old = Patch(with_flags(&now, Some(0), Some(DF_1_PIE)));
@@ -48,10 +48,10 @@ fn patched_files() {
     old.put(entry, &DT_TEXTREL.to_le_bytes());
     expect("DT_TEXTREL alone", &old.0, &[(7, "-yes")]);
 
-    expect("PLT slots outside", &with_size(&now, PT_GNU_RELRO, 40, 1), &[(0, "-partial")]);
+    expect("PLT slots outside", &with_size(&now, PT_GNU_RELRO, 40, 1), &[(0, "%partial")]);
     let no_plt = made(Flags { extra: &["-fno-plt"], ..BASE }).0;
     expect("no PLT", &no_plt, &[]);
-    expect("GOT slots outside", &with_size(&no_plt, PT_GNU_RELRO, 40, 1), &[(0, "-partial")]);
+    expect("GOT slots outside", &with_size(&no_plt, PT_GNU_RELRO, 40, 1), &[(0, "%partial")]);
     expect("less memory than file", &with_size(&now, PT_LOAD, 40, 1), &[(9, "-malformed")]);
 
     expect("last stack header is executable", &two_stacks(&now, 6, 7), &[(3, "-exec")]);

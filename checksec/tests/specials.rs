@@ -176,7 +176,7 @@ data-only | gcc | data.c | -shared -nostdlib -Wl,-z,norelro,-z,lazy | relro ~no 
 module | gcc | module.c | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a
 no-note | gcc | no-note.s | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack -missing, stack-protector ?no sign, fortify ~nothing, rpath ~n/a, textrel ~n/a, wx-segments ~n/a
 exec-note | gcc | exec-note.s | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack -exec, stack-protector ?no sign, fortify ~nothing, rpath ~n/a, textrel ~n/a, wx-segments ~n/a
-musl | musl-gcc | sample.c | -Wl,-z,lazy | relro -partial, fortify ~musl
+musl | musl-gcc | sample.c | -Wl,-z,lazy | relro %partial, fortify ~musl
 musl-now | musl-gcc | sample.c |  | fortify ~musl
 musl-static | musl-gcc | sample.c | -static -no-pie | pie -no, bind-now ~static, stack-protector ?no sign, fortify ?static, rpath ~static, textrel ~static
 cplusplus | g++ | sample.cc |  | fortify +2 of 2

@@ -138,6 +138,7 @@ impl From<RawRule> for KernelRule {
                 pillar: Some(Pillar::KernelLockdown),
                 severity: raw.severity,
                 page: page.into(),
+                fixes: &[],
             },
             any: raw.any,
         }

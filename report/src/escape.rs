@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
 /// A path inside the subject: raw bytes, absolute, `/`-separated. Shown and serialised escaped.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BytePath(Vec<u8>);
+pub struct BytePath(Arc<[u8]>);
 
 impl BytePath {
     /// The raw bytes.
@@ -21,7 +22,7 @@ impl BytePath {
 
 impl<T: Into<Vec<u8>>> From<T> for BytePath {
     fn from(bytes: T) -> Self {
-        Self(bytes.into())
+        Self(bytes.into().into())
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::{BytePath, Cause, Outcome};
+use crate::{BytePath, Cause, Confidence, FileTraits, Fix, Outcome};
 
 /// A place inside the subject.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -78,6 +78,8 @@ pub struct Judgement {
     pub outcome: Outcome,
     /// Why it is unknown; `None` for every other outcome.
     pub cause: Option<Cause>,
+    /// How sure it is.
+    pub confidence: Confidence,
     /// A word or two for a table cell: `full`, `partial`, `none`, `static`.
     pub label: Cow<'static, str>,
     /// One sentence.
@@ -92,6 +94,7 @@ impl Judgement {
         Self {
             outcome: Outcome::Pass,
             cause: None,
+            confidence: Confidence::Proven,
             label: label.into(),
             message: Cow::Borrowed(""),
             evidence: vec![evidence],
@@ -104,7 +107,25 @@ impl Judgement {
         message: impl Into<Cow<'static, str>>,
         evidence: Vec<Evidence>,
     ) -> Self {
-        Self { outcome: Outcome::Fail, cause: None, label: label.into(), message: message.into(), evidence }
+        Self::shortcoming(Outcome::Fail, label.into(), message.into(), evidence)
+    }
+
+    /// The facts prove a part of it and disprove the rest.
+    pub fn partial(
+        label: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+        evidence: Vec<Evidence>,
+    ) -> Self {
+        Self::shortcoming(Outcome::Partial, label.into(), message.into(), evidence)
+    }
+
+    fn shortcoming(
+        outcome: Outcome,
+        label: Cow<'static, str>,
+        message: Cow<'static, str>,
+        evidence: Vec<Evidence>,
+    ) -> Self {
+        Self { outcome, cause: None, confidence: Confidence::Proven, label, message, evidence }
     }
 
     /// The property has no meaning for this file.
@@ -112,6 +133,7 @@ impl Judgement {
         Self {
             outcome: Outcome::NotApplicable,
             cause: None,
+            confidence: Confidence::Proven,
             label: label.into(),
             message: reason.into(),
             evidence: Vec::new(),
@@ -127,6 +149,7 @@ impl Judgement {
         Self {
             outcome: Outcome::Unknown,
             cause: Some(cause),
+            confidence: Confidence::Proven,
             label: label.into(),
             message: reason.into(),
             evidence: Vec::new(),
@@ -139,16 +162,25 @@ impl Judgement {
         self.evidence.push(evidence);
         self
     }
+
+    /// The same judgement by facts that have another, rarer reading.
+    #[must_use]
+    pub fn heuristic(mut self) -> Self {
+        self.confidence = Confidence::Heuristic;
+        self
+    }
 }
 
 /// One thing that a rule found, small enough to be waived or kept in a baseline by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// [`Outcome::Fail`] or [`Outcome::Unknown`]; passes are counted, not listed.
+    /// [`Outcome::Fail`], [`Outcome::Partial`] or [`Outcome::Unknown`]; passes are counted, not listed.
     pub outcome: Outcome,
     /// Why it is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// How sure it is.
+    pub confidence: Confidence,
     /// Where, if it is a place in the subject.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
@@ -160,6 +192,12 @@ pub struct Finding {
     pub message: String,
     /// The facts behind it.
     pub evidence: Vec<Evidence>,
+    /// What to add to the build that made the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<Fix>,
+    /// What is known of the file, if it is an executable.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<Box<FileTraits>>,
 }
 
 impl Finding {
@@ -168,10 +206,13 @@ impl Finding {
         Self {
             outcome: Outcome::Fail,
             cause: None,
+            confidence: Confidence::Proven,
             location,
             key: key.into(),
             message: message.into(),
             evidence: Vec::new(),
+            fixes: Vec::new(),
+            file: None,
         }
     }
 
@@ -185,10 +226,13 @@ impl Finding {
         Self {
             outcome: Outcome::Unknown,
             cause: Some(cause),
+            confidence: Confidence::Proven,
             location,
             key: key.into(),
             message: reason.into(),
             evidence: Vec::new(),
+            fixes: Vec::new(),
+            file: None,
         }
     }
 
@@ -212,6 +256,8 @@ impl Finding {
 pub struct Tally {
     /// Proven.
     pub pass: u64,
+    /// Proven in part.
+    pub partial: u64,
     /// Disproven.
     pub fail: u64,
     /// Without meaning.
@@ -225,6 +271,7 @@ impl Tally {
     pub fn count(&mut self, outcome: Outcome) {
         *match outcome {
             Outcome::Pass => &mut self.pass,
+            Outcome::Partial => &mut self.partial,
             Outcome::Fail => &mut self.fail,
             Outcome::NotApplicable => &mut self.not_applicable,
             Outcome::Unknown => &mut self.unknown,
@@ -233,7 +280,7 @@ impl Tally {
 
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.pass + self.fail + self.not_applicable + self.unknown
+        self.pass + self.partial + self.fail + self.not_applicable + self.unknown
     }
 }
 
@@ -248,7 +295,7 @@ pub struct Verdict {
     pub summary: String,
     /// Facts behind a pass, or that concern the rule as a whole.
     pub evidence: Vec<Evidence>,
-    /// The failures and unknowns.
+    /// The failures, in whole or in part, and the unknowns.
     pub findings: Vec<Finding>,
     /// What was counted, for rules that judge many things of a kind, with the plural of its name (`executables`).
     pub tally: Option<(Tally, &'static str)>,
@@ -307,6 +354,8 @@ impl Verdict {
             Outcome::Fail
         } else if tally.unknown > 0 {
             Outcome::Unknown
+        } else if tally.partial > 0 {
+            Outcome::Partial
         } else if tally.pass > 0 {
             Outcome::Pass
         } else {

@@ -17,10 +17,10 @@ pub mod sink;
 pub use escape::{BytePath, escape, escape_str};
 pub use finding::{Evidence, Finding, Judgement, Location, Tally, Verdict};
 pub use model::{
-    Cell, Column, Coverage, Disposition, Gate, Judged, Language, LanguageShare, Matrix, PillarResult,
-    Problem, Report, Row, RuleResult, Subject, Tool, Totals,
+    Cell, Column, Coverage, Disposition, FileTraits, Gate, Judged, Language, LanguageShare, Matrix,
+    PillarResult, Problem, Report, Row, RuleResult, Subject, Tool, Totals,
 };
-pub use outcome::{Cause, Outcome, Severity};
+pub use outcome::{Cause, Confidence, Outcome, Severity};
 pub use pillar::Pillar;
-pub use rule::{PAGE_SECTIONS, RuleMeta};
+pub use rule::{Fix, PAGE_SECTIONS, RuleMeta, Toolchain};
 pub use run_rules::{EVERYTHING_READ, RUN_RULES, WAIVER_EXPIRED, WAIVER_UNUSED};

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{BytePath, Cause, Evidence, Finding, Outcome, Pillar, Severity, Tally};
+use crate::{BytePath, Cause, Confidence, Evidence, Finding, Outcome, Pillar, Severity, Tally};
 
 /// A whole report.
 #[derive(Clone, Debug, Serialize)]
@@ -252,6 +252,9 @@ pub struct Row {
     pub language: Language,
     /// How the language was told; empty if it was not.
     pub language_evidence: Cow<'static, str>,
+    /// The build id of its linker, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<Box<str>>,
     /// Bytes.
     pub size: u64,
     /// In the order of the columns.
@@ -263,8 +266,30 @@ pub struct Row {
 pub struct Cell {
     /// The outcome.
     pub outcome: Outcome,
+    /// How sure it is.
+    pub confidence: Confidence,
     /// A word or two.
     pub label: Cow<'static, str>,
+    /// One sentence; empty for a pass.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub message: Cow<'static, str>,
+    /// The facts behind it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub evidence: Box<[Evidence]>,
+}
+
+/// What a policy can tell executables by, besides their paths.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileTraits {
+    /// As in [`Row::kind`].
+    pub kind: &'static str,
+    /// As in [`Row::machine`].
+    pub machine: Cow<'static, str>,
+    /// Its language.
+    pub language: Language,
+    /// As in [`Row::build_id`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build_id: Option<Box<str>>,
 }
 
 /// The language that most of an executable was written in, as far as the file shows.

@@ -1,4 +1,4 @@
-//! The four outcomes, the reasons for not knowing, and the severities.
+//! The five outcomes, the reasons for not knowing, and the severities.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +16,9 @@ pub enum Outcome {
     NotApplicable,
     /// The facts prove the property.
     Pass,
+    /// The facts prove a part of the property and disprove the rest: an attacker still has what is left. It gates like
+    /// a failure unless a policy allows it.
+    Partial,
     /// The facts needed could not be had; the reason is stated. Never a pass, and it gates.
     Unknown,
     /// The facts disprove the property.
@@ -24,12 +27,13 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, best first.
-    pub const ALL: [Self; 4] = [Self::NotApplicable, Self::Pass, Self::Unknown, Self::Fail];
+    pub const ALL: [Self; 5] = [Self::NotApplicable, Self::Pass, Self::Partial, Self::Unknown, Self::Fail];
 
     /// The kebab-case name, as in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
+            Self::Partial => "partial",
             Self::Fail => "fail",
             Self::NotApplicable => "not-applicable",
             Self::Unknown => "unknown",
@@ -40,6 +44,27 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+/// How sure a pass, a partial pass or a failure is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Confidence {
+    /// The facts leave no other reading.
+    #[default]
+    Proven,
+    /// The facts have another, rarer reading, which the rule's page names.
+    Heuristic,
+}
+
+impl Confidence {
+    /// The lower-case name, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Heuristic => "heuristic",
+        }
     }
 }
 
@@ -139,7 +164,8 @@ mod tests {
     #[test]
     fn a_failure_outweighs_the_unknown_and_both_outweigh_a_pass() {
         assert!(Outcome::Fail > Outcome::Unknown);
-        assert!(Outcome::Unknown > Outcome::Pass);
+        assert!(Outcome::Unknown > Outcome::Partial);
+        assert!(Outcome::Partial > Outcome::Pass);
         assert!(Outcome::Pass > Outcome::NotApplicable);
     }
 

@@ -2,11 +2,65 @@
 
 use std::borrow::Cow;
 
-use crate::{Pillar, Severity};
+use serde::Serialize;
+
+use crate::{Language, Pillar, Severity};
 
 /// The headings that every rule page has, in order.
 pub const PAGE_SECTIONS: [&str; 4] =
     ["What it checks", "Why it matters", "How it is judged", "How to fix it"];
+
+/// What a flag is given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Toolchain {
+    /// `gcc` and `g++`, also where they link.
+    Gcc,
+    /// `clang` and `clang++`, also where they link.
+    Clang,
+    /// `rustc`, or `RUSTFLAGS`.
+    Rustc,
+    /// `go build`.
+    Go,
+}
+
+impl Toolchain {
+    /// The command's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gcc => "gcc",
+            Self::Clang => "clang",
+            Self::Rustc => "rustc",
+            Self::Go => "go",
+        }
+    }
+
+    /// Whether it compiles a language; each of them may be what made a file whose language is not known.
+    pub fn compiles(self, language: Language) -> bool {
+        match language {
+            Language::CFamily => matches!(self, Self::Gcc | Self::Clang),
+            Language::Rust => self == Self::Rustc,
+            Language::Go => self == Self::Go,
+            Language::Unknown => true,
+        }
+    }
+}
+
+/// What to add to a build so that a rule passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Fix {
+    /// What takes the flag.
+    pub toolchain: Toolchain,
+    /// The flag, as it is written on a command line.
+    pub add: &'static str,
+}
+
+impl Fix {
+    /// A flag of a tool chain.
+    pub const fn new(toolchain: Toolchain, add: &'static str) -> Self {
+        Self { toolchain, add }
+    }
+}
 
 /// What is known of a rule before it runs.
 ///
@@ -25,6 +79,8 @@ pub struct RuleMeta {
     pub severity: Severity,
     /// Markdown with the headings of [`PAGE_SECTIONS`], and optionally `References`.
     pub page: Cow<'static, str>,
+    /// What to add to a build, for rules about what compilers make.
+    pub fixes: &'static [Fix],
 }
 
 impl RuleMeta {
@@ -44,7 +100,15 @@ impl RuleMeta {
             pillar: Some(pillar),
             severity,
             page: Cow::Borrowed(page),
+            fixes: &[],
         }
+    }
+
+    /// The same rule, with what to add to a build.
+    #[must_use]
+    pub const fn with_fixes(mut self, fixes: &'static [Fix]) -> Self {
+        self.fixes = fixes;
+        self
     }
 
     /// Metadata of a rule about the run itself, which stands below the pillars.

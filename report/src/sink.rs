@@ -321,10 +321,10 @@ fn totals(rules: &[RuleResult]) -> Totals {
     for rule in rules {
         totals.rules.count(rule.outcome);
         for judged in &rule.findings {
-            if judged.finding.outcome == Outcome::Fail {
-                *totals.failures.entry(rule.severity.as_str()).or_default() += 1;
-            } else {
+            if judged.finding.outcome == Outcome::Unknown {
                 totals.unknowns += 1;
+            } else {
+                *totals.failures.entry(rule.severity.as_str()).or_default() += 1;
             }
         }
     }
@@ -344,6 +344,7 @@ fn summarise(pillar: Pillar, rules: &[RuleResult]) -> PillarResult {
     let summary = match outcome {
         Outcome::Pass => format!("all {} proven", things(judged, "rule")),
         Outcome::Fail => format!("{} of {} fail: {first}", tally.fail, things(judged, "rule")),
+        Outcome::Partial => format!("{} of {} hold in part: {first}", tally.partial, things(judged, "rule")),
         Outcome::Unknown => format!("{} of {} unknown: {first}", tally.unknown, things(judged, "rule")),
         Outcome::NotApplicable => "no rule applies".to_owned(),
     };

@@ -1,6 +1,6 @@
 //! Whether the loader resolves every symbol at start.
 
-use hardpan_report::{Evidence, Judgement, Pillar, RuleMeta, Severity};
+use hardpan_report::{Evidence, Fix, Judgement, Pillar, RuleMeta, Severity, Toolchain};
 
 use crate::ElfFacts;
 use crate::facts::{Kind, SlotSource};
@@ -17,7 +17,15 @@ static META: RuleMeta = RuleMeta::new(
     Pillar::HardenedExecutables,
     Severity::Medium,
     include_str!("bind_now.md"),
-);
+)
+.with_fixes(FIXES);
+
+static FIXES: &[Fix] = &[
+    Fix::new(Toolchain::Gcc, "-Wl,-z,now"),
+    Fix::new(Toolchain::Clang, "-Wl,-z,now"),
+    Fix::new(Toolchain::Rustc, "-C relro-level=full"),
+    Fix::new(Toolchain::Go, "-ldflags='-linkmode=external -extldflags=-Wl,-z,now'"),
+];
 
 impl ElfRule for BindNow {
     fn meta(&self) -> &'static RuleMeta {

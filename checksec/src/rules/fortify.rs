@@ -1,6 +1,6 @@
 //! Whether glibc's checked functions are used.
 
-use hardpan_report::{Cause, Evidence, Judgement, Language, Pillar, RuleMeta, Severity};
+use hardpan_report::{Cause, Evidence, Fix, Judgement, Language, Pillar, RuleMeta, Severity, Toolchain};
 
 use crate::ElfFacts;
 use crate::facts::{Kind, Symbols};
@@ -17,7 +17,13 @@ static META: RuleMeta = RuleMeta::new(
     Pillar::HardenedExecutables,
     Severity::Low,
     include_str!("fortify.md"),
-);
+)
+.with_fixes(FIXES);
+
+static FIXES: &[Fix] = &[
+    Fix::new(Toolchain::Gcc, "-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"),
+    Fix::new(Toolchain::Clang, "-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3"),
+];
 
 impl ElfRule for Fortify {
     fn meta(&self) -> &'static RuleMeta {

@@ -1,6 +1,6 @@
 //! Whether stacks are without execute permission.
 
-use hardpan_report::{Cause, Evidence, Judgement, Pillar, RuleMeta, Severity};
+use hardpan_report::{Cause, Evidence, Fix, Judgement, Pillar, RuleMeta, Severity, Toolchain};
 use object::elf::{EM_386, EM_X86_64, PT_GNU_STACK};
 
 use crate::ElfFacts;
@@ -18,7 +18,15 @@ static META: RuleMeta = RuleMeta::new(
     Pillar::HardenedExecutables,
     Severity::Critical,
     include_str!("nx.md"),
-);
+)
+.with_fixes(FIXES);
+
+static FIXES: &[Fix] = &[
+    Fix::new(Toolchain::Gcc, "-Wl,-z,noexecstack"),
+    Fix::new(Toolchain::Clang, "-Wl,-z,noexecstack"),
+    Fix::new(Toolchain::Rustc, "-C link-arg=-Wl,-z,noexecstack"),
+    Fix::new(Toolchain::Go, "-ldflags='-linkmode=external -extldflags=-Wl,-z,noexecstack'"),
+];
 
 impl ElfRule for Nx {
     fn meta(&self) -> &'static RuleMeta {

@@ -1,6 +1,6 @@
 //! Whether a program can be loaded anywhere.
 
-use hardpan_report::{Evidence, Judgement, Pillar, RuleMeta, Severity};
+use hardpan_report::{Evidence, Fix, Judgement, Pillar, RuleMeta, Severity, Toolchain};
 
 use crate::ElfFacts;
 use crate::facts::Kind;
@@ -17,7 +17,15 @@ static META: RuleMeta = RuleMeta::new(
     Pillar::HardenedExecutables,
     Severity::High,
     include_str!("pie.md"),
-);
+)
+.with_fixes(FIXES);
+
+static FIXES: &[Fix] = &[
+    Fix::new(Toolchain::Gcc, "-fPIE -pie"),
+    Fix::new(Toolchain::Clang, "-fPIE -pie"),
+    Fix::new(Toolchain::Rustc, "-C relocation-model=pie"),
+    Fix::new(Toolchain::Go, "-buildmode=pie"),
+];
 
 impl ElfRule for Pie {
     fn meta(&self) -> &'static RuleMeta {

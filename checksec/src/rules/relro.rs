@@ -1,6 +1,6 @@
 //! Whether the global offset table is read-only once the program runs.
 
-use hardpan_report::{Cause, Evidence, Judgement, Language, Pillar, RuleMeta, Severity};
+use hardpan_report::{Cause, Evidence, Fix, Judgement, Language, Pillar, RuleMeta, Severity, Toolchain};
 use object::elf::{PT_GNU_RELRO, PT_LOAD};
 
 use crate::ElfFacts;
@@ -18,7 +18,15 @@ static META: RuleMeta = RuleMeta::new(
     Pillar::HardenedExecutables,
     Severity::High,
     include_str!("relro.md"),
-);
+)
+.with_fixes(FIXES);
+
+static FIXES: &[Fix] = &[
+    Fix::new(Toolchain::Gcc, "-Wl,-z,relro,-z,now"),
+    Fix::new(Toolchain::Clang, "-Wl,-z,relro,-z,now"),
+    Fix::new(Toolchain::Rustc, "-C relro-level=full"),
+    Fix::new(Toolchain::Go, "-buildmode=pie -ldflags='-linkmode=external -extldflags=-Wl,-z,relro,-z,now'"),
+];
 
 impl ElfRule for Relro {
     fn meta(&self) -> &'static RuleMeta {
@@ -102,7 +110,7 @@ fn outside(facts: &ElfFacts, slots: &Slots, segment: Evidence) -> Judgement {
             Evidence::new(flag, format!("{:#x}", entry.value), "a layout to match").at(at(entry.offset)),
         );
     }
-    Judgement::fail("partial", message, evidence)
+    Judgement::partial("partial", message, evidence)
 }
 
 /// A file that relocates itself does all of it before its own code runs, whatever its flags say.

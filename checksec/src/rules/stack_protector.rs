@@ -1,6 +1,6 @@
 //! Whether the compiler's stack protector was on.
 
-use hardpan_report::{Cause, Evidence, Judgement, Language, Pillar, RuleMeta, Severity};
+use hardpan_report::{Cause, Evidence, Fix, Judgement, Language, Pillar, RuleMeta, Severity, Toolchain};
 
 use crate::ElfFacts;
 use crate::facts::Kind;
@@ -17,7 +17,13 @@ static META: RuleMeta = RuleMeta::new(
     Pillar::HardenedExecutables,
     Severity::Medium,
     include_str!("stack_protector.md"),
-);
+)
+.with_fixes(FIXES);
+
+static FIXES: &[Fix] = &[
+    Fix::new(Toolchain::Gcc, "-fstack-protector-strong"),
+    Fix::new(Toolchain::Clang, "-fstack-protector-strong"),
+];
 
 impl ElfRule for StackProtector {
     fn meta(&self) -> &'static RuleMeta {

@@ -1,6 +1,6 @@
 //! Whether the loader has to write to code.
 
-use hardpan_report::{Evidence, Judgement, Pillar, RuleMeta, Severity};
+use hardpan_report::{Evidence, Fix, Judgement, Pillar, RuleMeta, Severity, Toolchain};
 
 use crate::ElfFacts;
 use crate::rules::{ElfRule, at, damaged, not_loaded};
@@ -16,7 +16,15 @@ static META: RuleMeta = RuleMeta::new(
     Pillar::HardenedExecutables,
     Severity::Medium,
     include_str!("textrel.md"),
-);
+)
+.with_fixes(FIXES);
+
+static FIXES: &[Fix] = &[
+    Fix::new(Toolchain::Gcc, "-fPIC"),
+    Fix::new(Toolchain::Clang, "-fPIC"),
+    Fix::new(Toolchain::Rustc, "-C relocation-model=pic"),
+    Fix::new(Toolchain::Go, "-buildmode=pie"),
+];
 
 impl ElfRule for Textrel {
     fn meta(&self) -> &'static RuleMeta {

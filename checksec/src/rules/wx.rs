@@ -1,6 +1,6 @@
 //! Whether any segment is mapped writable and executable.
 
-use hardpan_report::{Evidence, Judgement, Pillar, RuleMeta, Severity};
+use hardpan_report::{Evidence, Fix, Judgement, Pillar, RuleMeta, Severity, Toolchain};
 use object::elf::PT_LOAD;
 
 use crate::ElfFacts;
@@ -17,7 +17,14 @@ static META: RuleMeta = RuleMeta::new(
     Pillar::HardenedExecutables,
     Severity::High,
     include_str!("wx.md"),
-);
+)
+.with_fixes(FIXES);
+
+static FIXES: &[Fix] = &[
+    Fix::new(Toolchain::Gcc, "-Wl,-z,separate-code"),
+    Fix::new(Toolchain::Clang, "-Wl,-z,separate-code"),
+    Fix::new(Toolchain::Rustc, "-C link-arg=-Wl,-z,separate-code"),
+];
 
 impl ElfRule for Wx {
     fn meta(&self) -> &'static RuleMeta {

@@ -84,10 +84,11 @@ pub(crate) fn facts(bytes: &[u8]) -> Result<ElfFacts, ElfError> {
     ElfFacts::read(&bytes.to_vec(), head, b"/bin/sample", &Sound)
 }
 
-/// An outcome and its label in one short word: `+full`, `-partial`, `?no sign`, `~DSO`.
+/// An outcome and its label in one short word: `+full`, `%partial`, `?no sign`, `~DSO`.
 pub(crate) fn short(judgement: &Judgement) -> String {
     let sign = match judgement.outcome {
         Outcome::Pass => '+',
+        Outcome::Partial => '%',
         Outcome::Fail => '-',
         Outcome::Unknown => '?',
         Outcome::NotApplicable => '~',

@@ -41,8 +41,9 @@ impl Answer {
         let rank = |answer: &Self| match answer.outcome {
             Outcome::NotApplicable => 0,
             Outcome::Pass => 1,
-            Outcome::Unknown => 2,
-            Outcome::Fail => 3,
+            Outcome::Partial => 2,
+            Outcome::Unknown => 3,
+            Outcome::Fail => 4,
         };
         let worst = answers.iter().map(rank).max();
         let mut decisive = answers.into_iter().filter(|answer| Some(rank(answer)) == worst);

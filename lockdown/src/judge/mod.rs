@@ -18,8 +18,9 @@ impl KernelRule {
     pub fn check(&self, facts: &KernelFacts<'_>) -> Verdict {
         let answers: Vec<Answer> = self.any.iter().map(|test| test.check(facts)).collect();
         let rank = |answer: &Answer| match answer.outcome {
-            Outcome::Pass => 3,
-            Outcome::Unknown => 2,
+            Outcome::Pass => 4,
+            Outcome::Unknown => 3,
+            Outcome::Partial => 2,
             Outcome::Fail => 1,
             Outcome::NotApplicable => 0,
         };

@@ -33,9 +33,11 @@ impl Paint {
             Self::Strong => "1",
             Self::Faint | Self::Outcome(Outcome::NotApplicable) | Self::Mark(Outcome::NotApplicable) => "2",
             Self::Outcome(Outcome::Pass) => "32",
+            Self::Outcome(Outcome::Partial) => "35",
             Self::Outcome(Outcome::Fail) => "31",
             Self::Outcome(Outcome::Unknown) => "33",
             Self::Mark(Outcome::Pass) => "1;32",
+            Self::Mark(Outcome::Partial) => "1;35",
             Self::Mark(Outcome::Fail) => "1;31",
             Self::Mark(Outcome::Unknown) => "1;33",
         }

@@ -87,6 +87,7 @@ fn narrow(layout: &mut Layout<'_>, matrix: &Matrix, widths: &[usize]) -> io::Res
 fn put_cell(line: Line, cell: &Cell) -> Line {
     let mark = match cell.outcome {
         Outcome::Pass => " ",
+        Outcome::Partial => "~",
         Outcome::Fail => "!",
         Outcome::Unknown => "?",
         Outcome::NotApplicable => "-",
@@ -99,6 +100,8 @@ fn legend(layout: &mut Layout<'_>, rows: usize) -> io::Result<()> {
     let line = Line::of(Paint::Faint, &format!("{} ELF files.  ", count(rows as u64)))
         .and(Paint::Mark(Outcome::Fail), "!")
         .and(Paint::Faint, " fails   ")
+        .and(Paint::Mark(Outcome::Partial), "~")
+        .and(Paint::Faint, " in part   ")
         .and(Paint::Mark(Outcome::Unknown), "?")
         .and(Paint::Faint, " unknown   ")
         .and(Paint::Faint, "- not applicable   no mark: passes");

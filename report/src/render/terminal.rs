@@ -159,7 +159,7 @@ impl Page<'_> {
             .and(Paint::Strong, &rule.id)
             .and(Paint::Plain, "  ")
             .and(Paint::Plain, &rule.title);
-        let is_bad = matches!(rule.outcome, Outcome::Fail | Outcome::Unknown);
+        let is_bad = matches!(rule.outcome, Outcome::Fail | Outcome::Partial | Outcome::Unknown);
         let severity = if is_bad { format!("  [{}]", rule.severity) } else { String::new() };
         self.layout.paragraph(0, MARK, &line.and(Paint::Faint, &severity))?;
         if !rule.summary.is_empty() {
@@ -169,7 +169,7 @@ impl Page<'_> {
             self.rule_facts(rule)?;
         }
         self.findings(rule)?;
-        if rule.outcome == Outcome::Fail {
+        if matches!(rule.outcome, Outcome::Fail | Outcome::Partial) {
             self.remedy(rule)?;
         }
         // Long entries need air between them; a list of passes reads better without.
@@ -221,7 +221,11 @@ impl Page<'_> {
             Paint::Outcome(finding.outcome),
             if self.layout.is_plain() { "* " } else { "\u{2022} " },
         );
-        let unknown = if finding.outcome == Outcome::Unknown { "unknown: " } else { "" };
+        let unknown = match finding.outcome {
+            Outcome::Unknown => "unknown: ",
+            Outcome::Partial => "in part: ",
+            _ => "",
+        };
         match &finding.location {
             Some(location) => {
                 self.layout.paragraph(

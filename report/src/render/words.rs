@@ -6,6 +6,7 @@ use crate::{Disposition, Evidence, Finding, Gate, Location, Outcome, Report, Tal
 pub(super) fn outcome_word(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Pass => "PASS",
+        Outcome::Partial => "PARTIAL",
         Outcome::Fail => "FAIL",
         Outcome::NotApplicable => "N/A",
         Outcome::Unknown => "UNKNOWN",

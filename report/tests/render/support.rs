@@ -1,9 +1,9 @@
 //! Reports to render: a small one with everything that can be in one, and a large one.
 
 use hardpan_report::{
-    Cause, Cell, Column, Coverage, Disposition, Evidence, Finding, Gate, Judged, Language, LanguageShare,
-    Location, Matrix, Outcome, Pillar, PillarResult, Problem, Report, Row, RuleResult, Severity, Subject,
-    Tally, Tool, Totals, escape,
+    Cause, Cell, Column, Confidence, Coverage, Disposition, Evidence, Finding, Gate, Judged, Language,
+    LanguageShare, Location, Matrix, Outcome, Pillar, PillarResult, Problem, Report, Row, RuleResult,
+    Severity, Subject, Tally, Tool, Totals, escape,
 };
 use std::borrow::Cow;
 
@@ -178,7 +178,7 @@ fn pie_rule() -> RuleResult {
         Severity::High,
     );
     rule.findings = (0..12).map(|at| judged(&rule, pie_finding(at), Disposition::Gating)).collect();
-    rule.tally = Some(Tally { pass: 388, fail: 12, not_applicable: 9, unknown: 1 });
+    rule.tally = Some(Tally { pass: 388, partial: 0, fail: 12, not_applicable: 9, unknown: 1 });
     rule.unit = Some("executables");
     failed(rule, "12 of 401 programs are loaded at a fixed address.")
 }
@@ -207,7 +207,7 @@ fn relro_rule() -> RuleResult {
     );
     rule.findings =
         vec![judged(&rule, broken, Disposition::Incomplete), judged(&rule, known, Disposition::Known)];
-    rule.tally = Some(Tally { pass: 399, fail: 1, not_applicable: 9, unknown: 1 });
+    rule.tally = Some(Tally { pass: 399, partial: 0, fail: 1, not_applicable: 9, unknown: 1 });
     rule.unit = Some("executables");
     failed(rule, "1 of 401 executables has partial RELRO, and 1 could not be told.")
 }
@@ -221,7 +221,7 @@ fn stack_rule() -> RuleResult {
         Pillar::HardenedExecutables,
         evidence,
     );
-    rule.tally = Some(Tally { pass: 401, fail: 0, not_applicable: 9, unknown: 0 });
+    rule.tally = Some(Tally { pass: 401, partial: 0, fail: 0, not_applicable: 9, unknown: 0 });
     rule.unit = Some("executables");
     rule
 }
@@ -413,10 +413,9 @@ fn sample_matrix() -> Matrix {
     ];
     let good = ["yes", "full", "yes", "yes", "12/14", "ibt+shstk", "none", "none", "yes"];
     let row = |path: &[u8], kind, language, bad: &[(usize, Outcome, &'static str)]| {
-        let mut cells: Vec<Cell> =
-            good.iter().map(|label| Cell { outcome: Outcome::Pass, label: Cow::Borrowed(*label) }).collect();
+        let mut cells: Vec<Cell> = good.iter().map(|label| cell(Outcome::Pass, label)).collect();
         for (at, outcome, label) in bad {
-            cells[*at] = Cell { outcome: *outcome, label: Cow::Borrowed(*label) };
+            cells[*at] = cell(*outcome, label);
         }
         Row {
             path: path.into(),
@@ -424,12 +423,18 @@ fn sample_matrix() -> Matrix {
             machine: Cow::Borrowed("x86-64"),
             language,
             language_evidence: Cow::Borrowed("DW_AT_producer"),
+            build_id: Some("0123456789abcdef".into()),
             size: 1_234_567,
             cells,
         }
     };
     let rows = vec![
-        row(HOSTILE, "PIE", Language::CFamily, &[(3, Outcome::Fail, "none"), (5, Outcome::Fail, "none")]),
+        row(
+            HOSTILE,
+            "PIE",
+            Language::CFamily,
+            &[(3, Outcome::Fail, "none"), (1, Outcome::Partial, "partial")],
+        ),
         row(b"/usr/bin/apiserver", "static PIE", Language::Rust, &[(4, Outcome::NotApplicable, "static")]),
         row(b"/usr/bin/containerd", "PIE", Language::Go, &[(3, Outcome::NotApplicable, "Go")]),
         row(
@@ -460,4 +465,16 @@ fn sample_languages() -> Vec<LanguageShare> {
         share(Language::CFamily, 329, 138_004_551, 80.2, 28.1),
         share(Language::Unknown, 2, 2_101_333, 0.5, 0.5),
     ]
+}
+
+fn cell(outcome: Outcome, label: &'static str) -> Cell {
+    let evidence = Evidence::new("DT_FLAGS", "0x8", "DF_BIND_NOW").at(Location::offset("/usr/bin/tool", 64));
+    let is_good = outcome == Outcome::Pass;
+    Cell {
+        outcome,
+        confidence: if is_good { Confidence::Proven } else { Confidence::Heuristic },
+        label: Cow::Borrowed(label),
+        message: Cow::Borrowed(if is_good { "" } else { "it is not so" }),
+        evidence: Box::new([evidence]),
+    }
 }

@@ -6,7 +6,7 @@
   const form = byId("filter"), words = byId("words"), outcome = byId("outcome"), shown = byId("shown");
   const rules = all("details.rule").map((element) => ({
     element,
-    outcome: ["fail", "unknown", "pass", "na"].find((name) => element.classList.contains(name)),
+    outcome: ["fail", "partial", "unknown", "pass", "na"].find((name) => element.classList.contains(name)),
     findings: all(".finding", element),
   }));
   const sections = all("section.pillar");

@@ -221,7 +221,7 @@ fn sections(report: &Report) -> Vec<Section<'_>> {
 }
 
 fn rule(rule: &RuleResult) -> RuleView<'_> {
-    let is_bad = matches!(rule.outcome, Outcome::Fail | Outcome::Unknown);
+    let is_bad = matches!(rule.outcome, Outcome::Fail | Outcome::Partial | Outcome::Unknown);
     let counted = rule.tally.as_ref().zip(rule.unit).map(|(tally, unit)| tally_words(tally, unit));
     RuleView {
         id: &rule.id,
@@ -305,6 +305,7 @@ fn severities(report: &Report) -> Vec<Share> {
 fn mark(outcome: Outcome) -> Mark {
     let class = match outcome {
         Outcome::Pass => "pass",
+        Outcome::Partial => "partial",
         Outcome::Fail => "fail",
         Outcome::Unknown => "unknown",
         Outcome::NotApplicable => "na",

@@ -123,7 +123,7 @@ fn security_severity(severity: Severity) -> Option<&'static str> {
 /// stays visible there, and claiming `fail` to be seen would only say what the facts do not prove.
 fn kind_and_level(outcome: Outcome, severity: Severity) -> (&'static str, &'static str) {
     match outcome {
-        Outcome::Fail => ("fail", level(severity)),
+        Outcome::Fail | Outcome::Partial => ("fail", level(severity)),
         _ => ("open", "none"),
     }
 }
