@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: Hardpan and its peers in turn, in one run, on the same input.
 
 mod audit;
+mod checksec;
 mod measure;
 mod verity;
 
@@ -8,13 +9,14 @@ use std::path::PathBuf;
 
 use crate::shell::{Outcome, root};
 
-/// `cargo xtask bench audit …` and `cargo xtask bench verity …`.
+/// `cargo xtask bench audit …`, `cargo xtask bench checksec …` and `cargo xtask bench verity …`.
 pub(crate) fn run(args: &[String]) -> Outcome {
     match args.split_first() {
         Some((what, rest)) if what == "audit" => audit::run(rest),
+        Some((what, rest)) if what == "checksec" => checksec::run(rest),
         Some((what, rest)) if what == "verity" => verity::run(rest),
-        _ => Err("there are two benches: `cargo xtask bench audit [DIR] [--runs N] [--json]` and \
-                  `cargo xtask bench verity [--runs N] [--json] [--quick] [--keep]`"
+        _ => Err("there are three benches: `cargo xtask bench audit [DIR] [--runs N] [--json]`, \
+                  `cargo xtask bench checksec [DIR] [--runs N] [--json]` and `cargo xtask bench verity [--runs N] [--json] [--quick] [--keep]`"
             .into()),
     }
 }

@@ -30,7 +30,7 @@ const TASKS: &[Task] = &[
     ),
     (
         "bench",
-        "bench audit [DIR], bench verity: time Hardpan beside installed peers; --json, --runs N; verity: --quick, --keep",
+        "bench audit|checksec [DIR], bench verity: time Hardpan beside installed peers; --json, --runs N; verity: --quick, --keep",
         bench::run,
     ),
     (
