@@ -42,6 +42,11 @@ pub(super) fn run(args: &[String]) -> Outcome {
 }
 
 /// The files that are worked on.
+///
+/// Each kind of work begins with its input written anew, by 1 MiB at a time, as a builder leaves it. How fast a file can be
+/// mapped or read depends on how it came into the page cache: what was written so lies there in large folios, what was read
+/// back after the kernel had dropped it, in small ones. A kernel may drop what was used a minute ago; so a row would
+/// otherwise depend on how long the rows before it took. All commands of a row, the peer's too, meet the same state.
 struct Inputs {
     directory: PathBuf,
     /// 4 GiB that look random.
@@ -67,13 +72,21 @@ impl Inputs {
         };
         let create = || {
             fs::create_dir_all(directory)?;
-            write_noise(&inputs.large, 4 * GIB / divisor, 1)?;
-            write_noise(&inputs.small, GIB / divisor, 2)?;
             File::create(&inputs.hole)?.set_len(16 * GIB / divisor)
         };
-        say("writing the inputs");
         create().map_err(|error: std::io::Error| format!("{}: {error}", directory.display()))?;
         Ok(inputs)
+    }
+
+    /// Writes one of the files anew.
+    fn write(&self, path: &Path) -> Outcome {
+        let (len, seed) = match path {
+            path if path == self.large => (4 * GIB, 1),
+            path if path == self.small => (GIB, 2),
+            _ => return Ok(()),
+        };
+        say(&format!("writing {}", path.display()));
+        write_noise(path, len / self.divisor, seed).map_err(|error| format!("{}: {error}", path.display()))
     }
 
     fn path(&self, name: &str) -> String {
@@ -91,9 +104,6 @@ impl Inputs {
 
 /// SplitMix64, so that the same bytes are written each time.
 fn write_noise(path: &Path, len: u64, seed: u64) -> std::io::Result<()> {
-    if fs::metadata(path).is_ok_and(|metadata| metadata.len() == len) {
-        return Ok(());
-    }
     let mut file = File::create(path)?;
     let mut state = seed;
     let mut chunk = vec![0; 1 << 20];
@@ -149,7 +159,8 @@ fn measure_all(inputs: &Inputs, runs: usize) -> Vec<Row> {
     let mut rows = Vec::new();
     for work in all_work(inputs) {
         let mut figures = Vec::new();
-        let failure = measure_work(&work, runs, &mut figures).err();
+        let measured = inputs.write(&work.input).and_then(|()| measure_work(&work, runs, &mut figures));
+        let failure = measured.err();
         rows.push(Row { title: work.title, figures, failure });
     }
     rows
@@ -190,7 +201,7 @@ fn run_once(work: &Work, contender: &Contender) -> Result<Run, String> {
     Err(format!("{} failed with {}: {}", contender.name, run.status, run.errors.trim()))
 }
 
-/// Reads all of a file that was written.
+/// Reads all of a file that was written, so that what was dropped since then is there again.
 fn warm(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::MetadataExt as _;
     let mut file = File::open(path)?;
@@ -240,12 +251,12 @@ fn all_work(inputs: &Inputs) -> Vec<Work> {
     let few = 2;
     vec![
         format(inputs, 4, &inputs.large, &[], usize::MAX),
+        threads(inputs),
         verify(inputs),
         format(inputs, 1, &inputs.small, &["--fec-roots=2"], few),
         format(inputs, 1, &inputs.small, &["--fec-roots=24"], few),
         format(inputs, 16, &inputs.hole, &[], few),
         digest(inputs),
-        threads(inputs),
     ]
 }
 
@@ -279,7 +290,7 @@ fn format(inputs: &Inputs, gib: u64, input: &Path, options: &[&str], most_runs: 
     Work { title: what, input: input.to_owned(), contenders, most_runs }
 }
 
-/// Verifying, by both, the tree that Hardpan made in the work before.
+/// Verifying, by both, the tree that Hardpan made in the works before.
 fn verify(inputs: &Inputs) -> Work {
     let (data, hash) = (inputs.large.display().to_string(), inputs.path("hash.hardpan"));
     let root = inputs.path("root.hardpan");
