@@ -29,15 +29,83 @@ pub struct DirTree {
     path: PathBuf,
     root: OwnedFd,
     enter_remote: bool,
-    /// Grows as directories are listed. A node's number is its index, so that a `NodeId` stays 8 bytes and a path is
-    /// rebuilt from parents instead of being stored for every file.
-    nodes: RwLock<Vec<Node>>,
+    /// Grows as directories are listed.
+    nodes: RwLock<Nodes>,
+}
+
+/// A node's number is its index, so that a `NodeId` stays 8 bytes and a path is rebuilt from parents instead of being
+/// stored for every file. A system has hundreds of thousands of files, so a node is no more than what it takes to find
+/// it again and to know that it is the one that was listed.
+#[derive(Default)]
+struct Nodes {
+    records: Vec<Node>,
+    /// All names, end to end.
+    names: Vec<u8>,
+    /// The devices that were met; a node has an index into these.
+    devices: Vec<u64>,
 }
 
 struct Node {
+    inode: u64,
     parent: u32,
-    name: Box<[u8]>,
-    metadata: Metadata,
+    name_start: u32,
+    name_len: u16,
+    device: u16,
+    kind: FileKind,
+}
+
+/// What tells one file of this machine from another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    kind: FileKind,
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.device, inode: metadata.inode, kind: metadata.kind }
+    }
+}
+
+impl Nodes {
+    fn push(&mut self, parent: u32, name: &[u8], identity: Identity) -> Result<NodeId, Error> {
+        let node = Node {
+            inode: identity.inode,
+            parent,
+            name_start: u32::try_from(self.names.len()).map_err(|_| too_many())?,
+            name_len: u16::try_from(name.len()).map_err(|_| too_many())?,
+            device: self.device(identity.device)?,
+            kind: identity.kind,
+        };
+        let number = u32::try_from(self.records.len()).map_err(|_| too_many())?;
+        self.names.extend_from_slice(name);
+        self.records.push(node);
+        Ok(NodeId(u64::from(number)))
+    }
+
+    /// The newest first, since a directory's files are nearly always on the device of those before them.
+    fn device(&mut self, device: u64) -> Result<u16, Error> {
+        let known = self.devices.iter().rposition(|known| *known == device);
+        let at = known.unwrap_or_else(|| {
+            self.devices.push(device);
+            self.devices.len() - 1
+        });
+        u16::try_from(at).map_err(|_| too_many())
+    }
+
+    fn name(&self, node: &Node) -> &[u8] {
+        let start = node.name_start as usize;
+        &self.names[start..start + usize::from(node.name_len)]
+    }
+
+    fn identity(&self, node: &Node) -> Identity {
+        Identity { device: self.devices[usize::from(node.device)], inode: node.inode, kind: node.kind }
+    }
+}
+
+fn too_many() -> Error {
+    Error::Limit { what: "entries in a tree", limit: u64::from(u32::MAX) }
 }
 
 impl DirTree {
@@ -46,8 +114,9 @@ impl DirTree {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(system("open"))?;
         let stat = rustix::fs::fstat(&root).map_err(system("stat"))?;
-        let node = Node { parent: 0, name: Box::default(), metadata: metadata_of(&stat) };
-        Ok(Self { path: path.to_owned(), root, enter_remote: false, nodes: RwLock::new(vec![node]) })
+        let mut nodes = Nodes::default();
+        nodes.push(0, b"", Identity::of(&metadata_of(&stat)))?;
+        Ok(Self { path: path.to_owned(), root, enter_remote: false, nodes: RwLock::new(nodes) })
     }
 
     /// The same tree, with file systems behind a network or a user process entered like any other.
@@ -59,21 +128,23 @@ impl DirTree {
     /// The path below the root, without a leading `/`; `.` for the root itself.
     fn relative_path(&self, node: NodeId) -> Result<Vec<u8>, Error> {
         let nodes = self.nodes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut at = index_of(node, nodes.len())?;
+        let mut at = index_of(node, nodes.records.len())?;
         let mut names: Vec<&[u8]> = Vec::new();
         while at != 0 {
-            names.push(&nodes[at].name);
-            at = nodes[at].parent as usize;
+            let node = &nodes.records[at];
+            names.push(nodes.name(node));
+            at = node.parent as usize;
         }
         names.reverse();
         Ok(if names.is_empty() { b".".to_vec() } else { names.join(&b'/') })
     }
 
-    /// The node's metadata and its parent's device.
-    fn recorded(&self, node: NodeId) -> Result<(Metadata, u64), Error> {
+    /// The node's identity and its parent's device.
+    fn recorded(&self, node: NodeId) -> Result<(Identity, u64), Error> {
         let nodes = self.nodes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let at = index_of(node, nodes.len())?;
-        Ok((nodes[at].metadata, nodes[nodes[at].parent as usize].metadata.device))
+        let node = &nodes.records[index_of(node, nodes.records.len())?];
+        let parent = &nodes.records[node.parent as usize];
+        Ok((nodes.identity(node), nodes.identity(parent).device))
     }
 
     /// Opens a node and makes sure that it is the inode that was listed.
@@ -81,8 +152,7 @@ impl DirTree {
         let (recorded, _) = self.recorded(node)?;
         let fd = open_beneath(&self.root, &self.relative_path(node)?, flags).map_err(system("open"))?;
         let stat = rustix::fs::fstat(&fd).map_err(system("stat"))?;
-        let found = metadata_of(&stat);
-        if (found.device, found.inode, found.kind) != (recorded.device, recorded.inode, recorded.kind) {
+        if Identity::of(&metadata_of(&stat)) != recorded {
             return Err(Error::Changed { what: "another file has its name now".into() });
         }
         Ok((fd, stat))
@@ -116,16 +186,12 @@ impl DirTree {
 
     /// Stats each name and records the nodes in one step, so that the lock is taken once a directory.
     fn record(&self, parent: NodeId, found: Vec<(Box<[u8]>, Metadata)>) -> Result<Vec<DirEntry>, Error> {
-        let too_many = || Error::Limit { what: "entries in a tree", limit: u64::from(u32::MAX) };
         let parent = u32::try_from(parent.0).map_err(|_| too_many())?;
         let mut nodes = self.nodes.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if nodes.len() + found.len() > u32::MAX as usize {
-            return Err(too_many());
-        }
         let mut entries = Vec::with_capacity(found.len());
         for (name, metadata) in found {
-            entries.push(DirEntry { name: name.clone(), node: NodeId(nodes.len() as u64) });
-            nodes.push(Node { parent, name, metadata });
+            let node = nodes.push(parent, &name, Identity::of(&metadata))?;
+            entries.push(DirEntry { name, node, metadata: Some(metadata) });
         }
         Ok(entries)
     }
@@ -146,7 +212,8 @@ impl Tree for DirTree {
     }
 
     fn metadata(&self, node: NodeId) -> Result<Metadata, Error> {
-        Ok(self.recorded(node)?.0)
+        let (_, stat) = self.open_node(node, OFlags::PATH)?;
+        Ok(metadata_of(&stat))
     }
 
     fn read_dir(&self, directory: NodeId) -> Result<Listing, Error> {

@@ -332,24 +332,31 @@ impl<'t> Index<'t> {
         let mut seen: HashMap<(u64, u64), u32> = HashMap::new();
         let mut level: Vec<u32> = vec![0];
         while !level.is_empty() {
-            let tree = self.tree;
-            let listings: Vec<_> = level
-                .par_iter()
-                .map(|at| {
-                    let listing = list(tree, self.records[*at as usize].node);
-                    let count = listing.as_ref().map_or(0, Listed::len);
-                    progress(count as u64).then_some(listing)
-                })
-                .collect();
             let mut next = Vec::new();
-            for (at, listing) in level.into_iter().zip(listings) {
-                let Some(listing) = listing else { return false };
-                self.adopt(at, listing, paths, &mut seen, &mut next);
+            for part in level.chunks(LISTED_AT_ONCE) {
+                for (at, listing) in part.iter().zip(self.listings(part, progress)) {
+                    let Some(listing) = listing else { return false };
+                    self.adopt(*at, listing, paths, &mut seen, &mut next);
+                }
             }
             level = next;
         }
         self.not_entered.sort_by(|a, b| a.path.cmp(&b.path));
         true
+    }
+
+    /// The directories' entries; `None` where `progress` stopped the walk.
+    fn listings(
+        &self,
+        directories: &[u32],
+        progress: &(dyn Fn(u64) -> bool + Sync),
+    ) -> Vec<Option<Result<Listed, Error>>> {
+        let list = |at: &u32| {
+            let listing = list(self.tree, self.records[*at as usize].node);
+            let count = listing.as_ref().map_or(0, Listed::len);
+            progress(count as u64).then_some(listing)
+        };
+        directories.par_iter().map(list).collect()
     }
 
     fn adopt(
@@ -447,7 +454,7 @@ fn list(tree: &dyn Tree, directory: NodeId) -> Result<Listed, Error> {
     };
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     let found = entries.into_iter().map(|entry| Found {
-        metadata: tree.metadata(entry.node),
+        metadata: entry.metadata.map_or_else(|| tree.metadata(entry.node), Ok),
         name: entry.name,
         node: entry.node,
     });
@@ -476,6 +483,9 @@ fn is_at_or_below(path: &[u8], ancestor: &[u8]) -> bool {
     let ancestor = ancestor.strip_suffix(b"/").unwrap_or(ancestor);
     path.strip_prefix(ancestor).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
+
+/// Listings wait in memory until those before them are in: enough to keep many threads busy, and a few megabytes.
+const LISTED_AT_ONCE: usize = 512;
 
 /// A hundred bytes each: the largest image seen in practice has a hundredth of it, and the index stays below 4 GiB.
 const MAX_ENTRIES: usize = 40_000_000;

@@ -107,7 +107,11 @@ impl<C: Default> Namespace<C> {
         if node.metadata.kind != FileKind::Directory {
             return Err(Error::WrongKind { wanted: "directory" });
         }
-        let entry = |(name, at): (_, &usize)| DirEntry { name: Box::clone(name), node: NodeId(*at as u64) };
+        let entry = |(name, at): (_, &usize)| DirEntry {
+            name: Box::clone(name),
+            node: NodeId(*at as u64),
+            metadata: None,
+        };
         Ok(Listing::Entries(node.children.iter().map(entry).collect()))
     }
 

@@ -65,6 +65,8 @@ pub struct DirEntry {
     pub name: Box<[u8]>,
     /// What it names.
     pub node: NodeId,
+    /// What [`Tree::metadata`] would say, where the listing had to learn it anyway.
+    pub metadata: Option<Metadata>,
 }
 
 /// What a directory holds.
