@@ -7,6 +7,7 @@ mod environment;
 mod error;
 pub mod facts;
 mod matrix;
+mod nested;
 mod reader;
 pub mod rules;
 mod scan;

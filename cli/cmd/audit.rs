@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use hardpan_audit::{Parameters, gather, judge};
-use hardpan_image::{DirTree, FileKind, Index, TarTree, Tree, TreeKind};
+use hardpan_image::{FileKind, Index, OpenError, Tree, TreeKind};
 use hardpan_lockdown::Host;
 use hardpan_report::sink::{self, Draft};
 use hardpan_report::{BytePath, Pillar, Subject};
@@ -27,19 +27,16 @@ pub(crate) fn run(args: &AuditArgs, context: &Context) -> anyhow::Result<u8> {
 
 /// Opens whatever holds the root file system.
 pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn Tree>> {
-    let failed = || format!("cannot read {}", path.display());
     if path == Path::new("-") {
-        return Ok(Box::new(
-            TarTree::from_stream(std::io::stdin().lock()).context("cannot read standard input")?,
-        ));
+        return hardpan_image::open_stream(std::io::stdin().lock()).context("cannot read standard input");
     }
-    if path.metadata().with_context(failed)?.is_dir() {
-        return Ok(Box::new(DirTree::open(path).with_context(failed)?));
-    }
-    let tree = TarTree::open(path).with_context(|| {
-        format!("{} is neither a directory nor a tar of a root file system", path.display())
-    })?;
-    Ok(Box::new(tree))
+    hardpan_image::open(path).map_err(|error| {
+        let what = match error {
+            OpenError::Unrecognized(_) => "is neither a directory nor a tar of a root file system",
+            _ => "cannot be read",
+        };
+        anyhow::Error::new(error).context(format!("{} {what}", path.display()))
+    })
 }
 
 /// The running host, if the subject is its root or the user says so.

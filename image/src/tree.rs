@@ -110,6 +110,8 @@ pub enum TreeKind {
     Tar,
     /// A tar archive in gzip.
     TarGzip,
+    /// A tar archive in xz.
+    TarXz,
     /// A tar archive in Zstandard.
     TarZstd,
     /// Made in memory.
@@ -117,12 +119,18 @@ pub enum TreeKind {
 }
 
 impl TreeKind {
+    /// Whether it was read from a file that somebody packed, so that attributes of files may have been left behind.
+    pub fn is_packed(self) -> bool {
+        !matches!(self, Self::Directory | Self::Memory)
+    }
+
     /// The name used in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Directory => "directory",
             Self::Tar => "tar",
             Self::TarGzip => "tar.gz",
+            Self::TarXz => "tar.xz",
             Self::TarZstd => "tar.zst",
             Self::Memory => "memory",
         }
