@@ -32,10 +32,12 @@ pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn Tree>> {
     }
     hardpan_image::open(path).map_err(|error| {
         let what = match error {
-            OpenError::Unrecognized(_) => "is neither a directory nor a tar of a root file system",
-            _ => "cannot be read",
+            OpenError::Unrecognized(_) => {
+                format!("{} is neither a directory nor a tar of a root file system", path.display())
+            }
+            _ => format!("cannot read {}", path.display()),
         };
-        anyhow::Error::new(error).context(format!("{} {what}", path.display()))
+        anyhow::Error::new(error).context(what)
     })
 }
 
