@@ -8,6 +8,9 @@
 mod ar;
 mod archive;
 mod compression;
+mod cpio;
+mod deb;
+mod digest;
 mod dir;
 mod error;
 mod index;
@@ -15,6 +18,7 @@ mod memory;
 mod namespace;
 mod open;
 mod read_at;
+mod rpm;
 mod tar;
 mod tree;
 

@@ -9,7 +9,7 @@ use thiserror::Error as ThisError;
 use crate::archive::{ArchiveTree, Builder};
 use crate::compression::{Compression, unpack};
 use crate::read_at::{OpenFile, Stream};
-use crate::{DirTree, Error, ReadAt, Tree, TreeKind, read_exact_at, tar};
+use crate::{DirTree, Error, ReadAt, Tree, TreeKind, cpio, deb, read_exact_at, rpm, tar};
 
 /// Why something cannot be opened as a tree.
 #[derive(Debug, ThisError)]
@@ -39,7 +39,7 @@ pub enum OpenError {
     Unusable(#[from] Error),
 }
 
-/// Opens a directory, or a tar, plain or compressed, told by its first bytes.
+/// Opens a directory, a tar or cpio archive, plain or compressed, or a package, told by the first bytes.
 pub fn open(path: &Path) -> Result<Box<dyn Tree>, OpenError> {
     let file = File::open(path).map_err(io("open"))?;
     let metadata = file.metadata().map_err(io("stat"))?;
@@ -56,12 +56,28 @@ pub fn open(path: &Path) -> Result<Box<dyn Tree>, OpenError> {
 pub fn open_stream(mut stream: impl Read) -> Result<Box<dyn Tree>, OpenError> {
     let mut head = Vec::new();
     (&mut stream).take(HEAD as u64).read_to_end(&mut head).map_err(io("read"))?;
+    let is_package = deb::is_package(&head) || rpm::is_package(&head);
     let compression = compression(&head)?;
-    spooled(compression, io::Cursor::new(head).chain(stream))
+    let stream = io::Cursor::new(head).chain(stream);
+    if is_package {
+        let unpacked = unpack(None, stream, MAX_UNPACKED).map_err(io("write a temporary file"))?;
+        return match unpacked.damage {
+            Some(damage) => Err(damage.into()),
+            None => open_source(Box::new(unpacked.bytes)),
+        };
+    }
+    spooled(compression, stream)
 }
 
 fn open_source(source: Box<dyn ReadAt>) -> Result<Box<dyn Tree>, OpenError> {
-    match compression(&head(&*source)?)? {
+    let head = head(&*source)?;
+    if deb::is_package(&head) {
+        return Ok(Box::new(deb::open(source, MAX_UNPACKED)?));
+    }
+    if rpm::is_package(&head) {
+        return Ok(Box::new(rpm::open(&*source, MAX_UNPACKED)?));
+    }
+    match compression(&head)? {
         None => plain(source, None, None),
         compression => spooled(compression, Stream::new(&*source)),
     }
@@ -85,6 +101,10 @@ fn plain(
     if let Some(damage) = damage {
         builder.odd(b"", damage.to_string(), true);
     }
+    if cpio::is_archive(&head(&*source)?) {
+        cpio::read(source, &mut builder, is_cut, MAX_UNPACKED);
+        return not_empty(builder.finish(TreeKind::Cpio));
+    }
     tar::read(source, &mut builder, is_cut);
     let tree = builder.finish(match compression {
         None => TreeKind::Tar,
@@ -95,14 +115,14 @@ fn plain(
     if holds_layers(&tree) {
         return Err(OpenError::ImageLayers);
     }
-    not_empty(tree).map(|tree| Box::new(tree) as Box<dyn Tree>)
+    not_empty(tree)
 }
 
 /// What is odd from the first byte on is no archive.
-fn not_empty(tree: ArchiveTree) -> Result<ArchiveTree, OpenError> {
+fn not_empty(tree: ArchiveTree) -> Result<Box<dyn Tree>, OpenError> {
     match tree.odd().first() {
         Some(first) if tree.is_empty() => Err(OpenError::Unrecognized(first.what.clone())),
-        _ => Ok(tree),
+        _ => Ok(Box::new(tree)),
     }
 }
 

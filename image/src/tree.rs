@@ -114,6 +114,12 @@ pub enum TreeKind {
     TarXz,
     /// A tar archive in Zstandard.
     TarZstd,
+    /// A cpio archive, such as an initramfs, compressed or not.
+    Cpio,
+    /// A Debian package.
+    Deb,
+    /// An RPM package.
+    Rpm,
     /// Made in memory.
     Memory,
 }
@@ -132,6 +138,9 @@ impl TreeKind {
             Self::TarGzip => "tar.gz",
             Self::TarXz => "tar.xz",
             Self::TarZstd => "tar.zst",
+            Self::Cpio => "cpio",
+            Self::Deb => "deb",
+            Self::Rpm => "rpm",
             Self::Memory => "memory",
         }
     }
