@@ -9,7 +9,22 @@ use thiserror::Error as ThisError;
 use crate::archive::{ArchiveTree, Builder};
 use crate::compression::{Compression, unpack};
 use crate::read_at::{OpenFile, Stream};
-use crate::{DirTree, Error, ReadAt, Tree, TreeKind, cpio, deb, read_exact_at, rpm, tar};
+use crate::{DirTree, Error, ReadAt, Tree, TreeKind, cpio, deb, oci, read_exact_at, rpm, tar};
+
+/// How to open.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOptions<'o> {
+    /// Which image of a layout or archive of several: a platform such as `linux/arm64`, a name, or a digest.
+    pub image: Option<&'o str>,
+    /// How many bytes may come out of compressed input.
+    pub limit: u64,
+}
+
+impl Default for OpenOptions<'_> {
+    fn default() -> Self {
+        Self { image: None, limit: MAX_UNPACKED }
+    }
+}
 
 /// Why something cannot be opened as a tree.
 #[derive(Debug, ThisError)]
@@ -29,65 +44,98 @@ pub enum OpenError {
     /// It begins with nothing that is known.
     #[error("it is in no format that is read here, and does not begin with a tar header ({0})")]
     Unrecognized(String),
-    /// It is an archive of image layers.
-    #[error(
-        "it holds image layers and not a file system; use `docker export` of a container instead of `docker save`"
-    )]
-    ImageLayers,
+    /// There are several images, or none that is called as it should be.
+    #[error("{}; there are: {}", self.problem(), .choices.join(", "))]
+    Choice {
+        /// What was asked for.
+        wanted: Option<String>,
+        /// What each image can be called.
+        choices: Vec<String>,
+    },
     /// It is in a known format, and damaged, or makes use of what is not read here.
     #[error(transparent)]
     Unusable(#[from] Error),
 }
 
-/// Opens a directory, a tar or cpio archive, plain or compressed, or a package, told by the first bytes.
+impl OpenError {
+    fn problem(&self) -> String {
+        match self {
+            Self::Choice { wanted: Some(wanted), .. } => {
+                format!("not exactly one image is called `{wanted}`")
+            }
+            Self::Choice { choices, .. } if choices.is_empty() => "it holds no image".into(),
+            _ => "it holds several images, and one must be chosen".into(),
+        }
+    }
+}
+
+/// Opens a directory, a tar or cpio archive (plain or compressed), a package, or a container image, told by what is in it.
 pub fn open(path: &Path) -> Result<Box<dyn Tree>, OpenError> {
-    let file = File::open(path).map_err(io("open"))?;
-    let metadata = file.metadata().map_err(io("stat"))?;
+    open_with(path, OpenOptions::default())
+}
+
+/// [`open`] with options.
+pub fn open_with(path: &Path, options: OpenOptions<'_>) -> Result<Box<dyn Tree>, OpenError> {
+    let metadata = path.metadata().map_err(io("open"))?;
     if metadata.is_dir() {
-        return Ok(Box::new(DirTree::open(path)?));
+        let tree = DirTree::open(path)?;
+        if oci::is_layout(|name| path.join(name).is_file()) {
+            return Ok(Box::new(oci::open_layout(&tree, options.image, options.limit)?));
+        }
+        return Ok(Box::new(tree));
     }
+    let file = File::open(path).map_err(io("open"))?;
     if !metadata.is_file() {
-        return open_stream(file);
+        return open_stream_with(file, options);
     }
-    open_source(Box::new(OpenFile { file, len: metadata.len() }))
+    open_source(Box::new(OpenFile { file, len: metadata.len() }), options)
 }
 
 /// Opens what comes from a stream, such as standard input.
-pub fn open_stream(mut stream: impl Read) -> Result<Box<dyn Tree>, OpenError> {
+pub fn open_stream(stream: impl Read) -> Result<Box<dyn Tree>, OpenError> {
+    open_stream_with(stream, OpenOptions::default())
+}
+
+/// [`open_stream`] with options.
+pub fn open_stream_with(mut stream: impl Read, options: OpenOptions<'_>) -> Result<Box<dyn Tree>, OpenError> {
     let mut head = Vec::new();
     (&mut stream).take(HEAD as u64).read_to_end(&mut head).map_err(io("read"))?;
     let is_package = deb::is_package(&head) || rpm::is_package(&head);
     let compression = compression(&head)?;
     let stream = io::Cursor::new(head).chain(stream);
-    if is_package {
-        let unpacked = unpack(None, stream, MAX_UNPACKED).map_err(io("write a temporary file"))?;
-        return match unpacked.damage {
-            Some(damage) => Err(damage.into()),
-            None => open_source(Box::new(unpacked.bytes)),
-        };
+    if !is_package {
+        return spooled(compression, stream, options);
     }
-    spooled(compression, stream)
+    let unpacked = unpack(None, stream, options.limit).map_err(io("write a temporary file"))?;
+    match unpacked.damage {
+        Some(damage) => Err(damage.into()),
+        None => open_source(Box::new(unpacked.bytes), options),
+    }
 }
 
-fn open_source(source: Box<dyn ReadAt>) -> Result<Box<dyn Tree>, OpenError> {
+fn open_source(source: Box<dyn ReadAt>, options: OpenOptions<'_>) -> Result<Box<dyn Tree>, OpenError> {
     let head = head(&*source)?;
     if deb::is_package(&head) {
-        return Ok(Box::new(deb::open(source, MAX_UNPACKED)?));
+        return Ok(Box::new(deb::open(source, options.limit)?));
     }
     if rpm::is_package(&head) {
-        return Ok(Box::new(rpm::open(&*source, MAX_UNPACKED)?));
+        return Ok(Box::new(rpm::open(&*source, options.limit)?));
     }
     match compression(&head)? {
-        None => plain(source, None, None),
-        compression => spooled(compression, Stream::new(&*source)),
+        None => plain(source, None, None, options),
+        compression => spooled(compression, Stream::new(&*source), options),
     }
 }
 
 /// Writes what comes out to a temporary file first, since files are read by position. Whatever was unpacked before an
 /// error is used.
-fn spooled(compression: Option<Compression>, stream: impl Read) -> Result<Box<dyn Tree>, OpenError> {
-    let unpacked = unpack(compression, stream, MAX_UNPACKED).map_err(io("write a temporary file"))?;
-    plain(Box::new(unpacked.bytes), compression, unpacked.damage)
+fn spooled(
+    compression: Option<Compression>,
+    stream: impl Read,
+    options: OpenOptions<'_>,
+) -> Result<Box<dyn Tree>, OpenError> {
+    let unpacked = unpack(compression, stream, options.limit).map_err(io("write a temporary file"))?;
+    plain(Box::new(unpacked.bytes), compression, unpacked.damage, options)
 }
 
 /// What is compressed no more.
@@ -95,6 +143,7 @@ fn plain(
     source: Box<dyn ReadAt>,
     compression: Option<Compression>,
     damage: Option<Error>,
+    options: OpenOptions<'_>,
 ) -> Result<Box<dyn Tree>, OpenError> {
     let mut builder = Builder::new();
     let is_cut = damage.is_some();
@@ -102,7 +151,7 @@ fn plain(
         builder.odd(b"", damage.to_string(), true);
     }
     if cpio::is_archive(&head(&*source)?) {
-        cpio::read(source, &mut builder, is_cut, MAX_UNPACKED);
+        cpio::read(source, &mut builder, is_cut, options.limit);
         return not_empty(builder.finish(TreeKind::Cpio));
     }
     tar::read(source, &mut builder, is_cut);
@@ -112,8 +161,11 @@ fn plain(
         Some(Compression::Xz) => TreeKind::TarXz,
         Some(Compression::Zstd) => TreeKind::TarZstd,
     });
-    if holds_layers(&tree) {
-        return Err(OpenError::ImageLayers);
+    if oci::is_layout(|name| tree.has(name)) {
+        return Ok(Box::new(oci::open_layout(&tree, options.image, options.limit)?));
+    }
+    if oci::is_saved(|name| tree.has(name)) {
+        return Ok(Box::new(oci::open_saved(&tree, options.image, options.limit)?));
     }
     not_empty(tree)
 }
@@ -124,12 +176,6 @@ fn not_empty(tree: ArchiveTree) -> Result<Box<dyn Tree>, OpenError> {
         Some(first) if tree.is_empty() => Err(OpenError::Unrecognized(first.what.clone())),
         _ => Ok(Box::new(tree)),
     }
-}
-
-/// What `docker save` and OCI writers make: a manifest beside blobs, and nothing of a file system.
-fn holds_layers(tree: &ArchiveTree) -> bool {
-    let has_system = ["usr", "etc", "bin"].iter().any(|name| tree.has(name));
-    (tree.has("manifest.json") || tree.has("oci-layout")) && !has_system
 }
 
 fn compression(head: &[u8]) -> Result<Option<Compression>, OpenError> {

@@ -116,6 +116,10 @@ pub enum TreeKind {
     TarZstd,
     /// A cpio archive, such as an initramfs, compressed or not.
     Cpio,
+    /// An image of an OCI image layout.
+    Oci,
+    /// An image of an archive by `docker save`.
+    DockerArchive,
     /// A Debian package.
     Deb,
     /// An RPM package.
@@ -139,6 +143,8 @@ impl TreeKind {
             Self::TarXz => "tar.xz",
             Self::TarZstd => "tar.zst",
             Self::Cpio => "cpio",
+            Self::Oci => "oci",
+            Self::DockerArchive => "docker-archive",
             Self::Deb => "deb",
             Self::Rpm => "rpm",
             Self::Memory => "memory",

@@ -22,6 +22,8 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("rpmbuild", "rpm", "RPM packages"),
     ("rpm2cpio", "rpm2cpio", "RPM packages"),
     ("cpio", "cpio", "archives of an initramfs"),
+    ("umoci", "umoci", "container images and their whiteouts"),
+    ("skopeo", "skopeo", "container images in archives of docker"),
     ("gzip", "gzip", "compressed archives"),
     ("xz", "xz-utils", "compressed archives and kernel modules"),
     ("zstd", "zstd", "compressed archives"),

@@ -53,11 +53,6 @@ impl Builder {
         self.anomalies.push(Anomaly { path, what: what.into(), hides_entries });
     }
 
-    /// Whether something was odd already.
-    pub(crate) fn is_odd(&self) -> bool {
-        !self.anomalies.is_empty()
-    }
-
     /// Puts a member at a path that [`clean`] made, and returns its node.
     pub(crate) fn put(&mut self, path: &[u8], member: Member) -> Result<usize, String> {
         if path.is_empty() && member.kind != FileKind::Directory {
@@ -113,6 +108,16 @@ impl Builder {
         node.metadata.size = content.size();
         node.content = content;
         Ok(())
+    }
+
+    /// Whether a directory on the way to a path is a link, or with `whole` the path itself.
+    pub(crate) fn passes_link(&self, path: &[u8], whole: bool) -> bool {
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let mut ends = slashes.chain(whole.then_some(path.len()));
+        ends.any(|end| {
+            let node = self.names.find(&path[..end]);
+            node.is_some_and(|node| self.names.at(node).metadata.kind == FileKind::Symlink)
+        })
     }
 
     /// Removes a name, and everything below it, if an earlier layer has it.
