@@ -41,7 +41,7 @@ pub fn gather<'a>(
             found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(script);
         }
     };
-    let scan = scan(index, &ScanOptions { sniff: Some(&sniff), on_host: false }, progress)?;
+    let scan = scan(index, &ScanOptions { sniff: Some(&sniff), ..ScanOptions::default() }, progress)?;
     let mut scripts: Vec<Script> = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     scripts.sort_by_cached_key(|script| index.path(script.id));
     let mut context = Context::new(index);

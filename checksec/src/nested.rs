@@ -34,8 +34,12 @@ pub(crate) fn look(
     if Ar::is_archive(head) {
         return Some(members(source, &path(), environment));
     }
-    let is_module = MODULE_ENDINGS.iter().any(|ending| entry.name.ends_with(ending));
-    is_module.then(|| module(source, head, path(), environment))
+    is_compressed_module(entry.name).then(|| module(source, head, path(), environment))
+}
+
+/// Whether a file of this name is taken for a compressed kernel module.
+pub fn is_compressed_module(name: &[u8]) -> bool {
+    MODULE_ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
 
 /// A module is judged under its own path, by what the kernel would load.

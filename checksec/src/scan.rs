@@ -25,6 +25,8 @@ pub struct ScanOptions<'s> {
     /// Whether the files are the running host's own and the index holds only some of them, so that the directories
     /// they name are looked up on the host.
     pub on_host: bool,
+    /// The entries at or below which to scan; everything if there are none.
+    pub only: &'s [EntryId],
 }
 
 /// What a scan found.
@@ -93,6 +95,7 @@ pub fn scan(
     let environment: &(dyn Environment + Sync) = if options.on_host { &HostEnvironment } else { &in_index };
     let visits: Vec<Visit> = index
         .par_entries()
+        .filter(|entry| options.only.is_empty() || is_below(index, entry.id, options.only))
         .filter_map(|entry| {
             if stopped.load(Ordering::Relaxed) || !progress(1) {
                 stopped.store(true, Ordering::Relaxed);
@@ -149,6 +152,17 @@ fn gather(visits: Vec<Visit>, hidden_places: u64) -> Scan {
     scan.elves.sort_by(|a, b| a.path.cmp(&b.path));
     scan.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
     scan
+}
+
+fn is_below(index: &Index<'_>, entry: EntryId, wanted: &[EntryId]) -> bool {
+    let mut at = entry;
+    while !wanted.contains(&at) {
+        if at == index.root() {
+            return false;
+        }
+        at = index.parent(at);
+    }
+    true
 }
 
 fn visit(

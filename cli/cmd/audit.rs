@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use hardpan_audit::{Parameters, gather, judge};
-use hardpan_image::{FileKind, Index, OpenError, Tree, TreeKind};
+use hardpan_image::{FileKind, Index, OpenError, OpenOptions, Tree, TreeKind};
 use hardpan_lockdown::Host;
 use hardpan_report::sink::{self, Draft};
 use hardpan_report::{BytePath, Pillar, Subject};
@@ -17,7 +17,7 @@ use crate::{config, output};
 pub(crate) fn run(args: &AuditArgs, context: &Context) -> anyhow::Result<u8> {
     output::check(&args.output)?;
     let (policy, parameters) = config::policy(&args.gate)?;
-    let tree = open(&args.path)?;
+    let tree = open(&args.path, args.image.as_deref())?;
     let host = host(args, &*tree);
     let draft = draft(&*tree, &args.path, host.as_ref(), parameters, context)?;
     let report = sink::judge(draft, &policy);
@@ -25,17 +25,23 @@ pub(crate) fn run(args: &AuditArgs, context: &Context) -> anyhow::Result<u8> {
     Ok(report.gate.exit_code)
 }
 
-/// Opens whatever holds the root file system.
-pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn Tree>> {
-    if path == Path::new("-") {
-        return hardpan_image::open_stream(std::io::stdin().lock()).context("cannot read standard input");
-    }
-    hardpan_image::open(path).map_err(|error| {
-        let what = match error {
+/// Opens whatever holds a root file system; `image` is which one of a container image of several.
+pub(crate) fn open(path: &Path, image: Option<&str>) -> anyhow::Result<Box<dyn Tree>> {
+    let options = OpenOptions { image, ..OpenOptions::default() };
+    let (opened, name) = if path == Path::new("-") {
+        (hardpan_image::open_stream_with(std::io::stdin().lock(), options), "standard input".into())
+    } else {
+        (hardpan_image::open_with(path, options), path.display().to_string())
+    };
+    opened.map_err(|error| {
+        let what = match &error {
             OpenError::Unrecognized(_) => {
-                format!("{} is neither a directory nor a tar of a root file system", path.display())
+                format!(
+                    "{name} is neither a directory nor a tar of a root file system, a package or an image"
+                )
             }
-            _ => format!("cannot read {}", path.display()),
+            OpenError::Choice { .. } => format!("cannot tell which image of {name} is meant; see --image"),
+            _ => format!("cannot read {name}"),
         };
         anyhow::Error::new(error).context(what)
     })

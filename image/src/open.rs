@@ -79,7 +79,7 @@ pub fn open_with(path: &Path, options: OpenOptions<'_>) -> Result<Box<dyn Tree>,
     let metadata = path.metadata().map_err(io("open"))?;
     if metadata.is_dir() {
         let tree = DirTree::open(path)?;
-        if oci::is_layout(|name| path.join(name).is_file()) {
+        if is_layout(path) {
             return Ok(Box::new(oci::open_layout(&tree, options.image, options.limit)?));
         }
         return Ok(Box::new(tree));
@@ -111,6 +111,22 @@ pub fn open_stream_with(mut stream: impl Read, options: OpenOptions<'_>) -> Resu
         Some(damage) => Err(damage.into()),
         None => open_source(Box::new(unpacked.bytes), options),
     }
+}
+
+/// Whether a directory is an OCI image layout.
+pub fn is_layout(directory: &Path) -> bool {
+    oci::is_layout(|name| directory.join(name).is_file())
+}
+
+/// Whether a file that begins with these bytes, of which there should be 512, holds files of its own. Anything compressed
+/// may.
+pub fn holds_tree(head: &[u8]) -> bool {
+    deb::is_package(head)
+        || rpm::is_package(head)
+        || cpio::is_archive(head)
+        || tar::is_archive(head)
+        || Compression::of(head).is_some()
+        || Compression::refused(head).is_some()
 }
 
 fn open_source(source: Box<dyn ReadAt>, options: OpenOptions<'_>) -> Result<Box<dyn Tree>, OpenError> {

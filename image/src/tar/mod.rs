@@ -9,6 +9,11 @@ use crate::{Error, FileKind, ReadAt};
 pub(crate) use member::Member as TarMember;
 use member::Members;
 
+/// Whether a file that begins with these bytes begins with a tar header.
+pub(crate) fn is_archive(head: &[u8]) -> bool {
+    head.first_chunk().is_some_and(|block| header::Header::parse(block, 0).is_ok())
+}
+
 /// Adds every member to a tree. What is odd is recorded there, and ends it where the next header cannot be found.
 ///
 /// `is_cut` says that the archive is known to end early, which then needs no second mention.
