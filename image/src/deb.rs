@@ -91,7 +91,7 @@ fn check_control(
     limit: u64,
 ) -> Result<(), OpenError> {
     let (part, damage) = unpacked(source, member, limit)?;
-    let damage = damage.or_else(|| tar::for_each(&*part, |_| {}).err());
+    let damage = damage.or_else(|| tar::for_each(&*part, tar::End::Marker, |_| {}).err());
     if let Some(damage) = damage {
         builder.odd(b"", format!("{}: {damage}", member.name.escape_ascii()), false);
     }

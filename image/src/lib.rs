@@ -29,7 +29,9 @@ pub use dir::DirTree;
 pub use error::{Error, Fault};
 pub use index::{Entry, EntryId, Index, MAX_LINKS, NotEntered, ResolveError, Trouble};
 pub use memory::MemoryTree;
-pub use open::{OpenError, OpenOptions, holds_tree, is_layout, open, open_stream, open_stream_with, open_with};
+pub use open::{
+    OpenError, OpenOptions, holds_tree, is_layout, open, open_stream, open_stream_with, open_with,
+};
 pub use read_at::{ReadAt, Section, read_exact_at, read_to_vec};
 pub use tree::{
     Anomaly, DirEntry, FileKind, Listing, MAX_LINK_TARGET, Metadata, NodeId, Tree, TreeKind, Xattr,

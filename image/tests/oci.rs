@@ -216,6 +216,18 @@ fn raw(name: &str) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
+/// umoci leaves the end marker of a layer out. The digest tells that nothing is missing, unless it ends within a member.
+#[test]
+fn a_layer_may_end_after_any_member() {
+    let whole = layer(&["a", "b"]);
+    let end = whole.len() - 1024;
+    for (cut, is_whole) in [(end, true), (end - 512, false), (end - 100, false), (1024, true), (0, true)] {
+        let layout = Layout::new();
+        layout.index(&[layout.image(&[whole[..cut].to_vec()])]);
+        assert_eq!(layout.open().unwrap().anomalies().is_empty(), is_whole, "cut at {cut}");
+    }
+}
+
 #[test]
 fn platforms_are_chosen_and_attestations_are_no_images() {
     let layout = Layout::new();

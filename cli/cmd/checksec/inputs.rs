@@ -5,9 +5,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use hardpan_checksec::{Scan, ScanOptions, scan};
-use hardpan_image::{DirTree, Index, ResolveError};
-use hardpan_report::{BytePath, Coverage, Problem};
+use hardpan_checksec::{Scan, ScanOptions, Unreadable, cause_of, scan};
+use hardpan_image::{DirTree, Index, OpenError, ResolveError};
+use hardpan_report::{BytePath, Cause, Coverage, Problem};
 
 use crate::args::ChecksecArgs;
 use crate::cmd::{audit, coverage};
@@ -85,12 +85,29 @@ fn several(paths: &[PathBuf], image: Option<&str>, context: &Context) -> anyhow:
     let (roots, rest): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| is_root(path));
     let mut all = if rest.is_empty() { nothing() } else { files(&rest, context)? };
     for root in roots {
-        let one = whole(&root, image, context)?;
         let name = root.as_os_str().as_bytes();
-        all.scan.adopt(name, one.scan);
-        add(&mut all.coverage, name, one.coverage);
+        match whole(&root, image, context) {
+            Ok(one) => {
+                all.scan.adopt(name, one.scan);
+                add(&mut all.coverage, name, one.coverage);
+            }
+            Err(error) => all.scan.unreadable.push(unusable(name, error)?),
+        }
     }
+    all.scan.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(Inputs { kind: "inputs", path: joined(paths), ..all })
+}
+
+/// What is in one of several inputs, and cannot be read, does not keep the others from being judged. Names that lead
+/// nowhere and images that are not chosen are for the user to correct first.
+fn unusable(name: &[u8], error: anyhow::Error) -> anyhow::Result<Unreadable> {
+    let cause = match error.downcast_ref() {
+        Some(OpenError::Unusable(error)) => cause_of(error.fault()),
+        Some(OpenError::Compression(_)) => Cause::Limit,
+        Some(OpenError::Unrecognized(_)) => Cause::Malformed,
+        _ => return Err(error),
+    };
+    Ok(Unreadable { path: name.to_vec(), cause, reason: error.root_cause().to_string() })
 }
 
 fn nothing() -> Inputs {
@@ -142,12 +159,14 @@ fn is_root(path: &Path) -> bool {
 /// Whether there is something in a file, or in a directory, that can be judged. One that was named alone and is nothing of
 /// the kind is an error, since an empty report would look like a clean one.
 fn may_be_elf(path: &Path) -> bool {
-    let is_module = hardpan_checksec::is_compressed_module(path.as_os_str().as_bytes());
+    if !path.is_file() || hardpan_checksec::is_compressed_module(path.as_os_str().as_bytes()) {
+        return true;
+    }
     let head = head(path);
-    !path.is_file() || is_module || head.starts_with(b"\x7fELF") || hardpan_image::Ar::is_archive(&head)
+    head.starts_with(b"\x7fELF") || hardpan_image::Ar::is_archive(&head)
 }
 
-/// The first bytes of a file, or none if it cannot be read, which shows when it is opened.
+/// The first bytes of a regular file, or none if it cannot be read, which shows when it is opened.
 fn head(path: &Path) -> Vec<u8> {
     let mut head = Vec::new();
     if let Ok(file) = std::fs::File::open(path)

@@ -3,17 +3,18 @@
 use crate::ReadAt;
 use crate::archive::{Builder, clean};
 use crate::compression::Unpacked;
-use crate::tar::{self, TarMember};
+use crate::tar::{self, End, TarMember};
 
 /// Puts a layer on what is there, and returns how many bytes it has.
 ///
 /// Whiteouts take away what is below and nothing of their own layer, wherever in it they are, so that they come first.
 pub(super) fn apply(unpacked: Unpacked, name: &str, builder: &mut Builder) -> u64 {
     let len = unpacked.bytes.len();
+    let end = if unpacked.damage.is_none() { End::Member } else { End::Marker };
     builder.begin_layer();
-    let swept = tar::for_each(&unpacked.bytes, |member| sweep(&member, builder));
+    let swept = tar::for_each(&unpacked.bytes, end, |member| sweep(&member, builder));
     let source = builder.next_source();
-    let added = tar::for_each(&unpacked.bytes, |member| {
+    let added = tar::for_each(&unpacked.bytes, end, |member| {
         if whiteout(&member).is_none() {
             tar::adopt(&member, source, builder);
         }

@@ -27,6 +27,16 @@ pub(crate) struct Member {
 pub(crate) struct Members<'a> {
     archive: &'a dyn ReadAt,
     next: u64,
+    end: End,
+}
+
+/// How an archive may end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With its end marker: otherwise it was cut.
+    Marker,
+    /// After any member, too: a digest has proved that it was not cut. Some writers of images leave the marker out.
+    Member,
 }
 
 /// A PAX record: key and value.
@@ -41,8 +51,8 @@ struct Extensions {
 }
 
 impl<'a> Members<'a> {
-    pub(crate) fn new(archive: &'a dyn ReadAt) -> Self {
-        Self { archive, next: 0 }
+    pub(crate) fn new(archive: &'a dyn ReadAt, end: End) -> Self {
+        Self { archive, next: 0, end }
     }
 
     /// The next member; `None` after the end marker.
@@ -64,6 +74,9 @@ impl<'a> Members<'a> {
     fn header(&mut self) -> Result<Option<Header>, Error> {
         let mut block = [0; BLOCK_LEN];
         let offset = self.next;
+        if self.end == End::Member && offset == self.archive.len() {
+            return Ok(None);
+        }
         read_exact_at(self.archive, &mut block, offset)
             .map_err(|_| malformed(offset, "the archive ends without its end marker"))?;
         self.next = offset + BLOCK;

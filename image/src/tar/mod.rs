@@ -6,8 +6,8 @@ mod sparse;
 
 use crate::archive::{Builder, Content, Extent, Member, clean};
 use crate::{Error, FileKind, ReadAt};
-pub(crate) use member::Member as TarMember;
 use member::Members;
+pub(crate) use member::{End, Member as TarMember};
 
 /// Whether a file that begins with these bytes begins with a tar header.
 pub(crate) fn is_archive(head: &[u8]) -> bool {
@@ -19,7 +19,7 @@ pub(crate) fn is_archive(head: &[u8]) -> bool {
 /// `is_cut` says that the archive is known to end early, which then needs no second mention.
 pub(crate) fn read(archive: Box<dyn ReadAt>, builder: &mut Builder, is_cut: bool) {
     let source = builder.next_source();
-    if let Err(error) = for_each(&*archive, |member| adopt(&member, source, builder))
+    if let Err(error) = for_each(&*archive, End::Marker, |member| adopt(&member, source, builder))
         && !is_cut
     {
         builder.odd(b"", error.to_string(), true);
@@ -27,9 +27,9 @@ pub(crate) fn read(archive: Box<dyn ReadAt>, builder: &mut Builder, is_cut: bool
     builder.add_source(archive);
 }
 
-/// Every member up to the end marker or the first damage.
-pub(crate) fn for_each(archive: &dyn ReadAt, mut each: impl FnMut(TarMember)) -> Result<(), Error> {
-    let mut members = Members::new(archive);
+/// Every member up to the end or the first damage.
+pub(crate) fn for_each(archive: &dyn ReadAt, end: End, mut each: impl FnMut(TarMember)) -> Result<(), Error> {
+    let mut members = Members::new(archive, end);
     while let Some(member) = members.next()? {
         each(member);
     }
