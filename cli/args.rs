@@ -52,10 +52,18 @@ Examples:
   hardpan audit /                              this host, with what its kernel says of itself
   hardpan audit ./rootfs -o report.html        a directory that holds a root file system
   docker export CONTAINER | hardpan audit -    a container's file system
+  hardpan audit ./layout --image linux/arm64   one image of an OCI image layout
   hardpan audit image.tar.zst -o r.json -o r.sarif --baseline old.json")]
 pub(crate) struct AuditArgs {
-    /// A directory, or a tar of a root file system (plain, gzip or Zstandard); `-` reads a tar from standard input
+    /// A directory, or an archive, package or image that holds a root file system; `-` reads one from standard input.
+    ///
+    /// Told by content: tar and cpio archives (plain, gzip, xz or Zstandard), Debian and RPM packages, OCI image layouts
+    /// (as a directory or in a tar) and what `docker save` writes
     pub(crate) path: PathBuf,
+
+    /// Which image of several: a platform such as linux/arm64, a name or tag, or a digest
+    #[arg(long, value_name = "NAME")]
+    pub(crate) image: Option<String>,
 
     /// Use facts of the running kernel for a PATH other than `/`
     #[arg(long, conflicts_with = "no_live")]
@@ -77,11 +85,27 @@ pub(crate) struct AuditArgs {
 Examples:
   hardpan checksec /usr/bin/ssh                one file
   hardpan checksec ./rootfs -o checksec.sarif  every ELF file below a directory
-  hardpan checksec target/release --fail-on medium --format json")]
+  hardpan checksec target/release --fail-on medium --format json
+  hardpan checksec dist/*.deb dist/*.rpm       what packages install, as `dist/x.deb:/usr/bin/x`
+  hardpan checksec --root ./rootfs /usr/bin    a part of a root file system, whose links stay in it")]
 pub(crate) struct ChecksecArgs {
-    /// Files, directories, or tars of a root file system
-    #[arg(required = true)]
+    /// Files, directories, archives, packages and container images, in any mixture; `-` reads one from standard input.
+    ///
+    /// ELF files, static libraries (each member is judged) and kernel modules (.ko, .ko.gz, .ko.xz, .ko.zst) are looked for
+    /// in all of them. A tar or cpio archive, a Debian or RPM package, an OCI image layout, an archive by `docker save`,
+    /// and a directory with usr or etc in it, is a root file system of its own: links and library paths stay inside. If
+    /// there are several inputs, what is in such a root is shown as INPUT:/usr/bin/x
+    #[arg(required_unless_present = "root")]
     pub(crate) paths: Vec<PathBuf>,
+
+    /// Take each PATH as inside this root file system: a directory, or anything else that is one of its own. Links are
+    /// resolved in it, and nothing outside is opened. Without PATHs, all of it is judged
+    #[arg(long, value_name = "ROOT")]
+    pub(crate) root: Option<PathBuf>,
+
+    /// Which image of several: a platform such as linux/arm64, a name or tag, or a digest
+    #[arg(long, value_name = "NAME")]
+    pub(crate) image: Option<String>,
 
     #[command(flatten)]
     pub(crate) gate: GateArgs,

@@ -6,6 +6,7 @@ mod arrows;
 mod gate;
 mod hostile;
 mod html;
+mod inputs;
 mod output;
 mod rules;
 mod trees;

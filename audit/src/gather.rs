@@ -41,7 +41,7 @@ pub fn gather<'a>(
             found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(script);
         }
     };
-    let scan = scan(index, &ScanOptions { sniff: Some(&sniff), on_host: false }, progress)?;
+    let scan = scan(index, &ScanOptions { sniff: Some(&sniff), ..ScanOptions::default() }, progress)?;
     let mut scripts: Vec<Script> = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     scripts.sort_by_cached_key(|script| index.path(script.id));
     let mut context = Context::new(index);
@@ -129,7 +129,7 @@ impl Context<'_> {
 
 #[cfg(test)]
 mod tests {
-    use hardpan_image::{MemoryTree, TarTree, Tree};
+    use hardpan_image::{MemoryTree, Tree, open_stream};
     use hardpan_report::Outcome;
 
     use super::*;
@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn an_archive_without_attributes_says_nothing_of_capabilities() {
-        let tree = TarTree::from_stream(&archive()[..]).unwrap();
-        assert_eq!(outcome(&tree, "API-006"), Outcome::Unknown);
+        let tree = open_stream(&archive()[..]).unwrap();
+        assert_eq!(outcome(&*tree, "API-006"), Outcome::Unknown);
         assert_eq!(outcome(&MemoryTree::new().file("/usr/x", 0o755, ""), "API-006"), Outcome::Pass);
     }
 }

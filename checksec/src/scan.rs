@@ -9,6 +9,7 @@ use hardpan_report::{Cause, FileTraits, Judgement, Language};
 use rayon::prelude::*;
 
 use crate::facts::Environment;
+use crate::nested::{self, Nested};
 use crate::rules::RULES;
 use crate::{ElfError, ElfFacts, HostEnvironment, IndexEnvironment};
 
@@ -24,6 +25,8 @@ pub struct ScanOptions<'s> {
     /// Whether the files are the running host's own and the index holds only some of them, so that the directories
     /// they name are looked up on the host.
     pub on_host: bool,
+    /// The entries at or below which to scan; everything if there are none.
+    pub only: &'s [EntryId],
 }
 
 /// What a scan found.
@@ -92,6 +95,7 @@ pub fn scan(
     let environment: &(dyn Environment + Sync) = if options.on_host { &HostEnvironment } else { &in_index };
     let visits: Vec<Visit> = index
         .par_entries()
+        .filter(|entry| options.only.is_empty() || is_below(index, entry.id, options.only))
         .filter_map(|entry| {
             if stopped.load(Ordering::Relaxed) || !progress(1) {
                 stopped.store(true, Ordering::Relaxed);
@@ -125,6 +129,8 @@ pub fn cause_of(fault: Fault) -> Cause {
 
 enum Visit {
     Elf(Box<Elf>),
+    /// What is in it is judged instead.
+    Nested(Nested),
     Other,
     Unreadable(Unreadable),
 }
@@ -135,6 +141,10 @@ fn gather(visits: Vec<Visit>, hidden_places: u64) -> Scan {
         scan.files_opened += 1;
         match visit {
             Visit::Elf(elf) => scan.elves.push(*elf),
+            Visit::Nested(nested) => {
+                scan.elves.extend(nested.elves);
+                scan.unreadable.extend(nested.unreadable);
+            }
             Visit::Other => {}
             Visit::Unreadable(file) => scan.unreadable.push(file),
         }
@@ -144,11 +154,22 @@ fn gather(visits: Vec<Visit>, hidden_places: u64) -> Scan {
     scan
 }
 
+fn is_below(index: &Index<'_>, entry: EntryId, wanted: &[EntryId]) -> bool {
+    let mut at = entry;
+    while !wanted.contains(&at) {
+        if at == index.root() {
+            return false;
+        }
+        at = index.parent(at);
+    }
+    true
+}
+
 fn visit(
     index: &Index<'_>,
     entry: Entry<'_>,
     options: &ScanOptions<'_>,
-    environment: &dyn Environment,
+    environment: &(dyn Environment + Sync),
 ) -> Option<Visit> {
     let least = if options.sniff.is_some() { SHORTEST_SCRIPT } else { MAGIC.len() as u64 };
     if entry.metadata.kind != FileKind::File || entry.metadata.size < least {
@@ -176,7 +197,8 @@ fn visit(
         if let Some(sniff) = options.sniff {
             sniff(entry, head);
         }
-        return Some(Visit::Other);
+        let nested = nested::look(entry, &*source, head, || index.path(entry.id), environment);
+        return Some(nested.map_or(Visit::Other, Visit::Nested));
     }
     let elf = judge_file(&*source, head, index.path(entry.id), environment);
     Some(Visit::Elf(Box::new(Elf { id: Some(entry.id), ..elf })))
@@ -186,8 +208,8 @@ fn judge(facts: &ElfFacts) -> Vec<Judgement> {
     RULES.iter().map(|rule| rule.judge(facts)).collect()
 }
 
-const MAGIC: &[u8] = b"\x7fELF";
+pub(crate) const MAGIC: &[u8] = b"\x7fELF";
 /// A page: it holds the program headers of all but the strangest files and costs one system call.
-const HEAD: usize = 4096;
+pub(crate) const HEAD: usize = 4096;
 /// `#!`.
 const SHORTEST_SCRIPT: u64 = 2;

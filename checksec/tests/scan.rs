@@ -172,7 +172,8 @@ fn other_files_are_shown_to_whoever_asks() {
     let sniff = |entry: hardpan_image::Entry<'_>, head: &[u8]| {
         seen.lock().unwrap().push((entry.name.to_vec(), head.len()));
     };
-    let found = scan(&index, &ScanOptions { sniff: Some(&sniff), on_host: false }, &|_| true).unwrap();
+    let found =
+        scan(&index, &ScanOptions { sniff: Some(&sniff), ..ScanOptions::default() }, &|_| true).unwrap();
     assert_eq!((found.elves.len(), found.files_opened), (2, 5));
     let mut seen = seen.into_inner().unwrap();
     seen.sort();

@@ -5,6 +5,7 @@
 mod adversarial;
 mod goblin;
 mod matrix;
+mod nested;
 mod patched;
 mod readelf;
 mod registry;

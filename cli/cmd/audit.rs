@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use hardpan_audit::{Parameters, gather, judge};
-use hardpan_image::{DirTree, FileKind, Index, TarTree, Tree, TreeKind};
+use hardpan_image::{FileKind, Index, OpenError, OpenOptions, Tree, TreeKind};
 use hardpan_lockdown::Host;
 use hardpan_report::sink::{self, Draft};
 use hardpan_report::{BytePath, Pillar, Subject};
@@ -17,7 +17,7 @@ use crate::{config, output};
 pub(crate) fn run(args: &AuditArgs, context: &Context) -> anyhow::Result<u8> {
     output::check(&args.output)?;
     let (policy, parameters) = config::policy(&args.gate)?;
-    let tree = open(&args.path)?;
+    let tree = open(&args.path, args.image.as_deref())?;
     let host = host(args, &*tree);
     let draft = draft(&*tree, &args.path, host.as_ref(), parameters, context)?;
     let report = sink::judge(draft, &policy);
@@ -25,21 +25,26 @@ pub(crate) fn run(args: &AuditArgs, context: &Context) -> anyhow::Result<u8> {
     Ok(report.gate.exit_code)
 }
 
-/// Opens whatever holds the root file system.
-pub(crate) fn open(path: &Path) -> anyhow::Result<Box<dyn Tree>> {
-    let failed = || format!("cannot read {}", path.display());
-    if path == Path::new("-") {
-        return Ok(Box::new(
-            TarTree::from_stream(std::io::stdin().lock()).context("cannot read standard input")?,
-        ));
-    }
-    if path.metadata().with_context(failed)?.is_dir() {
-        return Ok(Box::new(DirTree::open(path).with_context(failed)?));
-    }
-    let tree = TarTree::open(path).with_context(|| {
-        format!("{} is neither a directory nor a tar of a root file system", path.display())
-    })?;
-    Ok(Box::new(tree))
+/// Opens whatever holds a root file system; `image` is which one of a container image of several.
+pub(crate) fn open(path: &Path, image: Option<&str>) -> anyhow::Result<Box<dyn Tree>> {
+    let options = OpenOptions { image, ..OpenOptions::default() };
+    let (opened, name) = if path == Path::new("-") {
+        (hardpan_image::open_stream_with(std::io::stdin().lock(), options), "standard input".into())
+    } else {
+        (hardpan_image::open_with(path, options), path.display().to_string())
+    };
+    opened.map_err(|error| {
+        let what = match &error {
+            OpenError::Unrecognized(_) => {
+                format!(
+                    "{name} is neither a directory nor a tar of a root file system, a package or an image"
+                )
+            }
+            OpenError::Choice { .. } => format!("cannot tell which image of {name} is meant; see --image"),
+            _ => format!("cannot read {name}"),
+        };
+        anyhow::Error::new(error).context(what)
+    })
 }
 
 /// The running host, if the subject is its root or the user says so.

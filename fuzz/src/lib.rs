@@ -4,8 +4,12 @@ use std::path::Path;
 
 mod common;
 
+pub mod ar;
 pub mod cmdline;
+pub mod cpio;
 pub mod create;
+pub mod deb;
+pub mod decompress;
 pub mod descriptor;
 pub mod dm_reply;
 pub mod dps_signature;
@@ -13,8 +17,10 @@ pub mod fec;
 pub mod journal;
 pub mod line;
 pub mod manifest;
+pub mod oci;
 pub mod pem;
 pub mod pkcs7;
+pub mod rpm;
 pub mod superblock;
 pub mod table;
 pub mod verify;

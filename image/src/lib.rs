@@ -5,21 +5,34 @@
 //! use one. [`Index`] walks a tree once and is what rules look things up in; it alone follows symbolic links, and never
 //! out of the tree.
 
+mod ar;
+mod archive;
+mod compression;
+mod cpio;
+mod deb;
+mod digest;
 mod dir;
 mod error;
 mod index;
 mod memory;
 mod namespace;
+mod oci;
+mod open;
 mod read_at;
+mod rpm;
 mod tar;
 mod tree;
 
-pub use crate::tar::{TarError, TarTree};
+pub use ar::{Ar, ArMember};
+pub use compression::{Compression, decompress};
 pub use dir::DirTree;
 pub use error::{Error, Fault};
 pub use index::{Entry, EntryId, Index, MAX_LINKS, NotEntered, ResolveError, Trouble};
 pub use memory::MemoryTree;
-pub use read_at::{ReadAt, read_exact_at, read_to_vec};
+pub use open::{
+    OpenError, OpenOptions, holds_tree, is_layout, open, open_stream, open_stream_with, open_with,
+};
+pub use read_at::{ReadAt, Section, read_exact_at, read_to_vec};
 pub use tree::{
     Anomaly, DirEntry, FileKind, Listing, MAX_LINK_TARGET, Metadata, NodeId, Tree, TreeKind, Xattr,
 };

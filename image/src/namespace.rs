@@ -80,6 +80,50 @@ impl<C: Default> Namespace<C> {
             .try_fold(0, |at, name| self.nodes[at].children.get(name).copied())
     }
 
+    /// How many nodes there are.
+    pub(crate) fn count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether anything below a directory was made when there were `since` nodes or more.
+    pub(crate) fn has_node_since(&self, directory: usize, since: usize) -> bool {
+        let mut below = vec![directory];
+        while let Some(at) = below.pop() {
+            if self.nodes[at].children.values().any(|child| *child >= since) {
+                return true;
+            }
+            below.extend(self.nodes[at].children.values());
+        }
+        false
+    }
+
+    /// Takes a name out of its directory, with everything below it.
+    pub(crate) fn remove(&mut self, path: &[u8]) {
+        let Some(old) = self.find(path) else { return };
+        let at = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+        let (parent, name) = path.split_at(at);
+        let Some(parent) = self.find(parent) else { return };
+        self.nodes[parent].children.remove(name);
+        self.unlink(old);
+    }
+
+    /// Takes all names out of a directory.
+    pub(crate) fn clear(&mut self, path: &[u8]) {
+        let Some(at) = self.find(path) else { return };
+        for child in std::mem::take(&mut self.nodes[at].children).into_values() {
+            self.unlink(child);
+        }
+    }
+
+    /// One name less for a node, and for all below it.
+    fn unlink(&mut self, node: usize) {
+        let mut gone = vec![node];
+        while let Some(at) = gone.pop() {
+            self.nodes[at].metadata.links = self.nodes[at].metadata.links.saturating_sub(1);
+            gone.extend(std::mem::take(&mut self.nodes[at].children).into_values());
+        }
+    }
+
     /// Whether the node has names below it.
     pub(crate) fn has_children(&self, at: usize) -> bool {
         !self.nodes[at].children.is_empty()

@@ -59,6 +59,53 @@ impl ReadAt for OpenFile {
     }
 }
 
+/// A part of a longer source, as a source of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct Section<S> {
+    /// The whole.
+    pub source: S,
+    /// Where in it the part begins.
+    pub start: u64,
+    /// Bytes of the part.
+    pub len: u64,
+}
+
+impl<S: std::ops::Deref<Target: ReadAt> + Send + Sync> ReadAt for Section<S> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = self.len.saturating_sub(offset).min(buffer.len() as u64);
+        let rest = usize::try_from(rest).map_err(|_| io::ErrorKind::InvalidInput)?;
+        self.source.read_at(&mut buffer[..rest], self.start.saturating_add(offset))
+    }
+
+    fn len(&self) -> u64 {
+        self.len
+    }
+}
+
+/// A source from its start to its end.
+pub(crate) struct Stream<'a> {
+    source: &'a dyn ReadAt,
+    at: u64,
+}
+
+impl<'a> Stream<'a> {
+    pub(crate) fn new(source: &'a dyn ReadAt) -> Self {
+        Self { source, at: 0 }
+    }
+}
+
+impl io::Read for Stream<'_> {
+    /// A source that is shorter than it was when it was opened fails: what can be read of it is not what it was.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.source.read_at(buffer, self.at)?;
+        if count == 0 && !buffer.is_empty() && self.at < self.source.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
 /// Fills `buffer` from `offset`; `UnexpectedEof` if the bytes end before.
 pub fn read_exact_at(source: &dyn ReadAt, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
     while !buffer.is_empty() {

@@ -112,20 +112,43 @@ pub enum TreeKind {
     Tar,
     /// A tar archive in gzip.
     TarGzip,
+    /// A tar archive in xz.
+    TarXz,
     /// A tar archive in Zstandard.
     TarZstd,
+    /// A cpio archive, such as an initramfs, compressed or not.
+    Cpio,
+    /// An image of an OCI image layout.
+    Oci,
+    /// An image of an archive by `docker save`.
+    DockerArchive,
+    /// A Debian package.
+    Deb,
+    /// An RPM package.
+    Rpm,
     /// Made in memory.
     Memory,
 }
 
 impl TreeKind {
+    /// Whether it was read from a file that somebody packed, so that attributes of files may have been left behind.
+    pub fn is_packed(self) -> bool {
+        !matches!(self, Self::Directory | Self::Memory)
+    }
+
     /// The name used in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Directory => "directory",
             Self::Tar => "tar",
             Self::TarGzip => "tar.gz",
+            Self::TarXz => "tar.xz",
             Self::TarZstd => "tar.zst",
+            Self::Cpio => "cpio",
+            Self::Oci => "oci",
+            Self::DockerArchive => "docker-archive",
+            Self::Deb => "deb",
+            Self::Rpm => "rpm",
             Self::Memory => "memory",
         }
     }

@@ -60,7 +60,7 @@ pub struct Tool {
 /// What was judged.
 #[derive(Clone, Debug, Serialize)]
 pub struct Subject {
-    /// `directory`, `tar`, `tar.gz`, `tar.zst`, `files`.
+    /// The format of what was read (`directory`, `tar.gz`, `deb`, `oci`, …), `files` of the host, or `inputs` of several kinds.
     pub kind: &'static str,
     /// As the user named it.
     pub path: BytePath,

@@ -56,7 +56,7 @@ pub(crate) struct ManifestArgs {
 }
 
 pub(super) fn run(args: &ManifestArgs, context: &Context) -> anyhow::Result<u8> {
-    let tree = audit::open(&args.directory)?;
+    let tree = audit::open(&args.directory, None)?;
     if let Some(path) = &args.check {
         return check::run(args, path, &*tree, context);
     }

@@ -3,4 +3,6 @@
 pub(crate) mod image;
 pub(crate) mod kernel;
 pub(crate) mod keys;
+pub(crate) mod pack;
 pub(crate) mod take;
+pub(crate) mod tree;

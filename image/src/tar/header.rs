@@ -9,23 +9,23 @@ pub(super) const BLOCK_LEN: usize = 512;
 
 /// A header's fields, undecoded where decoding depends on the member.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) name: Vec<u8>,
-    pub(super) mode: u64,
-    pub(super) uid: u64,
-    pub(super) gid: u64,
-    pub(super) size: u64,
-    pub(super) mtime: i64,
-    pub(super) kind: u8,
-    pub(super) link: Vec<u8>,
-    pub(super) device: (u64, u64),
+pub(crate) struct Header {
+    pub(crate) name: Vec<u8>,
+    pub(crate) mode: u64,
+    pub(crate) uid: u64,
+    pub(crate) gid: u64,
+    pub(crate) size: u64,
+    pub(crate) mtime: i64,
+    pub(crate) kind: u8,
+    pub(crate) link: Vec<u8>,
+    pub(crate) device: (u64, u64),
     /// The whole block, for GNU's sparse map.
-    pub(super) block: [u8; BLOCK_LEN],
+    pub(crate) block: [u8; BLOCK_LEN],
 }
 
 impl Header {
     /// Decodes a block that lies at `offset` in the archive.
-    pub(super) fn parse(block: &[u8; BLOCK_LEN], offset: u64) -> Result<Self, Error> {
+    pub(crate) fn parse(block: &[u8; BLOCK_LEN], offset: u64) -> Result<Self, Error> {
         check_sum(block, offset)?;
         let field = |range: std::ops::Range<usize>, name| {
             number(&block[range.clone()], offset + range.start as u64, name)

@@ -1,31 +1,42 @@
 //! The members of an archive, one after another, with what extension headers say of them.
 
 use super::header::{BLOCK, BLOCK_LEN, Header, malformed};
-use super::sparse::{self, SparseMap, decimal};
+use super::sparse::{self, decimal};
+use crate::archive::SparseMap;
 use crate::{Error, ReadAt, Xattr, read_exact_at};
 
 /// A member, with extension headers applied.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(crate) struct Member {
     /// Where its header is.
-    pub(super) offset: u64,
-    pub(super) header: Header,
-    pub(super) name: Vec<u8>,
-    pub(super) link: Vec<u8>,
-    pub(super) xattrs: Vec<Xattr>,
+    pub(crate) offset: u64,
+    pub(crate) header: Header,
+    pub(crate) name: Vec<u8>,
+    pub(crate) link: Vec<u8>,
+    pub(crate) xattrs: Vec<Xattr>,
     /// Where its bytes are.
-    pub(super) data: u64,
+    pub(crate) data: u64,
     /// How many the archive holds.
-    pub(super) stored: u64,
+    pub(crate) stored: u64,
     /// Which they are, if it has holes.
-    pub(super) sparse: Option<SparseMap>,
+    pub(crate) sparse: Option<SparseMap>,
 }
 
 /// Reads members until the end marker or the first damage. After damage nothing more is read: where the next header
 /// would be can no longer be told.
-pub(super) struct Members<'a> {
+pub(crate) struct Members<'a> {
     archive: &'a dyn ReadAt,
     next: u64,
+    end: End,
+}
+
+/// How an archive may end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// With its end marker: otherwise it was cut.
+    Marker,
+    /// After any member, too: a digest has proved that it was not cut. Some writers of images leave the marker out.
+    Member,
 }
 
 /// A PAX record: key and value.
@@ -40,12 +51,12 @@ struct Extensions {
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn new(archive: &'a dyn ReadAt) -> Self {
-        Self { archive, next: 0 }
+    pub(crate) fn new(archive: &'a dyn ReadAt, end: End) -> Self {
+        Self { archive, next: 0, end }
     }
 
     /// The next member; `None` after the end marker.
-    pub(super) fn next(&mut self) -> Result<Option<Member>, Error> {
+    pub(crate) fn next(&mut self) -> Result<Option<Member>, Error> {
         let mut extensions = Extensions::default();
         loop {
             let offset = self.next;
@@ -63,6 +74,9 @@ impl<'a> Members<'a> {
     fn header(&mut self) -> Result<Option<Header>, Error> {
         let mut block = [0; BLOCK_LEN];
         let offset = self.next;
+        if self.end == End::Member && offset == self.archive.len() {
+            return Ok(None);
+        }
         read_exact_at(self.archive, &mut block, offset)
             .map_err(|_| malformed(offset, "the archive ends without its end marker"))?;
         self.next = offset + BLOCK;

@@ -1,29 +1,8 @@
 //! Files with holes: which bytes an archive really holds of them.
 
-use std::io;
-
 use super::header::{BLOCK, BLOCK_LEN, Header, malformed, number};
+use crate::archive::{Segment, SparseMap};
 use crate::{Error, ReadAt, read_exact_at};
-
-/// A piece of a sparse file that the archive holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
-    /// Where it is in the file.
-    pub(super) offset: u64,
-    /// Bytes.
-    pub(super) len: u64,
-}
-
-/// A sparse file's map.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SparseMap {
-    /// Ordered, without overlaps.
-    pub(super) segments: Vec<Segment>,
-    /// The file's size, holes included.
-    pub(super) size: u64,
-    /// How many bytes before the data describe the map.
-    pub(super) header_len: u64,
-}
 
 /// GNU's old format: four pieces in the header, and blocks of 21 more after it.
 pub(super) fn gnu(header: &Header, archive: &dyn ReadAt, after_header: u64) -> Result<SparseMap, Error> {
@@ -160,40 +139,6 @@ impl Lines<'_> {
         self.used += 1;
         Ok(self.block[self.used - 1])
     }
-}
-
-/// A sparse file's bytes, holes filled with zeroes.
-pub(super) struct SparseFile<'a> {
-    pub(super) archive: &'a dyn ReadAt,
-    pub(super) data: u64,
-    pub(super) map: &'a SparseMap,
-}
-
-impl ReadAt for SparseFile<'_> {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let wanted = self.map.size.saturating_sub(offset).min(buffer.len() as u64);
-        let Ok(wanted) = usize::try_from(wanted) else { return Err(io::ErrorKind::InvalidInput.into()) };
-        buffer[..wanted].fill(0);
-        let end = offset + wanted as u64;
-        let mut stored = self.data;
-        for segment in &self.map.segments {
-            let (from, to) = (segment.offset.max(offset), (segment.offset + segment.len).min(end));
-            if from < to {
-                let range = in_buffer(from, offset)?..in_buffer(to, offset)?;
-                read_exact_at(self.archive, &mut buffer[range], stored + (from - segment.offset))?;
-            }
-            stored += segment.len;
-        }
-        Ok(wanted)
-    }
-
-    fn len(&self) -> u64 {
-        self.map.size
-    }
-}
-
-fn in_buffer(at: u64, start: u64) -> io::Result<usize> {
-    usize::try_from(at - start).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
 /// 16 MiB of map; a file with more holes than that was made to be slow.

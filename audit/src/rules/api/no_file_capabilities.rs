@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use hardpan_image::TreeKind;
 use hardpan_report::{Cause, Evidence, Finding, Location, Pillar, RuleMeta, Severity, Verdict, escape};
 
 use crate::{AuditRule, Context};
@@ -39,8 +38,7 @@ pub(crate) fn unread_attributes(context: &Context<'_>) -> Option<Finding> {
         let reason = "no extended attributes were read; audit an image or a tree that keeps them";
         return Some(Finding::unknown(Cause::NoFacts, None, "not-read", reason));
     }
-    let is_archive =
-        matches!(context.index.tree().kind(), TreeKind::Tar | TreeKind::TarGzip | TreeKind::TarZstd);
+    let is_archive = context.index.tree().kind().is_packed();
     if is_archive && !attributes.any {
         let reason = "the archive holds no extended attributes at all, so it was most likely written without them; \
                       write it with them (tar --xattrs --xattrs-include='*'), or audit the directory";

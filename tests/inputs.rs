@@ -1,0 +1,146 @@
+//! What `hardpan checksec` takes: packages, archives, images, parts of a root, and any mixture of them.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Stdio;
+
+use crate::util::report::Report;
+use crate::util::{Dir, elf, lacks};
+
+/// A root file system in `root`, with a good program and a weak one.
+fn root(dir: &Dir) {
+    dir.write_program("root/usr/bin/good", elf::hardened());
+    dir.write_program("root/usr/bin/weak", elf::weak());
+    symlink("usr/bin", dir.path("root/bin")).unwrap();
+}
+
+fn deb(dir: &Dir, compression: &str) -> String {
+    let control =
+        "Package: sample\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: a sample\n";
+    dir.write("root/DEBIAN/control", control);
+    let name = format!("{compression}.deb");
+    dir.tool("dpkg-deb", &[&format!("-Z{compression}"), "--root-owner-group", "-b", "root", &name]);
+    fs::remove_dir_all(dir.path("root/DEBIAN")).unwrap();
+    name
+}
+
+fn cpio(dir: &Dir) {
+    let script = "cd root && find . | cpio --quiet -o -H newc > ../root.cpio && gzip -k ../root.cpio";
+    dir.tool("bash", &["-c", script]);
+}
+
+const PROGRAMS: [&str; 2] = ["/usr/bin/good", "/usr/bin/weak"];
+
+#[test]
+fn every_format_has_the_same_programs() {
+    if lacks(&["cc", "dpkg-deb", "cpio", "bash", "tar", "xz", "umoci"]) {
+        return;
+    }
+    let dir = Dir::new();
+    root(&dir);
+    cpio(&dir);
+    dir.tool("tar", &["-cJf", "root.tar.xz", "-C", "root", "."]);
+    dir.tool("umoci", &["init", "--layout", "layout"]);
+    dir.tool("umoci", &["new", "--image", "layout:one"]);
+    dir.tool("umoci", &["insert", "--image", "layout:one", "root/usr", "/usr"]);
+    let (xz, zstd) = (deb(&dir, "xz"), deb(&dir, "zstd"));
+    let directory = dir.report(&["checksec", "root"]);
+    for (name, kind) in [
+        (&xz[..], "deb"),
+        (&zstd, "deb"),
+        ("root.cpio", "cpio"),
+        ("root.cpio.gz", "cpio"),
+        ("root.tar.xz", "tar.xz"),
+        ("layout", "oci"),
+    ] {
+        let report = dir.report(&["checksec", name]);
+        assert_eq!(report.0["subject"]["kind"], kind, "{name}");
+        assert_eq!(report.0["matrix"], directory.0["matrix"], "{name}");
+        assert_eq!(report.gate("gating"), directory.gate("gating"), "{name}");
+    }
+    let stdin = Stdio::from(fs::File::open(dir.path(&xz)).unwrap());
+    let piped = dir.hardpan(&["checksec", "-", "--format=json"]).stdin(stdin).output().unwrap();
+    assert_eq!(Report::of(&piped).0["matrix"], directory.0["matrix"]);
+    // The audit opens the same.
+    assert_eq!(dir.report(&["audit", "layout"]).0["subject"]["kind"], "oci");
+}
+
+#[test]
+fn several_inputs_are_shown_behind_their_names() {
+    if lacks(&["cc", "dpkg-deb", "ar"]) {
+        return;
+    }
+    let dir = Dir::new();
+    root(&dir);
+    let deb = deb(&dir, "gzip");
+    let file = dir.write_program("alone", elf::hardened());
+    dir.write("script", "#!/bin/sh\n");
+    let report = dir.report(&["checksec", &deb, "alone", "root", "script"]);
+    let alone = file.canonicalize().unwrap().to_str().unwrap().to_owned();
+    let mut wanted: Vec<String> =
+        [&deb[..], "root"].iter().flat_map(|root| PROGRAMS.map(|path| format!("{root}:{path}"))).collect();
+    wanted.push(alone);
+    wanted.sort();
+    assert_eq!(report.executables().into_iter().collect::<Vec<_>>(), wanted);
+    assert_eq!(report.0["subject"]["kind"], "inputs");
+    assert_eq!(report.exit_code(), 1);
+    let at = |id: &str| report.rule(id)["findings"][0]["location"]["path"].clone();
+    assert_eq!(at("ELF-004"), format!("{deb}:/usr/bin/weak"));
+    // Damage in one of them makes the run incomplete, and the others are judged all the same.
+    let bytes = fs::read(dir.path(&deb)).unwrap();
+    dir.write("cut.deb", &bytes[..bytes.len() - 40]);
+    let report = dir.report(&["checksec", "cut.deb", "root"]);
+    assert_eq!(report.exit_code(), 2);
+    assert!(report.executables().contains("root:/usr/bin/weak"));
+    let found = report.rule("ELF-010")["findings"].as_array().unwrap();
+    assert!(found.iter().any(|finding| finding["location"]["path"] == "cut.deb"), "{found:?}");
+    assert!(dir.fails(2, &["checksec", "nowhere.deb", "root"]).contains("cannot read nowhere.deb"));
+}
+
+#[test]
+fn paths_in_a_root_stay_in_it() {
+    if lacks(&["cc", "dpkg-deb"]) {
+        return;
+    }
+    let dir = Dir::new();
+    root(&dir);
+    let outside = dir.write_program("outside/weak", elf::weak());
+    dir.write_program("root/opt/other", elf::weak());
+    symlink(&outside, dir.path("root/usr/bin/escape")).unwrap();
+    symlink("../../../../../../usr/bin/good", dir.path("root/usr/bin/climb")).unwrap();
+    let executables = |args: &[&str]| {
+        let report = dir.report(&[&["checksec", "--root", "root"], args].concat());
+        report.executables().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(executables(&["/bin"]), PROGRAMS);
+    assert_eq!(executables(&["bin/good", "/opt"]), ["/opt/other", "/usr/bin/good"]);
+    assert_eq!(executables(&["/usr/bin/climb"]), ["/usr/bin/good"]);
+    assert_eq!(executables(&[]), ["/opt/other", "/usr/bin/good", "/usr/bin/weak"]);
+    for path in ["/usr/bin/escape", "/nowhere", outside.to_str().unwrap()] {
+        let said = dir.fails(2, &["checksec", "--root", "root", path]);
+        assert!(said.contains("does not exist"), "{path}: {said}");
+    }
+    let deb = deb(&dir, "none");
+    let report = dir.report(&["checksec", "--root", &deb, "/bin/weak"]);
+    assert_eq!(report.executables().into_iter().collect::<Vec<_>>(), ["/usr/bin/weak"]);
+}
+
+#[test]
+fn an_image_of_several_is_named() {
+    if lacks(&["cc", "umoci"]) {
+        return;
+    }
+    let dir = Dir::new();
+    root(&dir);
+    dir.tool("umoci", &["init", "--layout", "layout"]);
+    for (tag, program) in [("one", "good"), ("two", "weak")] {
+        let image = format!("layout:{tag}");
+        dir.tool("umoci", &["new", "--image", &image]);
+        dir.tool("umoci", &["insert", "--image", &image, &format!("root/usr/bin/{program}"), "/usr/bin/it"]);
+    }
+    let said = dir.fails(2, &["checksec", "layout"]);
+    assert!(said.contains("--image") && said.contains("one = sha256:") && said.contains("two = "), "{said}");
+    assert_eq!(dir.report(&["checksec", "layout", "--image", "one"]).exit_code(), 0);
+    assert_eq!(dir.report(&["checksec", "layout", "--image=two"]).exit_code(), 1);
+    assert!(dir.fails(2, &["audit", "layout", "--image=three"]).contains("`three`"));
+}
