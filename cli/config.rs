@@ -35,7 +35,14 @@ pub(crate) fn policy(args: &GateArgs) -> anyhow::Result<(Policy, Parameters)> {
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let fail_on = args.fail_on.map_or(parsed.fail_on, crate::args::FailOn::threshold);
     let parameters = Parameters { today: today.to_string(), ..parsed.parameters };
-    let policy = Policy { fail_on, overrides: parsed.overrides, waivers: parsed.waivers, baseline, today };
+    let policy = Policy {
+        fail_on,
+        overrides: parsed.overrides,
+        sections: Vec::new(),
+        waivers: parsed.waivers,
+        baseline,
+        today,
+    };
     Ok((policy, parameters))
 }
 
@@ -209,6 +216,7 @@ impl Reader<'_> {
         Some(Waiver {
             rule: rule?,
             path,
+            build_id: None,
             reason: raw.reason.into_inner(),
             owner: raw.owner.into_inner(),
             expires: expires?,
