@@ -7,6 +7,7 @@ mod environment;
 mod error;
 pub mod facts;
 mod matrix;
+pub mod profiles;
 mod reader;
 pub mod rules;
 mod scan;
@@ -14,7 +15,7 @@ mod verdict;
 
 pub use environment::{HostEnvironment, IndexEnvironment};
 pub use error::ElfError;
-pub use facts::{ElfFacts, Kind};
+pub use facts::{ElfFacts, Kind, machine_names};
 pub use matrix::{languages, matrix};
 pub use reader::{ByteOrder, Class};
 pub use rules::ElfRule;

@@ -316,6 +316,9 @@ pub enum Language {
 }
 
 impl Language {
+    /// Every language.
+    pub const ALL: [Self; 4] = [Self::Rust, Self::Go, Self::CFamily, Self::Unknown];
+
     /// Whether the language's compiler rules out memory errors outside marked parts; `None` if it is not known.
     pub fn is_memory_safe(self) -> Option<bool> {
         match self {
