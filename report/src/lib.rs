@@ -4,6 +4,7 @@
 //! policy once; the renderers in [`render`] are pure views of the resulting [`Report`]. Nothing flows back.
 
 pub mod baseline;
+pub mod diff;
 mod escape;
 mod finding;
 mod model;
