@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use hardpan_checksec::profiles::PROFILES;
 use hardpan_report::Severity;
 
 use crate::cmd::verity::VerityCommand;
@@ -125,9 +127,18 @@ pub(crate) struct GateArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
 
+    /// Hold executables to what a distribution's build flags give; `hardpan checksec profiles` tells what each asks for
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(profile_names()))]
+    pub(crate) profile: Option<String>,
+
     /// The policy [default: hardpan.toml in the current directory, if there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// The names that `--profile` takes.
+pub(crate) fn profile_names() -> impl Iterator<Item = &'static str> {
+    PROFILES.iter().map(|profile| profile.name)
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

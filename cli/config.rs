@@ -9,8 +9,10 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use anyhow::{Context as _, anyhow, bail};
 use globset::GlobBuilder;
 use hardpan_audit::Parameters;
+use hardpan_checksec::profiles::Profile;
 use hardpan_report::baseline::Baseline;
-use hardpan_report::sink::{Override, Policy, Waiver};
+use hardpan_report::policy::{Override, Policy, Waiver};
+use hardpan_report::section::Section;
 use hardpan_report::{EVERYTHING_READ, Location, Severity};
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -18,6 +20,8 @@ use toml::Spanned;
 
 use crate::args::GateArgs;
 use crate::cmd::rules;
+
+pub(crate) mod sections;
 
 /// What `hardpan init` writes.
 pub(crate) const TEMPLATE: &str = include_str!("hardpan.toml");
@@ -35,7 +39,19 @@ pub(crate) fn policy(args: &GateArgs) -> anyhow::Result<(Policy, Parameters)> {
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let fail_on = args.fail_on.map_or(parsed.fail_on, crate::args::FailOn::threshold);
     let parameters = Parameters { today: today.to_string(), ..parsed.parameters };
-    let policy = Policy { fail_on, overrides: parsed.overrides, waivers: parsed.waivers, baseline, today };
+    let mut policy = Policy {
+        fail_on,
+        overrides: parsed.overrides,
+        sections: Vec::new(),
+        waivers: parsed.waivers,
+        baseline,
+        today,
+    };
+    // The command line's choice replaces the file's, and the file's own sections have the last word on either.
+    if let Some(profile) = args.profile.as_deref().and_then(Profile::named).or(parsed.profile) {
+        policy.sections = sections::profile(profile)?.sections;
+    }
+    policy.sections.extend(parsed.sections);
     Ok((policy, parameters))
 }
 
@@ -44,6 +60,8 @@ pub(crate) fn policy(args: &GateArgs) -> anyhow::Result<(Policy, Parameters)> {
 struct Parsed {
     fail_on: Option<Severity>,
     overrides: BTreeMap<String, Override>,
+    profile: Option<&'static Profile>,
+    sections: Vec<Section>,
     waivers: Vec<Waiver>,
     parameters: Parameters,
 }
@@ -53,6 +71,8 @@ impl Default for Parsed {
         Self {
             fail_on: Some(Severity::High),
             overrides: BTreeMap::new(),
+            profile: None,
+            sections: Vec::new(),
             waivers: Vec::new(),
             parameters: Parameters::default(),
         }
@@ -66,6 +86,8 @@ struct Raw {
     gate: RawGate,
     #[serde(default)]
     severity: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    checksec: sections::RawChecksec,
     #[serde(default)]
     audit: RawAudit,
     #[serde(default)]
@@ -91,6 +113,7 @@ struct RawAudit {
 struct RawWaiver {
     rule: Spanned<String>,
     path: Option<Spanned<String>>,
+    build_id: Option<Spanned<String>>,
     reason: Spanned<String>,
     owner: Spanned<String>,
     expires: Spanned<toml::Value>,
@@ -102,6 +125,16 @@ struct Complaint {
     span: Range<usize>,
     title: String,
     label: String,
+}
+
+impl Complaint {
+    fn syntax(error: &toml::de::Error) -> Self {
+        Self {
+            span: error.span().unwrap_or(0..0),
+            title: "this is not a policy that can be read".into(),
+            label: error.message().to_owned(),
+        }
+    }
 }
 
 fn file(args: &GateArgs) -> Option<PathBuf> {
@@ -118,13 +151,7 @@ fn read(path: &Path) -> anyhow::Result<Parsed> {
 }
 
 fn parse(text: &str, path: &Path) -> Result<Parsed, Vec<Complaint>> {
-    let raw: Raw = toml::from_str(text).map_err(|error| {
-        vec![Complaint {
-            span: error.span().unwrap_or(0..0),
-            title: "this is not a policy that can be read".into(),
-            label: error.message().to_owned(),
-        }]
-    })?;
+    let raw: Raw = toml::from_str(text).map_err(|error| vec![Complaint::syntax(&error)])?;
     let mut reader = Reader { text, path, complaints: Vec::new() };
     let parsed = reader.understand(raw);
     if reader.complaints.is_empty() { Ok(parsed) } else { Err(reader.complaints) }
@@ -146,10 +173,7 @@ impl Reader<'_> {
             };
         }
         for (rule, wanted) in raw.severity {
-            let made = match wanted.get_ref().as_str() {
-                "off" => Some(Override::Off),
-                text => self.severity(text, wanted.span()).map(Override::Severity),
-            };
+            let made = self.wanted(&wanted);
             let id = self.rule(&rule);
             if made == Some(Override::Off) && id.as_deref() == Some(&*EVERYTHING_READ.id) {
                 let label = "waive the places that may stay unread, each by its path";
@@ -161,6 +185,7 @@ impl Reader<'_> {
                 self.complain(rule.span(), "this rule is named twice", "once by its id and once by its name");
             }
         }
+        (parsed.profile, parsed.sections) = self.checksec(raw.checksec);
         for waiver in raw.waiver {
             parsed.waivers.extend(self.waiver(waiver));
         }
@@ -184,7 +209,7 @@ impl Reader<'_> {
     }
 
     fn waiver(&mut self, raw: Spanned<RawWaiver>) -> Option<Waiver> {
-        let line = 1 + self.text[..raw.span().start].matches('\n').count();
+        let at = self.line(raw.span().start);
         let raw = raw.into_inner();
         let rule = self.rule(&raw.rule);
         for (field, name) in [(&raw.reason, "reason"), (&raw.owner, "owner")] {
@@ -200,20 +225,49 @@ impl Reader<'_> {
             None => None,
             Some(path) => Some(self.glob(path)?),
         };
+        let build_id = match &raw.build_id {
+            None => None,
+            Some(id) => Some(self.build_id(id)?),
+        };
         if path.is_none() && rule.as_deref() == Some(&*EVERYTHING_READ.id) {
             let label = "name the places that may stay unread: path = \"/…\"";
             self.complain(raw.rule.span(), "an incomplete run is never clean", label);
         }
         let expires = self.date(&raw.expires);
-        let line = u32::try_from(line).unwrap_or(u32::MAX);
         Some(Waiver {
             rule: rule?,
             path,
+            build_id,
             reason: raw.reason.into_inner(),
             owner: raw.owner.into_inner(),
             expires: expires?,
-            at: Location::line(self.path.as_os_str().as_bytes(), line),
+            at,
         })
+    }
+
+    /// The line of the file that a byte of it is on.
+    fn line(&self, at: usize) -> Location {
+        let line = 1 + self.text[..at].matches('\n').count();
+        Location::line(self.path.as_os_str().as_bytes(), u32::try_from(line).unwrap_or(u32::MAX))
+    }
+
+    /// What linkers write and readelf prints: whole bytes in lower case. Nothing shorter is taken for the whole.
+    fn build_id(&mut self, id: &Spanned<String>) -> Option<String> {
+        let text = id.get_ref();
+        let is_hex = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_whole = !text.is_empty() && text.len().is_multiple_of(2);
+        if !is_hex || !is_whole {
+            let label = "write it as `readelf -n` prints it: lower-case hexadecimal, in full";
+            self.complain(id.span(), "this is no build id", label);
+        }
+        (is_hex && is_whole).then(|| text.clone())
+    }
+
+    fn wanted(&mut self, wanted: &Spanned<String>) -> Option<Override> {
+        match wanted.get_ref().as_str() {
+            "off" => Some(Override::Off),
+            text => self.severity(text, wanted.span()).map(Override::Severity),
+        }
     }
 
     fn glob(&mut self, path: &Spanned<String>) -> Option<globset::GlobMatcher> {

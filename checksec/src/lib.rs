@@ -9,6 +9,7 @@ pub mod facts;
 mod matrix;
 mod merge;
 mod nested;
+pub mod profiles;
 mod reader;
 pub mod rules;
 mod scan;
@@ -16,7 +17,7 @@ mod verdict;
 
 pub use environment::{HostEnvironment, IndexEnvironment};
 pub use error::ElfError;
-pub use facts::{ElfFacts, Kind};
+pub use facts::{ElfFacts, Kind, machine_names};
 pub use matrix::{languages, matrix};
 pub use nested::is_compressed_module;
 pub use reader::{ByteOrder, Class};

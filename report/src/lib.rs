@@ -4,14 +4,17 @@
 //! policy once; the renderers in [`render`] are pure views of the resulting [`Report`]. Nothing flows back.
 
 pub mod baseline;
+pub mod diff;
 mod escape;
 mod finding;
 mod model;
 mod outcome;
 mod pillar;
+pub mod policy;
 pub mod render;
 mod rule;
 mod run_rules;
+pub mod section;
 pub mod sink;
 
 pub use escape::{BytePath, escape, escape_str};
@@ -23,4 +26,4 @@ pub use model::{
 pub use outcome::{Cause, Confidence, Outcome, Severity};
 pub use pillar::Pillar;
 pub use rule::{Fix, PAGE_SECTIONS, RuleMeta, Toolchain};
-pub use run_rules::{EVERYTHING_READ, RUN_RULES, WAIVER_EXPIRED, WAIVER_UNUSED};
+pub use run_rules::{EVERYTHING_READ, RUN_RULES, SECTION_UNUSED, WAIVER_EXPIRED, WAIVER_UNUSED};

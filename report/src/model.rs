@@ -111,6 +111,8 @@ pub struct Gate {
     pub gating: u64,
     /// Findings that say the run is incomplete.
     pub incomplete: u64,
+    /// Findings that a section of the policy allows.
+    pub allowed: u64,
     /// Findings that a waiver covers.
     pub waived: u64,
     /// Findings that the baseline has already.
@@ -162,7 +164,7 @@ pub struct RuleResult {
     pub title: Cow<'static, str>,
     /// Its pillar; `None` for rules about the configuration of Hardpan itself.
     pub pillar: Option<Pillar>,
-    /// As the policy has it.
+    /// The highest of its findings', else as the policy has it for the rule.
     pub severity: Severity,
     /// The outcome.
     pub outcome: Outcome,
@@ -192,6 +194,8 @@ pub struct Judged {
     pub finding: Finding,
     /// A stable name across runs: rule, path and key.
     pub fingerprint: String,
+    /// How much it matters: a section of the policy may ask more or less of some files.
+    pub severity: Severity,
     /// What the policy made of it.
     pub disposition: Disposition,
 }
@@ -208,6 +212,11 @@ pub enum Disposition {
     BelowThreshold,
     /// Its rule is switched off.
     Off,
+    /// A section of the policy does not ask for it, or lets it be so.
+    Allowed {
+        /// Which section, and what it lets be.
+        why: String,
+    },
     /// In the baseline already.
     Known,
     /// Accepted by somebody, for a time.
@@ -307,6 +316,9 @@ pub enum Language {
 }
 
 impl Language {
+    /// Every language.
+    pub const ALL: [Self; 4] = [Self::Rust, Self::Go, Self::CFamily, Self::Unknown];
+
     /// Whether the language's compiler rules out memory errors outside marked parts; `None` if it is not known.
     pub fn is_memory_safe(self) -> Option<bool> {
         match self {

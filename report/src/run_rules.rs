@@ -29,5 +29,14 @@ pub static WAIVER_UNUSED: RuleMeta = RuleMeta::about_the_run(
     include_str!("rules/waiver_unused.md"),
 );
 
+/// Every section of the policy is about something.
+pub static SECTION_UNUSED: RuleMeta = RuleMeta::about_the_run(
+    "RUN-004",
+    "section-unused",
+    "Every section of the policy matches a file",
+    Severity::Medium,
+    include_str!("rules/section_unused.md"),
+);
+
 /// All of them.
-pub static RUN_RULES: &[&RuleMeta] = &[&EVERYTHING_READ, &WAIVER_EXPIRED, &WAIVER_UNUSED];
+pub static RUN_RULES: &[&RuleMeta] = &[&EVERYTHING_READ, &WAIVER_EXPIRED, &WAIVER_UNUSED, &SECTION_UNUSED];

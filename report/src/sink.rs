@@ -1,17 +1,12 @@
-//! Where the policy is applied, once: overrides, waivers, baseline, threshold.
-
-use std::collections::BTreeMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-
-use globset::GlobMatcher;
-use jiff::civil::Date;
+//! Where the policy is applied, once: overrides, sections, waivers, baseline, threshold.
 
 use crate::baseline::Baseline;
+pub use crate::policy::{Override, Policy, Waiver};
+use crate::section::Demand;
 use crate::{
     Coverage, Disposition, EVERYTHING_READ, Evidence, Finding, Gate, Judged, LanguageShare, Location, Matrix,
-    Outcome, Pillar, PillarResult, Report, RuleMeta, RuleResult, Severity, Subject, Tally, Tool, Totals,
-    Verdict, WAIVER_EXPIRED, WAIVER_UNUSED, escape_str,
+    Outcome, Pillar, PillarResult, Report, RuleMeta, RuleResult, SECTION_UNUSED, Severity, Subject, Tally,
+    Tool, Totals, Verdict, WAIVER_EXPIRED, WAIVER_UNUSED, escape_str,
 };
 
 /// What a run found, before the policy.
@@ -32,58 +27,6 @@ pub struct Draft<'m> {
     pub languages: Vec<LanguageShare>,
 }
 
-/// The user's policy.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    /// Findings of this severity or more fail the run; `None` switches the gate off.
-    pub fail_on: Option<Severity>,
-    /// What to make of rules, by id.
-    pub overrides: BTreeMap<String, Override>,
-    /// What is accepted for a time.
-    pub waivers: Vec<Waiver>,
-    /// What was there before.
-    pub baseline: Option<Baseline>,
-    /// The day that expiry is held against.
-    pub today: Date,
-}
-
-/// What to make of a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Override {
-    /// Its findings are shown and never gate.
-    Off,
-    /// Its findings have another severity.
-    Severity(Severity),
-}
-
-/// Findings that somebody accepted for a time.
-#[derive(Clone, Debug)]
-pub struct Waiver {
-    /// The rule's id.
-    pub rule: String,
-    /// Which paths; every finding of the rule if `None`.
-    pub path: Option<GlobMatcher>,
-    /// Why.
-    pub reason: String,
-    /// Who answers for it.
-    pub owner: String,
-    /// The last day on which it holds.
-    pub expires: Date,
-    /// The line of the configuration file that it is written on.
-    pub at: Location,
-}
-
-impl Waiver {
-    fn covers(&self, rule: &str, finding: &Finding) -> bool {
-        let path_matches = match (&self.path, &finding.location) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(glob), Some(location)) => glob.is_match(OsStr::from_bytes(location.path.as_bytes())),
-        };
-        self.rule == rule && path_matches
-    }
-}
-
 /// Applies the policy.
 pub fn judge(mut draft: Draft<'_>, policy: &Policy) -> Report {
     draft.verdicts.push((&EVERYTHING_READ, everything_read(&draft.coverage)));
@@ -92,7 +35,8 @@ pub fn judge(mut draft: Draft<'_>, policy: &Policy) -> Report {
     let ran: Vec<String> = draft.verdicts.iter().map(|(meta, _)| meta.id.to_string()).collect();
     let mut rules: Vec<RuleResult> =
         draft.verdicts.into_iter().map(|(meta, verdict)| sink.rule(meta, verdict)).collect();
-    for (meta, verdict) in sink.waiver_verdicts(&ran) {
+    let own = sink.waiver_verdicts(&ran).into_iter().chain(section_verdict(policy, draft.matrix.as_ref()));
+    for (meta, verdict) in own.collect::<Vec<_>>() {
         rules.push(sink.rule(meta, verdict));
     }
     rules.sort_by_key(|rule| (rule.pillar.map_or(u8::MAX, Pillar::number), rule.id.clone()));
@@ -120,7 +64,7 @@ struct Sink<'p> {
 impl Sink<'_> {
     fn rule(&mut self, meta: &RuleMeta, verdict: Verdict) -> RuleResult {
         let overridden = self.policy.overrides.get(&*meta.id).copied();
-        let severity = match overridden {
+        let base = match overridden {
             Some(Override::Severity(severity)) => severity,
             _ => meta.severity,
         };
@@ -129,17 +73,12 @@ impl Sink<'_> {
         let mut findings = verdict.findings;
         findings.sort_by(|a, b| (&a.location, &a.key, &a.message).cmp(&(&b.location, &b.key, &b.message)));
         let headline = if has_tally { None } else { headline(&findings, outcome) };
-        let findings = findings
+        let findings: Vec<Judged> = findings
             .into_iter()
-            .map(|finding| {
-                let fingerprint = finding.fingerprint(&meta.id);
-                let disposition = match overridden {
-                    Some(Override::Off) => Disposition::Off,
-                    _ => self.dispose(&meta.id, severity, &finding, &fingerprint),
-                };
-                Judged { finding, fingerprint, disposition }
-            })
+            .map(|finding| self.judged(&meta.id, base, overridden == Some(Override::Off), finding))
             .collect();
+        // What stands for the whole rule is the most that is asked of any of its findings.
+        let severity = findings.iter().map(|judged| judged.severity).max().unwrap_or(base);
         RuleResult {
             id: meta.id.clone(),
             name: meta.name.clone(),
@@ -157,12 +96,28 @@ impl Sink<'_> {
         }
     }
 
-    /// Waivers come before everything else, since they are what a person decided. A baseline never covers what was not
-    /// read: it lists known findings, and an unread file has not been found to be anything.
+    fn judged(&mut self, rule: &str, base: Severity, is_off: bool, finding: Finding) -> Judged {
+        let demand = Demand::of(&self.policy.sections, rule, &finding);
+        let fingerprint = finding.fingerprint(rule);
+        let severity = match demand.severity {
+            Some((Override::Severity(severity), _)) => severity,
+            _ => base,
+        };
+        let disposition = if is_off && demand.severity.is_none() {
+            Disposition::Off
+        } else {
+            self.dispose(rule, severity, &demand, &finding, &fingerprint)
+        };
+        Judged { finding, fingerprint, severity, disposition }
+    }
+
+    /// Waivers come before everything else, since they are what a person decided. Neither a section nor a baseline ever
+    /// covers what was not read: they speak of known properties, and an unread file has not been found to be anything.
     fn dispose(
         &mut self,
         rule: &str,
         severity: Severity,
+        demand: &Demand<'_>,
         finding: &Finding,
         fingerprint: &str,
     ) -> Disposition {
@@ -171,6 +126,9 @@ impl Sink<'_> {
         }
         if finding.cause.is_some_and(crate::Cause::is_incomplete) {
             return Disposition::Incomplete;
+        }
+        if let Some(why) = demand.allowance(finding.outcome) {
+            return Disposition::Allowed { why };
         }
         if self.baseline.as_mut().is_some_and(|baseline| baseline.take(fingerprint, finding.outcome)) {
             return Disposition::Known;
@@ -207,15 +165,14 @@ impl Sink<'_> {
         let proof = || vec![Evidence::new("waivers", waivers.len().to_string(), "")];
         let expired = waivers.iter().filter(|waiver| waiver.expires < self.policy.today).map(|waiver| {
             let seen = format!("expired on {}", waiver.expires);
-            let message = format!("the waiver of {} by {} {seen}", waiver.rule, escape_str(&waiver.owner));
+            let message = format!("{} {seen}", waiver.words());
             let wanted = format!("{} or later", self.policy.today);
             waiver_finding(waiver, message, Evidence::new("expires", waiver.expires.to_string(), wanted))
         });
         let unused =
             waivers.iter().zip(&self.used).filter(|(waiver, used)| !**used && ran.contains(&waiver.rule));
         let unused = unused.map(|(waiver, _)| {
-            let message =
-                format!("the waiver of {} by {} covers nothing", waiver.rule, escape_str(&waiver.owner));
+            let message = format!("{} covers nothing", waiver.words());
             waiver_finding(waiver, message, Evidence::new("findings covered", "0", "at least 1"))
         });
         let expired = Verdict::of("no waiver has expired", expired.collect(), proof());
@@ -239,9 +196,24 @@ fn headline(findings: &[Finding], outcome: Outcome) -> Option<String> {
 }
 
 fn waiver_finding(waiver: &Waiver, message: String, evidence: Evidence) -> Finding {
-    let path = waiver.path.as_ref().map_or("", |glob| glob.glob().glob());
-    let key = format!("{}:{}", waiver.rule, escape_str(path));
-    Finding::fail(Some(waiver.at.clone()), key, message).with(evidence.at(waiver.at.clone()))
+    Finding::fail(Some(waiver.at.clone()), waiver.key(), message).with(evidence.at(waiver.at.clone()))
+}
+
+/// What the user's own sections have to answer for; nothing where there are none. Whether a section matches is held
+/// against every executable and not against the findings: one that all its files satisfy is the best there is.
+fn section_verdict(policy: &Policy, matrix: Option<&Matrix>) -> Option<(&'static RuleMeta, Verdict)> {
+    let matrix = matrix?;
+    let own = || policy.sections.iter().filter_map(|section| Some((section, section.place()?)));
+    let count = own().count();
+    let unused = own().filter(|(section, _)| !matrix.rows.iter().any(|row| section.matches_row(row)));
+    let unused = unused.map(|(section, place)| {
+        let evidence = Evidence::new("ELF files matched", "0", "at least 1").at(place.clone());
+        let message = format!("the section for {} matches no file", section.words());
+        Finding::fail(Some(place.clone()), section.words(), message).with(evidence)
+    });
+    let proof = Evidence::new("sections", count.to_string(), "");
+    let verdict = Verdict::of("every section matches a file", unused.collect(), vec![proof]);
+    (count > 0).then_some((&SECTION_UNUSED, verdict))
 }
 
 fn everything_read(coverage: &Coverage) -> Verdict {
@@ -276,6 +248,7 @@ fn gate(rules: &[RuleResult], policy: &Policy) -> Gate {
         exit_code: 0,
         gating: count(|disposition| *disposition == Disposition::Gating),
         incomplete: count(|disposition| *disposition == Disposition::Incomplete),
+        allowed: count(|disposition| matches!(disposition, Disposition::Allowed { .. })),
         waived: count(|disposition| matches!(disposition, Disposition::Waived { .. })),
         known: count(|disposition| *disposition == Disposition::Known),
         day: policy.today.to_string(),
@@ -303,6 +276,9 @@ fn sentence(gate: &Gate) -> String {
         0 => parts.push(format!("no {}finding {threshold}", if gate.known > 0 { "new " } else { "" })),
         count => parts.push(format!("{} {threshold}", things(count, "finding"))),
     }
+    if gate.allowed > 0 {
+        parts.push(format!("{} allowed by the policy", gate.allowed));
+    }
     if gate.waived > 0 {
         parts.push(format!("{} waived", gate.waived));
     }
@@ -324,7 +300,7 @@ fn totals(rules: &[RuleResult]) -> Totals {
             if judged.finding.outcome == Outcome::Unknown {
                 totals.unknowns += 1;
             } else {
-                *totals.failures.entry(rule.severity.as_str()).or_default() += 1;
+                *totals.failures.entry(judged.severity.as_str()).or_default() += 1;
             }
         }
     }
@@ -360,146 +336,4 @@ fn summarise(pillar: Pillar, rules: &[RuleResult]) -> PillarResult {
 }
 
 #[cfg(test)]
-mod tests {
-    use globset::Glob;
-    use jiff::civil::date;
-
-    use super::*;
-    use crate::{BytePath, Cause, Problem};
-
-    static RULE: RuleMeta =
-        RuleMeta::new("T-001", "t", "T", Pillar::ApiOnly, Severity::High, "## Why it matters\nx\n");
-
-    fn policy() -> Policy {
-        Policy {
-            fail_on: Some(Severity::High),
-            overrides: BTreeMap::new(),
-            waivers: Vec::new(),
-            baseline: None,
-            today: date(2026, 6, 1),
-        }
-    }
-
-    fn report(verdict: Verdict, policy: &Policy) -> Report {
-        let draft = Draft {
-            command: "audit",
-            subject: Subject { kind: "directory", path: BytePath::from("/"), live: false, os: None },
-            coverage: Coverage { entries: 3, ..Coverage::default() },
-            verdicts: vec![(&RULE, verdict)],
-            pillars: vec![Pillar::ApiOnly],
-            matrix: None,
-            languages: Vec::new(),
-        };
-        judge(draft, policy)
-    }
-
-    fn failure(path: &str) -> Finding {
-        Finding::fail(Some(Location::file(path)), "k", "bad")
-    }
-
-    fn waiver(glob: &str, expires: Date) -> Waiver {
-        Waiver {
-            rule: "T-001".into(),
-            path: Some(Glob::new(glob).unwrap().compile_matcher()),
-            reason: "known".into(),
-            owner: "me".into(),
-            expires,
-            at: Location::line("hardpan.toml", 7),
-        }
-    }
-
-    fn outcome_of<'r>(report: &'r Report, id: &str) -> Option<&'r RuleResult> {
-        report.rules.iter().find(|rule| rule.id == id)
-    }
-
-    #[test]
-    fn a_failure_at_the_threshold_gates_and_a_milder_one_does_not() {
-        let verdict = || Verdict::finding(failure("/a"));
-        assert_eq!(report(verdict(), &policy()).gate.exit_code, 1);
-        let mut mild = policy();
-        mild.overrides.insert("T-001".into(), Override::Severity(Severity::Medium));
-        assert_eq!(report(verdict(), &mild).gate.exit_code, 0);
-        let mut off = policy();
-        off.overrides.insert("T-001".into(), Override::Off);
-        assert_eq!(report(verdict(), &off).gate.exit_code, 0);
-        assert_eq!(outcome_of(&report(verdict(), &off), "T-001").unwrap().outcome, Outcome::Fail);
-    }
-
-    #[test]
-    fn what_was_not_read_is_incomplete_and_outweighs_failures_at_any_threshold() {
-        let damaged = Finding::unknown(Cause::Malformed, Some(Location::file("/a")), "k", "damaged");
-        let verdict = Verdict::of("", vec![damaged, failure("/b")], Vec::new());
-        let mut policy = policy();
-        assert_eq!(report(verdict.clone(), &policy).gate.exit_code, 2);
-        policy.fail_on = None;
-        assert_eq!(report(verdict, &policy).gate.exit_code, 2);
-    }
-
-    #[test]
-    fn facts_that_were_never_there_gate_like_a_failure() {
-        let verdict = Verdict::unknown(Cause::NoFacts, "no kernel configuration");
-        assert_eq!(report(verdict, &policy()).gate.exit_code, 1);
-    }
-
-    #[test]
-    fn a_waiver_covers_its_paths_until_its_day() {
-        let verdict = Verdict::of("", vec![failure("/usr/bin/a"), failure("/usr/lib/b")], Vec::new());
-        let mut policy = policy();
-        policy.waivers.push(waiver("/usr/bin/*", date(2026, 6, 1)));
-        let result = report(verdict.clone(), &policy);
-        assert_eq!((result.gate.waived, result.gate.gating, result.gate.exit_code), (1, 1, 1));
-        policy.waivers[0].expires = date(2026, 5, 31);
-        let result = report(verdict, &policy);
-        // The two failures and the expired waiver itself.
-        assert_eq!((result.gate.waived, result.gate.gating), (0, 3));
-        let expired = outcome_of(&result, "RUN-002").unwrap();
-        assert_eq!(expired.outcome, Outcome::Fail);
-        assert_eq!(expired.findings[0].finding.location, Some(Location::line("hardpan.toml", 7)));
-    }
-
-    #[test]
-    fn a_waiver_that_covers_nothing_is_a_finding() {
-        let mut policy = policy();
-        policy.waivers.push(waiver("/nowhere/*", date(2027, 1, 1)));
-        let result = report(Verdict::finding(failure("/a")), &policy);
-        assert_eq!(outcome_of(&result, "RUN-003").unwrap().outcome, Outcome::Fail);
-        policy.waivers[0].rule = "T-999".into();
-        let result = report(Verdict::finding(failure("/a")), &policy);
-        assert_eq!(outcome_of(&result, "RUN-003").unwrap().outcome, Outcome::Pass);
-    }
-
-    #[test]
-    fn a_baseline_covers_known_failures_and_never_damage() {
-        let known = br#"{"schema":"hardpan-report/1","rules":[{"findings":[
-            {"fingerprint":"T-001:/a:k"},{"fingerprint":"T-001:/c:k"}]}]}"#;
-        let mut policy = policy();
-        policy.baseline = Some(Baseline::parse(known).unwrap());
-        let damaged = Finding::unknown(Cause::Malformed, Some(Location::file("/c")), "k", "damaged");
-        let result = report(Verdict::of("", vec![failure("/a"), failure("/b")], Vec::new()), &policy);
-        assert_eq!((result.gate.known, result.gate.gating), (1, 1));
-        let result = report(Verdict::finding(damaged), &policy);
-        assert_eq!((result.gate.known, result.gate.exit_code), (0, 2));
-    }
-
-    #[test]
-    fn places_that_were_not_read_are_findings_of_their_own() {
-        let mut draft_coverage = Coverage { entries: 3, ..Coverage::default() };
-        draft_coverage.problems.push(Problem {
-            path: BytePath::from("/root"),
-            cause: Some(Cause::Unreadable),
-            reason: "open: Permission denied".into(),
-        });
-        let verdict = everything_read(&draft_coverage);
-        assert_eq!(verdict.outcome(), Outcome::Unknown);
-        assert_eq!(verdict.findings[0].location, Some(Location::file("/root")));
-    }
-
-    #[test]
-    fn pages_of_the_rules_about_the_run_are_whole() {
-        for meta in crate::RUN_RULES {
-            for section in crate::PAGE_SECTIONS {
-                assert!(!meta.section(section).is_empty(), "{}: {section}", meta.id);
-            }
-        }
-    }
-}
+mod tests;

@@ -61,6 +61,11 @@ impl Header {
     }
 }
 
+/// Every short form of [`Header::machine_name`]; a machine without one is named `machine` and its number.
+pub fn machine_names() -> impl Iterator<Item = &'static str> {
+    MACHINES.iter().map(|(_, name, _)| *name).chain(["x32"])
+}
+
 /// Reads the header and chooses class and byte order.
 pub(crate) fn read<'a>(
     source: &'a dyn ReadAt,

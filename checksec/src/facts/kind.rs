@@ -37,6 +37,23 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::Executable,
+        Self::StaticExecutable,
+        Self::Pie,
+        Self::StaticPie,
+        Self::SharedObject,
+        Self::Loader,
+        Self::Undecided,
+        Self::KernelModule,
+        Self::Object,
+        Self::Bpf,
+        Self::Core,
+        Self::Debug,
+        Self::Other,
+    ];
+
     /// For people.
     pub fn as_str(self) -> &'static str {
         match self {

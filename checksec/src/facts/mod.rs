@@ -21,7 +21,7 @@ use hardpan_image::ReadAt;
 use object::elf::{DT_PLTGOT, EM_BPF, EM_NONE, ET_CORE, ET_REL, PT_INTERP};
 
 pub use dynamic::{Dynamic, Names, Tagged};
-pub use header::Header;
+pub use header::{Header, machine_names};
 pub use kind::Kind;
 pub use language::Origin;
 pub use relocations::{SlotSource, Slots};

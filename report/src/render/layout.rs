@@ -11,7 +11,7 @@ const NARROWEST: usize = 24;
 
 /// How a piece of text looks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Paint {
+pub(crate) enum Paint {
     /// As the terminal has it.
     Plain,
     /// Headings and names.
@@ -49,18 +49,18 @@ type Styled = (char, Paint);
 
 /// A paragraph in the making: pieces of text, each with its look.
 #[derive(Clone, Default)]
-pub(super) struct Line {
+pub(crate) struct Line {
     cells: Vec<Styled>,
 }
 
 impl Line {
     /// A paragraph of one piece.
-    pub(super) fn of(paint: Paint, text: &str) -> Self {
+    pub(crate) fn of(paint: Paint, text: &str) -> Self {
         Self::default().and(paint, text)
     }
 
     /// The same paragraph with one more piece, no space between.
-    pub(super) fn and(mut self, paint: Paint, text: &str) -> Self {
+    pub(crate) fn and(mut self, paint: Paint, text: &str) -> Self {
         for character in text.chars() {
             self.push(character, paint);
         }
@@ -68,7 +68,7 @@ impl Line {
     }
 
     /// The same paragraph filled with spaces up to `width` columns.
-    pub(super) fn pad(mut self, width: usize) -> Self {
+    pub(crate) fn pad(mut self, width: usize) -> Self {
         while self.width() < width {
             self.cells.push((' ', Paint::Plain));
         }
@@ -76,7 +76,7 @@ impl Line {
     }
 
     /// Columns.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.cells.iter().map(|(character, _)| char_width(*character)).sum()
     }
 
@@ -95,7 +95,7 @@ impl Line {
 }
 
 /// Where lines go.
-pub(super) struct Layout<'a> {
+pub(crate) struct Layout<'a> {
     out: &'a mut dyn Write,
     color: bool,
     width: usize,
@@ -103,34 +103,34 @@ pub(super) struct Layout<'a> {
 
 impl<'a> Layout<'a> {
     /// Text of at most `width` columns; [`NARROWEST`] at least.
-    pub(super) fn new(out: &'a mut dyn Write, color: bool, width: usize) -> Self {
+    pub(crate) fn new(out: &'a mut dyn Write, color: bool, width: usize) -> Self {
         Self { out, color, width: width.max(NARROWEST) }
     }
 
     /// Columns.
-    pub(super) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
     /// Whether output that is not ASCII may be chosen: a log without colour may be read in any encoding.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         !self.color
     }
 
     /// An empty line.
-    pub(super) fn blank(&mut self) -> io::Result<()> {
+    pub(crate) fn blank(&mut self) -> io::Result<()> {
         self.out.write_all(b"\n")
     }
 
     /// A line across the whole width.
-    pub(super) fn rule(&mut self) -> io::Result<()> {
+    pub(crate) fn rule(&mut self) -> io::Result<()> {
         let dash = if self.is_plain() { "-" } else { "\u{2500}" };
         let line = Line::of(Paint::Faint, &dash.repeat(self.width));
         self.paragraph(0, 0, &line)
     }
 
     /// A paragraph, its first line indented by `first` columns and the others by `hang`.
-    pub(super) fn paragraph(&mut self, first: usize, hang: usize, line: &Line) -> io::Result<()> {
+    pub(crate) fn paragraph(&mut self, first: usize, hang: usize, line: &Line) -> io::Result<()> {
         // A quarter of the width is the most that indentation may take, else narrow terminals show one word a line.
         let limit = self.width / 4;
         let (mut indent, hang) = (first.min(limit), hang.min(limit));

@@ -9,7 +9,7 @@ use crate::Report;
 
 mod html;
 mod json;
-mod layout;
+pub(crate) mod layout;
 mod markdown;
 mod matrix;
 mod sarif;

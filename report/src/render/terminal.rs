@@ -6,7 +6,7 @@ use super::layout::{Layout, Line, Paint};
 use super::markdown::{Block, blocks, first_paragraph, plain};
 use super::matrix;
 use super::words::{
-    bytes, count, coverage_words, disposition_words, evidence_place, gate_word, location_words, outcome_word,
+    bytes, count, coverage_words, evidence_place, gate_word, location_words, outcome_word, policy_words,
     tally_parts, tally_words,
 };
 use crate::{
@@ -194,16 +194,16 @@ impl Page<'_> {
         if let [only] = &ordered[..]
             && only.finding.message == rule.summary
         {
-            return self.only_finding(only);
+            return self.only_finding(rule, only);
         }
         for judged in ordered.iter().take(shown) {
-            self.finding(&rule.summary, judged)?;
+            self.finding(rule, judged)?;
         }
         self.more(MARK, ordered.len().saturating_sub(shown))
     }
 
     /// The summary has said it; the facts and the place are left.
-    fn only_finding(&mut self, judged: &Judged) -> io::Result<()> {
+    fn only_finding(&mut self, rule: &RuleResult, judged: &Judged) -> io::Result<()> {
         let finding = &judged.finding;
         let places = finding.evidence.iter().any(|evidence| evidence.location.is_some());
         if let Some(location) = finding.location.as_ref().filter(|_| !places) {
@@ -211,11 +211,11 @@ impl Page<'_> {
             self.layout.paragraph(MARK + 2, MARK + 4, &line)?;
         }
         self.facts(None, &finding.evidence)?;
-        self.disposition(judged)
+        self.disposition(rule, judged)
     }
 
     /// A finding that is about the whole subject often says what the rule's summary has said just before.
-    fn finding(&mut self, summary: &str, judged: &Judged) -> io::Result<()> {
+    fn finding(&mut self, rule: &RuleResult, judged: &Judged) -> io::Result<()> {
         let finding = &judged.finding;
         let bullet = Line::of(
             Paint::Outcome(finding.outcome),
@@ -237,7 +237,7 @@ impl Page<'_> {
                     Line::of(Paint::Outcome(finding.outcome), unknown).and(Paint::Plain, &finding.message);
                 self.layout.paragraph(MARK + 2, MARK + 4, &message)?;
             }
-            None if finding.message == summary => {}
+            None if finding.message == rule.summary => {}
             None => {
                 let line =
                     bullet.and(Paint::Outcome(finding.outcome), unknown).and(Paint::Plain, &finding.message);
@@ -245,7 +245,7 @@ impl Page<'_> {
             }
         }
         self.facts(finding.location.as_ref(), &finding.evidence)?;
-        self.disposition(judged)
+        self.disposition(rule, judged)
     }
 
     fn facts(&mut self, known: Option<&crate::Location>, facts: &[Evidence]) -> io::Result<()> {
@@ -253,8 +253,8 @@ impl Page<'_> {
         facts.iter().take(shown).try_for_each(|evidence| self.evidence(known, evidence))
     }
 
-    fn disposition(&mut self, judged: &Judged) -> io::Result<()> {
-        match disposition_words(&judged.disposition) {
+    fn disposition(&mut self, rule: &RuleResult, judged: &Judged) -> io::Result<()> {
+        match policy_words(rule.severity, judged) {
             Some(words) => {
                 self.layout.paragraph(MARK + 2, MARK + 4, &Line::of(Paint::Faint, &format!("({words})")))
             }
@@ -409,7 +409,8 @@ fn urgency(disposition: &Disposition) -> u8 {
         Disposition::Incomplete => 1,
         Disposition::BelowThreshold => 2,
         Disposition::Known => 3,
-        Disposition::Waived { .. } => 4,
-        Disposition::Off => 5,
+        Disposition::Allowed { .. } => 4,
+        Disposition::Waived { .. } => 5,
+        Disposition::Off => 6,
     }
 }

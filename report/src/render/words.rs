@@ -1,6 +1,6 @@
 //! Words and numbers that the views for people share, so that a report reads the same in each of them.
 
-use crate::{Disposition, Evidence, Finding, Gate, Location, Outcome, Report, Tally};
+use crate::{Disposition, Evidence, Finding, Gate, Judged, Location, Outcome, Report, Severity, Tally};
 
 /// The word for an outcome where it stands alone.
 pub(super) fn outcome_word(outcome: Outcome) -> &'static str {
@@ -25,17 +25,25 @@ pub(super) fn gate_word(gate: &Gate) -> &'static str {
 }
 
 /// What the policy made of a finding, in a few words; `None` where it fails the run as findings do.
-pub(super) fn disposition_words(disposition: &Disposition) -> Option<String> {
+fn disposition_words(disposition: &Disposition) -> Option<String> {
     Some(match disposition {
         Disposition::Gating => return None,
         Disposition::Incomplete => "makes the run incomplete".into(),
         Disposition::BelowThreshold => "below the threshold".into(),
         Disposition::Off => "its rule is switched off".into(),
+        Disposition::Allowed { why } => format!("allowed: {why}"),
         Disposition::Known => "known from the baseline".into(),
         Disposition::Waived { reason, owner, expires } => {
             format!("waived by {owner} until {expires}: {reason}")
         }
     })
+}
+
+/// How a finding differs from what its rule's heading says, and what the policy made of it; `None` where it is neither.
+pub(super) fn policy_words(heading: Severity, judged: &Judged) -> Option<String> {
+    let severity = (judged.severity != heading).then(|| format!("severity {} here", judged.severity));
+    let parts: Vec<String> = severity.into_iter().chain(disposition_words(&judged.disposition)).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// The place of a finding: its own, else that of its first fact that has one.

@@ -88,7 +88,14 @@ fn decisions_of_the_policy_are_suppressions_and_baseline_states() {
         "justification": "needed by the rescue target until 1.53 (platform@example.org, until 2027-01-31)",
     }]);
     assert_eq!(last_of(&log, "NSH-001")["suppressions"], waiver);
-    assert_eq!(last_of(&log, "ELF-001")["suppressions"], json!([]));
+    let allowed = last_of(&log, "ELF-001");
+    assert_eq!(
+        allowed["suppressions"][0]["justification"],
+        "Allowed: the profile debian lets it hold in part."
+    );
+    assert_eq!(allowed["level"], "note", "a section of the policy has it as low");
+    let other = results(&log).iter().find(|result| result["ruleId"] == "ELF-001").unwrap();
+    assert_eq!((&other["suppressions"], &other["level"]), (&json!([]), &json!("error")));
     assert_eq!(last_of(&log, "ELF-002")["baselineState"], "unchanged");
     assert!(results(&log).iter().all(|result| result["baselineState"].is_string()));
 

@@ -96,6 +96,13 @@ fn all_lists_every_finding_and_the_whole_remedy() {
 }
 
 #[test]
+fn a_finding_says_what_a_section_of_the_policy_makes_of_it() {
+    let text = text(&sample_report(), 120, true);
+    let said = "(severity low here; allowed: the profile debian lets it hold in part)";
+    assert_eq!((text.matches(said).count(), text.matches(" here;").count()), (1, 1));
+}
+
+#[test]
 fn settled_findings_come_last_and_say_who_settled_them() {
     let mut report = sample_report();
     let rule = report.rules.iter_mut().find(|rule| rule.id == "ELF-001").unwrap();

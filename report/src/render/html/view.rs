@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::render::markdown;
 use crate::render::words::{
-    disposition_words, evidence_place, gate_word, location_words, outcome_word, tally_parts, tally_words,
+    evidence_place, gate_word, location_words, outcome_word, policy_words, tally_parts, tally_words,
 };
 use crate::{
     Column, Coverage, Disposition, Evidence, Gate, Judged, LanguageShare, Location, Outcome, PillarResult,
@@ -236,20 +236,22 @@ fn rule(rule: &RuleResult) -> RuleView<'_> {
         rationale: markdown::html(&rule.rationale),
         remedy: markdown::html(&rule.remedy),
         facts: facts(None, &rule.evidence),
-        findings: rule.findings.iter().map(finding).collect(),
+        findings: rule.findings.iter().map(|judged| finding(rule, judged)).collect(),
     }
 }
 
-fn finding(judged: &Judged) -> FindingView<'_> {
+fn finding<'a>(rule: &RuleResult, judged: &'a Judged) -> FindingView<'a> {
     let finding = &judged.finding;
-    let is_settled =
-        matches!(judged.disposition, Disposition::Waived { .. } | Disposition::Known | Disposition::Off);
+    let is_settled = matches!(
+        judged.disposition,
+        Disposition::Allowed { .. } | Disposition::Waived { .. } | Disposition::Known | Disposition::Off
+    );
     FindingView {
         mark: mark(finding.outcome),
         place: finding.location.as_ref().map(location_words),
         message: &finding.message,
         settled: is_settled,
-        disposition: disposition_words(&judged.disposition),
+        disposition: policy_words(rule.severity, judged),
         cause: finding.cause.map(crate::Cause::as_str),
         facts: facts(finding.location.as_ref(), &finding.evidence),
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::notices::SummedUp;
 use super::{BASE, RESULT_LIMIT, kind_and_level, sentence, uri};
 use crate::render::words::{count, evidence_place, place};
-use crate::{Disposition, Evidence, Judged, Location, Outcome, Report, RuleResult};
+use crate::{Disposition, Evidence, Judged, Location, Outcome, Report, RuleResult, Severity};
 
 /// The results in the order of the report, and the rules whose findings had to be summed up.
 pub(super) fn results(report: &Report) -> (Vec<Value>, Vec<SummedUp>) {
@@ -48,6 +48,7 @@ struct Draft<'a> {
     index: usize,
     rule: &'a RuleResult,
     judged: &'a Judged,
+    severity: Severity,
     message: String,
     fingerprint: String,
     related: Vec<Value>,
@@ -55,7 +56,7 @@ struct Draft<'a> {
 
 impl Draft<'_> {
     fn into_json(self, shape: Shape) -> Value {
-        let (kind, level) = kind_and_level(self.judged.finding.outcome, self.rule.severity);
+        let (kind, level) = kind_and_level(self.judged.finding.outcome, self.severity);
         let mut result = json!({
             "ruleId": self.rule.id,
             "ruleIndex": self.index,
@@ -88,7 +89,8 @@ fn single<'a>(index: usize, rule: &'a RuleResult, judged: &'a Judged) -> Draft<'
         message.push_str(&fact(known, evidence));
     }
     let related = finding.evidence.iter().filter_map(related_location).collect();
-    Draft { index, rule, judged, message, fingerprint: judged.fingerprint.clone(), related }
+    let (severity, fingerprint) = (judged.severity, judged.fingerprint.clone());
+    Draft { index, rule, judged, severity, message, fingerprint, related }
 }
 
 /// One result for all findings of a rule that have the same outcome and that the policy treats alike.
@@ -119,7 +121,8 @@ fn sum<'a>(
     let message =
         format!("{} findings{at}: {}", count(group.len() as u64), sentence(&judged.finding.message));
     let fingerprint = format!("{}::summed-up:{outcome}:{disposition}", rule.id);
-    Draft { index, rule, judged, message, fingerprint, related: Vec::new() }
+    let severity = group.iter().map(|judged| judged.severity).max().unwrap_or(rule.severity);
+    Draft { index, rule, judged, severity, message, fingerprint, related: Vec::new() }
 }
 
 /// The rules to sum up so that the results are no more than the limit: those with the most findings first, since that
@@ -194,6 +197,7 @@ fn suppression(disposition: &Disposition) -> Option<Value> {
     let justification = match disposition {
         Disposition::Waived { reason, owner, expires } => format!("{reason} ({owner}, until {expires})"),
         Disposition::Off => "The policy switches this rule off.".to_owned(),
+        Disposition::Allowed { why } => sentence(&format!("Allowed: {why}")),
         Disposition::Gating | Disposition::Incomplete | Disposition::BelowThreshold | Disposition::Known => {
             return None;
         }
@@ -209,6 +213,7 @@ fn disposition_key(disposition: &Disposition) -> String {
         Disposition::BelowThreshold => "below-threshold".into(),
         Disposition::Off => "off".into(),
         Disposition::Known => "known".into(),
+        Disposition::Allowed { why } => format!("allowed:{why}"),
         Disposition::Waived { reason, owner, expires } => format!("waived:{owner}:{expires}:{reason}"),
     }
 }
