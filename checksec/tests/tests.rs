@@ -13,3 +13,4 @@ mod scan;
 mod specials;
 mod support;
 mod tiny;
+mod truth;

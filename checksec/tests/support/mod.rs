@@ -9,15 +9,19 @@ use hardpan_image::{DirTree, Index};
 use hardpan_report::{Judgement, Outcome};
 
 /// Whether all programs are there. A missing one fails the test unless the environment says to go without peers.
-#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 pub(crate) fn has_peers(test: &str, peers: &[&str]) -> bool {
-    let missing: Vec<_> = peers.iter().filter(|peer| !is_installed(peer)).collect();
-    if missing.is_empty() {
-        return true;
+    missing_peers(test, peers).is_empty()
+}
+
+/// Which of the programs are not there, which fails the test unless the environment says to go without peers.
+#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
+pub(crate) fn missing_peers<'p>(test: &str, peers: &[&'p str]) -> Vec<&'p str> {
+    let missing: Vec<_> = peers.iter().copied().filter(|peer| !is_installed(peer)).collect();
+    if !missing.is_empty() {
+        assert!(std::env::var_os("HARDPAN_WITHOUT_PEERS").is_some(), "{test} needs {missing:?}");
+        eprintln!("skipped: {test}: {missing:?} missing");
     }
-    assert!(std::env::var_os("HARDPAN_WITHOUT_PEERS").is_some(), "{test} needs {missing:?}");
-    eprintln!("skipped: {test}: {missing:?} missing");
-    false
+    missing
 }
 
 fn is_installed(program: &str) -> bool {
