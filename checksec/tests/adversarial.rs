@@ -10,7 +10,7 @@ use hardpan_checksec::{ElfError, ElfFacts};
 use hardpan_image::ReadAt;
 use hardpan_report::{Cause, Outcome};
 
-use crate::support::{Patch, Root, Sound, facts, has_peers, run, short};
+use crate::support::{Patch, Root, Sound, assert_runs, facts, has_peers, run, short};
 use crate::tiny::{SHAPES, tiny};
 
 #[test]
@@ -267,24 +267,6 @@ fn program() -> Vec<u8> {
     arguments.extend(["-s", "a.c", "-o", "a"]);
     run("gcc", &arguments, root.path());
     std::fs::read(root.path().join("a")).unwrap()
-}
-
-/// That Linux runs it is what the expectation rests on, so it is run.
-fn assert_runs(name: &str, bytes: &[u8]) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let root = Root::new();
-    let path = root.write("program", bytes);
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    for _ in 0..100 {
-        match std::process::Command::new(&path).output() {
-            // Another test's child may hold the file open for writing until it has started its own program.
-            Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => {
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            output => return assert!(output.unwrap().status.success(), "{name} does not run"),
-        }
-    }
-    panic!("{name} stayed busy");
 }
 
 fn judge(bytes: &[u8]) -> Result<Vec<String>, ElfError> {

@@ -5,7 +5,6 @@
 mod adversarial;
 mod goblin;
 mod matrix;
-mod patched;
 mod readelf;
 mod registry;
 mod samples;

@@ -1,6 +1,7 @@
 //! Binaries whose truth is the flags that they were made with, held against every rule.
 
 mod build;
+mod patches;
 mod readelf;
 mod sources;
 mod table;

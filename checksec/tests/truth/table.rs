@@ -186,6 +186,10 @@ canary-recorded-line | ++++- +++++ -~?!! !++o  | clang $hard -Wl,--build-id -fre
 canary-mixed         | ++++% +++++ -~?!! !++!  | gcc $bare -g -c part.c -o $o.part; gcc $hard -g whole.c $o.part -o $o
 canary-last-wins     | ++++- +++++ -~?!! !++o  | gcc $hard -g -fstack-protector-all -fno-stack-protector main.c -o $o
 
+# The C library defines what others only refer to; it has an interpreter and is no program.
+canary-libc-itself   | oo~++ ~++++ oooo! ooo.  | cp `gcc -print-file-name=libc.so.6` $o
+canary-loader-itself | oo~+o .++++ oooo! ooo.  | cp `gcc -print-file-name=ld-linux-x86-64.so.2` $o
+
 # FORTIFY -------------------------------------------------------------------------------------------------------------
 fortify-off          | +++++ -++++ -~?!! !++.  | gcc $hard -U_FORTIFY_SOURCE main.c -o $o
 fortify-0            | +++++ -++++ -~?!! !++.  | gcc $hard -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=0 main.c -o $o
