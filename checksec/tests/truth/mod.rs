@@ -4,6 +4,7 @@ mod build;
 mod patches;
 mod readelf;
 mod sources;
+mod survive;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -55,7 +55,7 @@ pub(crate) const PATCHES: &[Patched] = &[
     runs("relro-one-page-less", "go-cgo-pie", |file| shrink(file, 0x1000), &[("relro", '%')]),
     runs("relro-empty", "gcc-pie", |file| resize(file, PT_GNU_RELRO.0, 0), &[("relro", '%')]),
     runs("relro-empty-no-plt", "gcc-pie-no-plt", |file| resize(file, PT_GNU_RELRO.0, 0), &[("relro", '%')]),
-    runs("relro-elsewhere", "gcc-pie", |file| over_the_headers(file), &[("relro", '%')]),
+    runs("relro-elsewhere", "gcc-pie", over_the_headers, &[("relro", '%')]),
     // Programs and libraries.
     runs("pie-by-dt-debug", "gcc-pie", |file| flags_1(file, NOW), &[]),
     runs("library-with-interpreter", "gcc-pie", |file| { flags_1(file, NOW); retag(file, DEBUG, UNKNOWN_TAG); }, &[("pie", '~')]),
@@ -176,7 +176,7 @@ fn over_the_headers(file: &mut Patch) {
 }
 
 /// Makes the first note header a second stack header, which comes before the other.
-fn two_stacks(file: &mut Patch, first: u32, last: u32) {
+pub(super) fn two_stacks(file: &mut Patch, first: u32, last: u32) {
     let (note, stack) = (file.headers(PT_NOTE.0)[0], file.headers(PT_GNU_STACK.0)[0]);
     assert!(note < stack);
     file.put(note, &PT_GNU_STACK.0.to_le_bytes());
@@ -224,10 +224,10 @@ fn forge_marks_away(file: &mut Patch) {
     file.put(property + 8, &0_u32.to_le_bytes());
 }
 
-const BIND_NOW: u64 = DF_BIND_NOW.0 as u64;
-const TEXTREL: u64 = DF_TEXTREL.0 as u64;
-const NOW: u64 = DF_1_NOW.0 as u64;
-const PIE: u64 = DF_1_PIE.0 as u64;
+const BIND_NOW: u64 = DF_BIND_NOW.0;
+const TEXTREL: u64 = DF_TEXTREL.0;
+const NOW: u64 = DF_1_NOW.0;
+const PIE: u64 = DF_1_PIE.0;
 const FLAGS: u64 = DT_FLAGS.0.cast_unsigned();
 const BIND_NOW_TAG: u64 = DT_BIND_NOW.0.cast_unsigned();
 const TEXTREL_TAG: u64 = DT_TEXTREL.0.cast_unsigned();
