@@ -2,6 +2,7 @@
 
 mod build;
 mod patches;
+mod peers;
 mod readelf;
 mod sources;
 mod survive;
