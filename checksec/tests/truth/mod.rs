@@ -7,6 +7,7 @@ mod readelf;
 mod sources;
 mod survive;
 mod table;
+mod wrong_answers;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;

@@ -15,10 +15,10 @@ use crate::support::{Patch, assert_runs};
 pub(crate) struct Patched {
     pub(crate) name: &'static str,
     /// The binary of the table that it was.
-    base: &'static str,
+    pub(super) base: &'static str,
     patch: fn(&mut Patch),
     /// Rules and the letters that differ from the base's.
-    differs: &'static [(&'static str, char)],
+    pub(super) differs: &'static [(&'static str, char)],
     /// Whether this machine's Linux still runs it.
     runs: bool,
 }

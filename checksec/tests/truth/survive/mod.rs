@@ -1,10 +1,10 @@
 //! What a checker must survive: 38 kinds of damaged or hostile input, each with its number and a test of its own. What
 //! Linux still runs is run here, too, and must be judged as it runs.
 
-mod dynamic;
-mod header;
-mod inputs;
-mod names;
+pub(super) mod dynamic;
+pub(super) mod header;
+pub(super) mod inputs;
+pub(super) mod names;
 mod other;
 mod sections;
 
@@ -21,7 +21,7 @@ use crate::support::{Patch, assert_runs, short};
 macro_rules! cases {
     ($($number:literal $name:ident => $body:expr;)*) => {
         $(#[test]
-        fn $name() {
+        pub(crate) fn $name() {
             $body;
         })*
 

@@ -14,7 +14,7 @@ use crate::tiny::{SHAPES, tiny};
 
 /// Names that end lines, change colours, reverse text or are no text: each is one row, told by one printable path.
 #[test]
-fn odd_names() {
+pub(crate) fn odd_names() {
     let root = Root::new();
     let names: [&[u8]; 9] = [
         b"\xff\xfe",
@@ -50,7 +50,7 @@ fn odd_names() {
 
 /// A program whose interpreter is a script: whoever asks the loader for anything runs it.
 #[test]
-fn a_hostile_interpreter_does_not_run() {
+pub(crate) fn a_hostile_interpreter_does_not_run() {
     if !has_peers("hostile interpreter", &["gcc"]) {
         return;
     }
@@ -77,7 +77,7 @@ fn a_hostile_interpreter_does_not_run() {
 
 /// One sound file and five with damaged tables, four of which run: six rows.
 #[test]
-fn nothing_falls_silent() {
+pub(crate) fn nothing_falls_silent() {
     let Some(whole) = BINARIES.get("gcc-pie") else { return };
     let whole = Patch(whole.clone());
     let dynamic = whole.headers(2)[0];
