@@ -128,6 +128,28 @@ fn a_flag_that_contradicts_the_layout_is_named() {
     assert!(relro.evidence.iter().any(|evidence| evidence.what == "DF_BIND_NOW"), "{:?}", relro.evidence);
 }
 
+/// Where one letter has several reasons, the label tells which it was.
+#[test]
+fn labels_of_patched_binaries() {
+    for (name, rule, label) in [
+        ("stacks-last-executable", "nx-stack", "exec"),
+        ("stacks-first-executable", "nx-stack", "ambiguous"),
+        ("no-stack-x86-64", "nx-stack", "missing"),
+        ("no-stack-aarch64", "nx-stack", "missing"),
+        ("now-by-nothing", "relro", "broken"),
+        ("relro-one-byte-less", "relro", "partial"),
+        ("relro-empty-no-plt", "relro", "partial"),
+        ("pie-by-dt-debug", "pie", "PIE"),
+        ("library-with-interpreter", "pie", "DSO"),
+        ("no-sections-static", "relro", "unknown"),
+    ] {
+        let patched = PATCHES.iter().find(|patched| patched.name == name).unwrap();
+        let Some(base) = BINARIES.get(patched.base) else { continue };
+        let scan = scan_of([(name, apply(patched, base).as_slice())].into_iter());
+        assert_eq!(judgements(&scan, name)[rule].label, label, "{name}");
+    }
+}
+
 fn apply(patched: &Patched, base: &[u8]) -> Vec<u8> {
     let mut file = Patch(base.to_vec());
     (patched.patch)(&mut file);
