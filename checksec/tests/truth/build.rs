@@ -77,7 +77,8 @@ impl Cache {
     /// The binary, which is built unless it is there.
     fn get(&self, binary: &Binary, versions: &BTreeMap<&str, String>) -> Result<PathBuf, String> {
         let mut key = DefaultHasher::new();
-        (binary.how, VARIABLES, SOURCES).hash(&mut key);
+        (binary.how, VARIABLES).hash(&mut key);
+        SOURCES.iter().filter(|(name, _)| binary.how.contains(name)).for_each(|source| source.hash(&mut key));
         for tool in tools(binary.how) {
             versions[tool].hash(&mut key);
         }

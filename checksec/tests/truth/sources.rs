@@ -51,6 +51,8 @@ pub(crate) const SOURCES: &[(&str, &str)] = &[
         "typedef int (*step)(int);\nint apply(step by, int x) { return by(x) + 1; }\n\
          int both(step a, step b, int x) { return a(x) + b(x); }\n",
     ),
+    // A library that needs a variable of another one.
+    ("pointer.c", "extern int other; int *pointer(void) { return &other; }\n"),
     // A program that needs nothing at all.
     ("start.c", "int word = 1; void _start(void) { for (;;) word++; }\n"),
     (

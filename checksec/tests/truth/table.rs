@@ -298,6 +298,10 @@ i386-static          | +~-+? ?~~++ -~.!! !++.  | i686-linux-gnu-gcc $hard -fno-p
 i386-execstack       | +++-+ +++++ -~.!! !++.  | i686-linux-gnu-gcc $hard -Wl,-z,execstack main.c -o $o
 # binutils 2.40 puts the whole GOT of this machine behind RELRO, whatever the flags ask for.
 riscv64              | %++++ +++++ ~~.!! !+-.  | riscv64-linux-gnu-gcc $hard main.c -o $o
+# Without a PLT its slots look like any pointer, and here they lie outside.
+riscv64-no-plt       | ?+~+? .++++ ~~.!! !+-.  | riscv64-linux-gnu-gcc $lone pointer.c -o $o
+riscv64-no-slots     | ++~+? .++++ ~~.!! !+-.  | riscv64-linux-gnu-gcc $lone alone.c -o $o
+no-plt-alone         | ++~+? .++++ -~?!! !++.  | gcc $lone pointer.c -o $o
 riscv64-lazy         | %-+++ +++++ ~~.!! !+-.  | riscv64-linux-gnu-gcc $hard -Wl,-z,lazy main.c -o $o
 riscv64-soft         | ---+? -++++ ~~.!! !+-.  | riscv64-linux-gnu-gcc $soft main.c -o $o
 s390x                | +++++ +++++ ~~.!! !+-.  | s390x-linux-gnu-gcc $hard main.c -o $o
