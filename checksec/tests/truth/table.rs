@@ -164,6 +164,11 @@ rpath-origin-escapes | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,-rpath,'$ORIGIN/.
 rpath-empty          | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,-rpath,/usr/lib::/lib main.c -o $o
 rpath-relative       | +++++ +-+++ -~?!! !++.  | clang $hard -Wl,--build-id,-rpath,lib main.c -o $o
 runpath-open         | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,-rpath,/open,--enable-new-dtags main.c -o $o
+audit-open           | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,--audit=/open/evil.so main.c -o $o
+audit-list-open      | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,--depaudit=sound.so:/open/evil.so main.c -o $o
+audit-sound          | +++++ +++++ -~?!! !++.  | gcc $hard -Wl,--audit=/usr/lib/audit.so main.c -o $o
+filter-relative      | ++~++ +-+++ -~?!! !++.  | gcc $hard -fPIC -shared -Wl,-F,./evil.so part.c -o $o
+auxiliary-open       | ++~++ +-+++ -~?!! !++.  | gcc $hard -fPIC -shared -Wl,-f,/open/evil.so part.c -o $o
 interpreter-relative | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,--dynamic-linker=evil.sh main.c -o $o
 interpreter-open     | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,--dynamic-linker=/open/evil.sh main.c -o $o
 
