@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::{has_peers, scan_directory};
 use hardpan_checksec::facts::{CHECKED_FUNCTIONS, ElfFacts};
 use hardpan_checksec::{Kind, Scan};
-use object::elf::{PT_GNU_RELRO, PT_GNU_STACK};
+use object::elf::{PT_GNU_RELRO, PT_GNU_STACK, PT_LOAD};
 
 /// What both tell of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -18,7 +18,8 @@ struct View {
     interpreter: Option<String>,
     has_relro: bool,
     binds_now: bool,
-    stack: Option<String>,
+    stacks: Vec<String>,
+    loads: Vec<String>,
     rpath: Option<String>,
     runpath: Option<String>,
     soname: Option<String>,
@@ -137,7 +138,8 @@ fn view_of_facts(facts: &ElfFacts) -> View {
         interpreter: facts.interpreter.as_ref().unwrap().as_ref().map(|interpreter| text(&interpreter.path)),
         has_relro: facts.segments.last(PT_GNU_RELRO).is_some(),
         binds_now: facts.dynamic().is_some_and(|dynamic| dynamic.bind_now().is_some()),
-        stack: facts.segments.last(PT_GNU_STACK).map(|(_, segment)| flags(segment.flags)),
+        stacks: facts.segments.of(PT_GNU_STACK).map(|(_, segment)| flags(segment.flags)).collect(),
+        loads: facts.segments.of(PT_LOAD).map(|(_, segment)| flags(segment.flags)).collect(),
         rpath: names.rpath.as_ref().map(|(_, list)| text(list)),
         runpath: names.runpath.as_ref().map(|(_, list)| text(list)),
         soname: names.soname.as_deref().map(text),
@@ -155,7 +157,8 @@ fn view_of_text(text: &str) -> View {
                 view.kind = if matches!(kind, "REL" | "EXEC" | "DYN") { kind } else { "other" }.into();
             }
             ["GNU_RELRO", ..] if words.len() >= 7 => view.has_relro = true,
-            ["GNU_STACK", ..] if words.len() >= 7 => view.stack = Some(words[6..words.len() - 1].concat()),
+            ["GNU_STACK", ..] if words.len() >= 7 => view.stacks.push(words[6..words.len() - 1].concat()),
+            ["LOAD", ..] if words.len() >= 7 => view.loads.push(words[6..words.len() - 1].concat()),
             ["[Requesting", "program", "interpreter:", ..] => {
                 view.interpreter = line.split_once(": ").map(|(_, rest)| rest.trim_end_matches(']').into());
             }

@@ -52,7 +52,7 @@ fn every_rule_has_a_passing_and_a_failing_sample() {
     for (rule, verdict) in table().into_iter().flat_map(|special| special.differs) {
         signs.entry(rule).or_default().extend(verdict.chars().next());
     }
-    // Its failing samples are in adversarial.rs: no compiler makes one.
+    // Its failing samples are in truth/survive: no compiler makes one.
     signs.entry("well-formed").or_default().insert('-');
     for (rule, signs) in signs {
         // Nothing proves that code was compiled without the stack protector, so its rule never fails.

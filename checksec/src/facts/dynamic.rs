@@ -1,8 +1,9 @@
 //! The dynamic segment, read the way the loader reads it: from `p_vaddr`, up to `DT_NULL`, whatever `p_filesz` says.
 
 use object::elf::{
-    DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DF_TEXTREL, DT_BIND_NOW, DT_FLAGS, DT_FLAGS_1, DT_NEEDED, DT_NULL,
-    DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_TEXTREL, DynamicTag, PT_DYNAMIC,
+    DF_1_NOW, DF_1_PIE, DF_BIND_NOW, DF_TEXTREL, DT_AUDIT, DT_AUXILIARY, DT_BIND_NOW, DT_DEPAUDIT, DT_FILTER,
+    DT_FLAGS, DT_FLAGS_1, DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB,
+    DT_TEXTREL, DynamicTag, PT_DYNAMIC,
 };
 
 use crate::ElfError;
@@ -27,6 +28,9 @@ pub struct Names {
     pub soname: Option<Box<[u8]>>,
     /// `DT_NEEDED`, in order, each with the file offset of its entry.
     pub needed: Box<[(u64, Box<[u8]>)]>,
+    /// What else the loader is asked to load: the tag's name, the file offset of its entry, and a library, or for
+    /// `DT_AUDIT` and `DT_DEPAUDIT` a list of them.
+    pub asked: Box<[(&'static str, u64, Box<[u8]>)]>,
     /// `DT_RPATH`, with the file offset of its entry.
     pub rpath: Option<(u64, Box<[u8]>)>,
     /// `DT_RUNPATH`, with the file offset of its entry.
@@ -200,20 +204,33 @@ fn read_strings<'a>(
 }
 
 fn needs_strings(dynamic: &Dynamic) -> bool {
-    [DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH].iter().any(|tag| dynamic.has(*tag))
+    let asked = ASKED.iter().any(|(tag, _)| dynamic.has(*tag));
+    asked || [DT_NEEDED, DT_SONAME, DT_RPATH, DT_RUNPATH].iter().any(|tag| dynamic.has(*tag))
 }
 
 fn names(dynamic: &Dynamic, strings: &Strings<'_>) -> Result<Names, ElfError> {
     let string = |entry: Tagged| strings.string(entry.value).map(|name| (entry.offset, Box::from(name)));
     let last = |tag| dynamic.get(tag).map(string).transpose();
+    let asked = dynamic.entries.iter().enumerate().filter_map(|(index, (tag, _))| {
+        let (_, name) = ASKED.iter().find(|(asked, _)| asked.0 == *tag)?;
+        Some(string(dynamic.at(index)).map(|(offset, text)| (*name, offset, text)))
+    });
     let needed = dynamic.entries.iter().enumerate().filter(|(_, (tag, _))| *tag == DT_NEEDED.0);
     Ok(Names {
         soname: last(DT_SONAME)?.map(|(_, name)| name),
         needed: needed.map(|(index, _)| string(dynamic.at(index))).collect::<Result<_, _>>()?,
+        asked: asked.collect::<Result<_, _>>()?,
         rpath: last(DT_RPATH)?,
         runpath: last(DT_RUNPATH)?,
     })
 }
 
+/// Besides `DT_NEEDED`, what makes glibc load a library.
+const ASKED: [(DynamicTag, &str); 4] = [
+    (DT_AUDIT, "DT_AUDIT"),
+    (DT_DEPAUDIT, "DT_DEPAUDIT"),
+    (DT_AUXILIARY, "DT_AUXILIARY"),
+    (DT_FILTER, "DT_FILTER"),
+];
 /// No linker comes near: the largest in a Debian system has under a hundred, and each needed library adds one.
 const MAX_ENTRIES: u64 = 8192;

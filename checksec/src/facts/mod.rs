@@ -88,7 +88,7 @@ pub struct ElfFacts {
     pub interpreter: Result<Option<Interpreter>, ElfError>,
     /// The dynamic segment.
     pub dynamic: Result<Option<Dynamic>, ElfError>,
-    /// The GOT slots; `None` if the file has nothing that relocates them.
+    /// The GOT slots; `None` if nothing tells where they are.
     pub slots: Result<Option<Slots>, ElfError>,
     /// Whether start-up writes anything that could be made read-only afterwards.
     pub needs_relro: bool,
@@ -268,7 +268,7 @@ fn slots(
 ) -> Result<Option<Slots>, ElfError> {
     match (dynamic, sections) {
         (Err(error), _) | (Ok(None), Err(error)) => Err(error.clone()),
-        (Ok(Some(dynamic)), _) => relocations::of_dynamic(reader, header, segments, dynamic).map(Some),
+        (Ok(Some(dynamic)), _) => relocations::of_dynamic(reader, header, segments, dynamic),
         (Ok(None), Ok(sections)) if sections.count == 0 => Ok(None),
         (Ok(None), Ok(sections)) => relocations::of_static(reader, segments, sections).map(Some),
     }

@@ -1,8 +1,9 @@
 //! The slots that relocations fill in: what full RELRO has to cover.
 
 use object::elf::{
-    DT_JMPREL, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT, DT_RELASZ, DT_RELCOUNT, DT_RELR,
-    DT_RELSZ, DynamicTag, EM_386, EM_AARCH64, EM_ARM, EM_PPC64, EM_S390, EM_X86_64, PT_GNU_RELRO,
+    DT_JMPREL, DT_PLTGOT, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT, DT_RELASZ, DT_RELCOUNT,
+    DT_RELR, DT_RELSZ, DynamicTag, EM_386, EM_AARCH64, EM_ARM, EM_PPC, EM_PPC64, EM_S390, EM_SPARC,
+    EM_SPARCV9, EM_X86_64, PT_GNU_RELRO,
 };
 
 use crate::ElfError;
@@ -14,7 +15,8 @@ use crate::reader::{Reader, Table};
 pub enum SlotSource {
     /// `DT_JMPREL`: the slots of the procedure linkage table.
     Plt,
-    /// The `GLOB_DAT` relocations of `DT_RELA` or `DT_REL`, looked at where there is no `DT_JMPREL`.
+    /// The `GLOB_DAT` relocations of `DT_RELA` or `DT_REL`, looked at where there is no `DT_JMPREL`; on machines without
+    /// such a type all that name a symbol.
     Got,
     /// The relocations of a static program, found by its section headers since it has no dynamic segment.
     Static,
@@ -42,28 +44,32 @@ pub(crate) fn protected(segments: &Segments) -> std::ops::Range<u64> {
     relro.address / PAGE * PAGE..end / PAGE * PAGE
 }
 
-/// Reads the slots of a dynamically linked or self-relocating file.
+/// Reads the slots of a dynamically linked or self-relocating file; `None` if nothing tells them from other pointers.
 pub(crate) fn of_dynamic(
     reader: &Reader<'_>,
     header: &Header,
     segments: &Segments,
     dynamic: &Dynamic,
-) -> Result<Slots, ElfError> {
+) -> Result<Option<Slots>, ElfError> {
     let mut slots = Slots { source: SlotSource::Plt, count: 0, outside: 0, first_outside: None, symbols: 0 };
     let protected = protected(segments);
     if let Some(table) = plt_table(reader, segments, dynamic)? {
-        slots.scan(reader, table, |_| true, &protected)?;
-        return Ok(slots);
+        slots.scan(reader, table, |_, _| true, &protected)?;
+        return Ok(Some(slots));
     }
     slots.source = SlotSource::Got;
-    // Without names for a machine's types all its GOT slots count as seen, of which there are none.
-    let Some(glob_dat) = glob_dat(header.machine) else { return Ok(slots) };
+    let glob_dat = glob_dat(header.machine);
     for tags in [(DT_RELA, DT_RELASZ, DT_RELACOUNT, 3), (DT_REL, DT_RELSZ, DT_RELCOUNT, 2)] {
         if let Some(table) = got_table(reader, segments, dynamic, tags)? {
-            slots.scan(reader, table, |kind| kind == glob_dat, &protected)?;
+            let is_slot = |kind, symbol| glob_dat.map_or(symbol != 0, |glob_dat| kind == glob_dat);
+            slots.scan(reader, table, is_slot, &protected)?;
         }
     }
-    Ok(slots)
+    // RISC-V and others fill in slots and all other pointers by one type: whichever lies outside may be either, and so
+    // may what DT_PLTGOT points to.
+    let got = dynamic.get(DT_PLTGOT).filter(|_| glob_dat.is_none());
+    let is_got_outside = got.is_some_and(|got| !protected.contains(&got.value));
+    Ok(Some(slots).filter(|slots| glob_dat.is_some() || (slots.outside == 0 && !is_got_outside)))
 }
 
 /// Reads the slots of a static program without dynamic segment. Its start code fills them in between two symbols that
@@ -84,7 +90,7 @@ pub(crate) fn of_static(
             count: section.size / size,
             size,
         };
-        slots.scan(reader, limited(reader, table)?, |_| true, &protected)?;
+        slots.scan(reader, limited(reader, table)?, |_, _| true, &protected)?;
     }
     Ok(slots)
 }
@@ -102,7 +108,7 @@ pub(crate) fn symbol_count(
         got_table(reader, segments, dynamic, (DT_REL, DT_RELSZ, DT_RELCOUNT, 2))?,
     ];
     for table in tables.into_iter().flatten() {
-        all.scan(reader, table, |_| true, &(0..0))?;
+        all.scan(reader, table, |_, _| true, &(0..0))?;
     }
     Ok(all.symbols)
 }
@@ -117,7 +123,7 @@ impl Slots {
         &mut self,
         reader: &Reader<'_>,
         table: Table,
-        wanted: impl Fn(u32) -> bool,
+        wanted: impl Fn(u32, u64) -> bool,
         protected: &std::ops::Range<u64>,
     ) -> Result<(), ElfError> {
         let wide = reader.word() == 8;
@@ -130,7 +136,7 @@ impl Slots {
                 let info = fields.u32(at + 4);
                 (u64::from(fields.u32(at)), info & 0xff, u64::from(info >> 8))
             };
-            if wanted(kind) {
+            if wanted(kind, symbol) {
                 self.count += 1;
                 self.symbols = self.symbols.max(symbol + 1);
                 if !protected.contains(&address) {
@@ -209,7 +215,10 @@ fn glob_dat(machine: u16) -> Option<u32> {
         (EM_AARCH64.0, 1025),
         (EM_ARM.0, 21),
         (EM_PPC64.0, 20),
+        (EM_PPC.0, 20),
         (EM_S390.0, 10),
+        (EM_SPARC.0, 20),
+        (EM_SPARCV9.0, 20),
     ];
     known.iter().find(|(known, _)| *known == machine).map(|(_, kind)| *kind)
 }

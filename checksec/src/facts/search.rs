@@ -6,7 +6,7 @@ use crate::facts::{Dynamic, Interpreter};
 /// A place that the file names, and what is to be said of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// `DT_RPATH`, `DT_RUNPATH`, `DT_NEEDED` or `PT_INTERP`.
+    /// `DT_RPATH`, `DT_RUNPATH`, `DT_NEEDED` or another entry that names libraries, or `PT_INTERP`.
     pub source: &'static str,
     /// File offset of the entry that names it.
     pub offset: u64,
@@ -63,10 +63,14 @@ pub(crate) fn places(
     }
     let Some(dynamic) = dynamic else { return Ok(places.into()) };
     let names = dynamic.names.as_ref().map_err(Clone::clone)?;
-    for (offset, name) in names.needed.iter().filter(|(_, name)| name.contains(&b'/')) {
+    let needed = names.needed.iter().map(|(offset, name)| ("DT_NEEDED", *offset, &**name));
+    let asked = names.asked.iter().flat_map(|(source, offset, list)| {
+        list.split(|byte| *byte == b':').map(|name| (*source, *offset, name))
+    });
+    for (source, offset, name) in needed.chain(asked).filter(|(.., name)| name.contains(&b'/')) {
         let path = expand(name, file);
         let safety = path.map_or_else(|unknown| unknown, |path| judge_file(&path, environment));
-        places.push(Place { source: "DT_NEEDED", offset: *offset, path: name.clone(), safety });
+        places.push(Place { source, offset, path: name.into(), safety });
     }
     // Where both are, glibc and musl ignore DT_RPATH.
     let list = names.runpath.as_ref().map(|list| ("DT_RUNPATH", list));

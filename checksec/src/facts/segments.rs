@@ -69,9 +69,10 @@ impl Segments {
         self.of(PT_LOAD).any(|(_, segment)| segment.is_executable() && segment.file_size > 0)
     }
 
-    /// The file offset of an address, and how many bytes of the file follow it in the same segment.
+    /// The file offset of an address, and how many bytes of the file follow it in the same segment. Where segments
+    /// overlap, Linux maps the later one over the earlier one.
     pub(crate) fn file_range(&self, address: u64, file_length: u64) -> Option<(u64, u64)> {
-        self.of(PT_LOAD).find_map(|(_, segment)| {
+        self.of(PT_LOAD).rev().find_map(|(_, segment)| {
             let into = address.checked_sub(segment.address).filter(|into| *into < segment.file_size)?;
             let offset = segment.offset.checked_add(into).filter(|offset| *offset < file_length)?;
             Some((offset, (segment.file_size - into).min(file_length - offset)))
@@ -138,7 +139,7 @@ fn segment64(fields: &Fields<'_>, at: usize) -> Segment {
 
 /// What a sound linker does not write, though Linux may run it.
 fn note_loads(segments: &Segments, file_length: u64, anomalies: &mut Vec<Anomaly>) {
-    let mut previous = 0;
+    let mut previous: Option<&Segment> = None;
     for (at, load) in segments.of(PT_LOAD) {
         if load.file_size > load.memory_size {
             let seen = format!("p_filesz {:#x}", load.file_size);
@@ -155,13 +156,29 @@ fn note_loads(segments: &Segments, file_length: u64, anomalies: &mut Vec<Anomaly
                 format!("within the file's {file_length} bytes"),
             ));
         }
-        if load.address < previous {
-            let seen = format!("p_vaddr {:#x} after {previous:#x}", load.address);
-            anomalies.push(Anomaly::new("PT_LOAD", at, seen, "ascending p_vaddr"));
+        if let Some(previous) = previous {
+            note_order(at, load, previous, anomalies);
         }
-        previous = load.address;
+        previous = Some(load);
     }
 }
 
+/// What is mapped where two segments meet is that of the later one, which only who maps them like Linux sees.
+fn note_order(at: u64, load: &Segment, previous: &Segment, anomalies: &mut Vec<Anomaly>) {
+    let seen = format!("p_vaddr {:#x} after {:#x}", load.address, previous.address);
+    let end = previous.address.saturating_add(previous.memory_size);
+    // Segments that share a page are one mapping twice if they are as far apart in the file as in memory.
+    let is_same_page = load.address / PAGE * PAGE < end && previous.memory_size > 0;
+    let is_same_place =
+        load.address.wrapping_sub(load.offset) == previous.address.wrapping_sub(previous.offset);
+    if load.address < previous.address {
+        anomalies.push(Anomaly::new("PT_LOAD", at, seen, "ascending p_vaddr"));
+    } else if load.address < end || (is_same_page && !is_same_place) {
+        anomalies.push(Anomaly::new("PT_LOAD", at, seen, format!("behind its pages, which end at {end:#x}")));
+    }
+}
+
+/// The smallest page of any machine.
+const PAGE: u64 = 4096;
 /// `load_elf_phdrs` of Linux refuses larger tables.
 const MAX_TABLE: u64 = 65536;

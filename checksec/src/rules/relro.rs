@@ -57,7 +57,7 @@ fn without_segment(facts: &ElfFacts) -> Judgement {
     }
     match (&facts.dynamic, &facts.slots) {
         (Err(error), _) | (Ok(None), Err(error)) => damaged(error),
-        (Ok(None), Ok(None)) => undecided_without_sections(),
+        (Ok(None), Ok(None)) => undecided(facts),
         _ if !facts.needs_relro => {
             Judgement::not_applicable("no GOT", "there are no relocations, so nothing is written at start")
         }
@@ -71,7 +71,7 @@ fn without_segment(facts: &ElfFacts) -> Judgement {
 fn with_segment(facts: &ElfFacts, segment: Evidence) -> Judgement {
     let slots = match &facts.slots {
         Err(error) => return damaged(error),
-        Ok(None) => return undecided_without_sections(),
+        Ok(None) => return undecided(facts),
         Ok(Some(slots)) => slots,
     };
     if slots.outside > 0 {
@@ -119,8 +119,12 @@ fn binds_lazily(facts: &ElfFacts) -> bool {
     !relocates_itself && facts.dynamic().is_some_and(|dynamic| dynamic.bind_now().is_none())
 }
 
-fn undecided_without_sections() -> Judgement {
-    let reason = "a static program without section headers does not tell where its relocated slots are";
+fn undecided(facts: &ElfFacts) -> Judgement {
+    let reason = if facts.dynamic().is_none() {
+        "a static program without section headers does not tell where its relocated slots are"
+    } else {
+        "on this machine slots and other pointers are relocated alike, and some lie outside PT_GNU_RELRO"
+    };
     Judgement::unknown(Cause::Undecided, "unknown", reason)
 }
 

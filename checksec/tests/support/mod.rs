@@ -9,15 +9,19 @@ use hardpan_image::{DirTree, Index};
 use hardpan_report::{Judgement, Outcome};
 
 /// Whether all programs are there. A missing one fails the test unless the environment says to go without peers.
-#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
 pub(crate) fn has_peers(test: &str, peers: &[&str]) -> bool {
-    let missing: Vec<_> = peers.iter().filter(|peer| !is_installed(peer)).collect();
-    if missing.is_empty() {
-        return true;
+    missing_peers(test, peers).is_empty()
+}
+
+/// Which of the programs are not there, which fails the test unless the environment says to go without peers.
+#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
+pub(crate) fn missing_peers<'p>(test: &str, peers: &[&'p str]) -> Vec<&'p str> {
+    let missing: Vec<_> = peers.iter().copied().filter(|peer| !is_installed(peer)).collect();
+    if !missing.is_empty() {
+        assert!(std::env::var_os("HARDPAN_WITHOUT_PEERS").is_some(), "{test} needs {missing:?}");
+        eprintln!("skipped: {test}: {missing:?} missing");
     }
-    assert!(std::env::var_os("HARDPAN_WITHOUT_PEERS").is_some(), "{test} needs {missing:?}");
-    eprintln!("skipped: {test}: {missing:?} missing");
-    false
+    missing
 }
 
 fn is_installed(program: &str) -> bool {
@@ -96,6 +100,24 @@ pub(crate) fn short(judgement: &Judgement) -> String {
     format!("{sign}{}", judgement.label)
 }
 
+/// That Linux runs it is what the expectation rests on, so it is run.
+pub(crate) fn assert_runs(name: &str, bytes: &[u8]) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = Root::new();
+    let path = root.write("program", bytes);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for _ in 0..100 {
+        match Command::new(&path).output() {
+            // Another test's child may hold the file open for writing until it has started its own program.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            output => return assert!(output.unwrap().status.success(), "{name} does not run"),
+        }
+    }
+    panic!("{name} stayed busy");
+}
+
 /// Places in a little-endian ELF64 file, to change it by hand.
 pub(crate) struct Patch(pub(crate) Vec<u8>);
 
@@ -116,19 +138,28 @@ impl Patch {
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
-    /// The offsets of the program headers of a type.
+    /// The offsets of the program headers of a type, in a file of either class.
     pub(crate) fn headers(&self, kind: u32) -> Vec<usize> {
-        let start = usize::try_from(self.u64(32)).unwrap();
-        let all = (0..usize::from(self.u16(56))).map(|index| start + index * 56);
-        all.filter(|at| self.u32(*at) == kind).collect()
+        let (start, count, size) = if self.0[4] == 1 {
+            (u64::from(self.u32(28)), self.u16(44), 32)
+        } else {
+            (self.u64(32), self.u16(56), 56)
+        };
+        let start = usize::try_from(start).unwrap();
+        (0..usize::from(count)).map(|index| start + index * size).filter(|at| self.u32(*at) == kind).collect()
     }
 
     /// The offset of the dynamic entry with a tag.
     pub(crate) fn dynamic(&self, tag: u64) -> usize {
+        self.find_dynamic(tag).unwrap()
+    }
+
+    /// The offset of the dynamic entry with a tag, if there is one.
+    pub(crate) fn find_dynamic(&self, tag: u64) -> Option<usize> {
         let header = self.headers(2)[0];
         let start = usize::try_from(self.u64(header + 8)).unwrap();
         let count = usize::try_from(self.u64(header + 32)).unwrap() / 16;
-        (0..count).map(|index| start + index * 16).find(|at| self.u64(*at) == tag).unwrap()
+        (0..count).map(|index| start + index * 16).find(|at| self.u64(*at) == tag)
     }
 
     /// Cuts the section headers off, as `sstrip` does.
