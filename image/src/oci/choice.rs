@@ -72,13 +72,11 @@ pub(super) fn of_layout(store: &Store<'_, '_>) -> Result<Vec<Image>, OpenError> 
 /// The only image, or the only one that is called so.
 pub(super) fn choose<'i>(images: &'i [Image], wanted: Option<&str>) -> Result<&'i Image, OpenError> {
     let mut fitting = images.iter().filter(|image| wanted.is_none_or(|wanted| image.is_called(wanted)));
-    match (fitting.next(), fitting.next()) {
-        (Some(image), None) => Ok(image),
-        _ => {
-            let choices = images.iter().map(|image| image.names.join(" = ")).collect();
-            Err(OpenError::Choice { wanted: wanted.map(str::to_owned), choices })
-        }
+    if let (Some(image), None) = (fitting.next(), fitting.next()) {
+        return Ok(image);
     }
+    let choices = images.iter().map(|image| image.names.join(" = ")).collect();
+    Err(OpenError::Choice { wanted: wanted.map(str::to_owned), choices })
 }
 
 fn own_names(descriptor: &Descriptor) -> Vec<String> {

@@ -47,7 +47,7 @@ pub(crate) fn open(source: &dyn ReadAt, limit: u64) -> Result<ArchiveTree, OpenE
 }
 
 fn check_lead(source: &dyn ReadAt) -> Result<(), Error> {
-    let mut lead = [0; LEAD as usize];
+    let mut lead = [0; LEAD_SIZE];
     read_exact_at(source, &mut lead, 0).map_err(|_| malformed(0, "the package ends within its lead"))?;
     let (version, signature) = (lead[4], u16::from_be_bytes([lead[78], lead[79]]));
     if !lead.starts_with(&LEAD_MAGIC) || !matches!(version, 3 | 4) || signature != HEADER_SIGNATURE {
@@ -140,7 +140,8 @@ fn compression(
     }
 }
 
-const LEAD: u64 = 96;
+const LEAD_SIZE: usize = 96;
+const LEAD: u64 = LEAD_SIZE as u64;
 const LEAD_MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
 /// `RPMSIGTYPE_HEADERSIG`: the only one that was ever written since 1998.
 const HEADER_SIGNATURE: u16 = 5;

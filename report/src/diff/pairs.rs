@@ -45,7 +45,7 @@ pub(super) fn pairs<'s>(old: &'s Side, new: &'s Side) -> Pairs<'s> {
     pairs
 }
 
-impl<'s> Pairs<'s> {
+impl Pairs<'_> {
     /// Pairs what is left and has a key that one file alone has on either side.
     fn find(&mut self, how: MatchedBy, key: impl Fn(&File) -> Option<String>) {
         let (olds, news) = (by_key(&self.gone, &key), by_key(&self.new, &key));
