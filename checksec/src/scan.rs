@@ -65,7 +65,7 @@ impl Elf {
             kind: facts.map_or("damaged", |facts| facts.kind.as_str()),
             machine: facts.map_or(Cow::Borrowed("unknown"), |facts| facts.header.machine_name()),
             language: facts.map_or(Language::Unknown, |facts| facts.origin.language),
-            build_id: None,
+            build_id: facts.and_then(ElfFacts::build_id).map(|id| id.hex().into()),
         }
     }
 }

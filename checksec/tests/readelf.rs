@@ -27,7 +27,7 @@ struct View {
     has_textrel: bool,
 }
 
-const ROOTS: [&str; 3] = ["/usr/bin", "/usr/sbin", "/usr/lib"];
+pub(crate) const ROOTS: [&str; 3] = ["/usr/bin", "/usr/sbin", "/usr/lib"];
 
 #[test]
 fn headers_and_dynamic_segments_of_all_files() {
@@ -92,19 +92,19 @@ fn undefined_symbols_of_all_files() {
     assert!(differences.is_empty(), "{} differ\n{}", differences.len(), differences.join("\n"));
 }
 
-type Facts = Result<ElfFacts, hardpan_checksec::ElfError>;
+pub(crate) type Facts = Result<ElfFacts, hardpan_checksec::ElfError>;
 
-fn elves<'s>(root: &'s str, scan: &'s Scan) -> impl Iterator<Item = (String, &'s Facts)> {
+pub(crate) fn elves<'s>(root: &'s str, scan: &'s Scan) -> impl Iterator<Item = (String, &'s Facts)> {
     scan.elves.iter().map(move |elf| (format!("{root}{}", String::from_utf8_lossy(&elf.path)), &elf.facts))
 }
 
-fn paths(root: &str, scan: &Scan, wanted: impl Fn(&ElfFacts) -> bool) -> Vec<String> {
+pub(crate) fn paths(root: &str, scan: &Scan, wanted: impl Fn(&ElfFacts) -> bool) -> Vec<String> {
     let wanted = elves(root, scan).filter(|(_, facts)| facts.as_ref().is_ok_and(&wanted));
     wanted.map(|(path, _)| path).collect()
 }
 
 /// Output by file. Several files in one process make readelf name each.
-fn readelf(options: &[&str], paths: &[String]) -> BTreeMap<String, String> {
+pub(crate) fn readelf(options: &[&str], paths: &[String]) -> BTreeMap<String, String> {
     let mut texts = BTreeMap::new();
     for paths in paths.chunks(400) {
         // A second file makes it print names even if the chunk has one.

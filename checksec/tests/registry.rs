@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hardpan_checksec::rules::RULES;
 use hardpan_report::PAGE_SECTIONS;
 
+use crate::features;
 use crate::matrix::cases;
 use crate::specials::table;
 
@@ -22,6 +23,13 @@ fn every_rule_is_documented_and_has_its_name_for_good() {
         ("ELF-008", "textrel"),
         ("ELF-009", "wx-segments"),
         ("ELF-010", "well-formed"),
+        ("ELF-011", "cet"),
+        ("ELF-012", "branch-protection"),
+        ("ELF-014", "cfi"),
+        ("ELF-015", "safe-stack"),
+        ("ELF-016", "symbols"),
+        ("ELF-017", "build-id"),
+        ("ELF-018", "separate-code"),
     ];
     assert_eq!(ids, known);
     let names: BTreeSet<_> = ids.iter().map(|(_, name)| name).collect();
@@ -42,18 +50,16 @@ fn every_rule_is_documented_and_has_its_name_for_good() {
 
 #[test]
 fn every_rule_has_a_passing_and_a_failing_sample() {
-    let samples = cases().into_iter().map(|case| case.expected().map(str::to_string));
     let mut signs: BTreeMap<&str, BTreeSet<char>> = BTreeMap::new();
-    for sample in samples {
-        for (rule, verdict) in RULES.iter().zip(&sample) {
-            signs.entry(&rule.meta().name).or_default().extend(verdict.chars().next());
-        }
-    }
-    for (rule, verdict) in table().into_iter().flat_map(|special| special.differs) {
+    let rows = cases().into_iter().flat_map(|case| case.expected());
+    let specials = table().into_iter().flat_map(|special| special.differs);
+    let specials = specials.map(|(rule, verdict)| (rule, verdict.to_string()));
+    for (rule, verdict) in rows.chain(specials).chain(features::verdicts()) {
         signs.entry(rule).or_default().extend(verdict.chars().next());
     }
     // Its failing samples are in truth/survive: no compiler makes one.
     signs.entry("well-formed").or_default().insert('-');
+    assert!(signs.keys().copied().eq(RULES.iter().map(|rule| &*rule.meta().name).collect::<BTreeSet<_>>()));
     for (rule, signs) in signs {
         // Nothing proves that code was compiled without the stack protector, so its rule never fails.
         let bad = if rule == "stack-protector" { '?' } else { '-' };

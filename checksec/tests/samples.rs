@@ -1,9 +1,11 @@
 //! Sources of the programs that the tests build, and how they are built.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::support::{Root, find, run, short};
 use hardpan_checksec::Scan;
+use hardpan_checksec::rules::RULES;
 
 pub(crate) fn compile(root: &Root, compiler: &str, name: &str, arguments: &[String], source: &Path) {
     let bin = root.path().join("bin");
@@ -13,14 +15,62 @@ pub(crate) fn compile(root: &Root, compiler: &str, name: &str, arguments: &[Stri
     run(compiler, &all, &bin);
 }
 
-/// The verdicts on a built file, in the order of the rules.
-pub(crate) fn row(scan: &Scan, name: &str) -> Vec<String> {
-    find(scan, &format!("/bin/{name}")).judgements.iter().map(short).collect()
+/// Verdicts by the names of the rules.
+pub(crate) type Row = BTreeMap<&'static str, String>;
+
+/// The verdicts on a built file.
+pub(crate) fn row(scan: &Scan, name: &str) -> Row {
+    let judgements = &find(scan, &format!("/bin/{name}")).judgements;
+    RULES.iter().zip(judgements).map(|(rule, judgement)| (&*rule.meta().name, short(judgement))).collect()
 }
 
-/// What the rules say of a program that is made well.
-pub(crate) const GOOD_PIE: [&str; 10] =
-    ["+full", "+now", "+PIE", "+NX", "+yes", "+2 of 2", "+none", "+none", "+yes", "+yes"];
+/// The verdicts on a file in memory.
+pub(crate) fn row_of(bytes: &[u8]) -> Row {
+    let facts = crate::support::facts(bytes).unwrap();
+    RULES.iter().map(|rule| (&*rule.meta().name, short(&rule.judge(&facts)))).collect()
+}
+
+/// A row with some verdicts changed.
+pub(crate) fn with<'v>(row: &Row, changes: impl IntoIterator<Item = (&'static str, &'v str)>) -> Row {
+    let mut row = row.clone();
+    for (rule, verdict) in changes {
+        assert!(row.insert(rule, verdict.to_string()).is_some(), "no rule {rule}");
+    }
+    row
+}
+
+/// The rules of which two rows differ, for a message.
+pub(crate) fn difference(name: &str, found: &Row, expected: &Row) -> Option<String> {
+    let rules = RULES.iter().map(|rule| &*rule.meta().name);
+    let wrong = rules.filter(|rule| found.get(rule) != expected.get(rule));
+    let wrong: Vec<_> =
+        wrong.map(|rule| format!("{rule}: {:?}, not {:?}", found.get(rule), expected.get(rule))).collect();
+    (!wrong.is_empty()).then(|| format!("{name}: {}", wrong.join("; ")))
+}
+
+/// What the rules say of a program that GCC made well, as far as the matrix of flags goes.
+pub(crate) fn good_pie() -> Row {
+    let verdicts = [
+        ("relro", "+full"),
+        ("bind-now", "+now"),
+        ("pie", "+PIE"),
+        ("nx-stack", "+NX"),
+        ("stack-protector", "+yes"),
+        ("fortify", "+2 of 2"),
+        ("rpath", "+none"),
+        ("textrel", "+none"),
+        ("wx-segments", "+yes"),
+        ("well-formed", "+yes"),
+        ("cet", "-no"),
+        ("branch-protection", "~not arm64"),
+        ("cfi", "-no"),
+        ("safe-stack", "~GCC"),
+        ("symbols", "%symbols"),
+        ("build-id", "+yes"),
+        ("separate-code", "+yes"),
+    ];
+    verdicts.into_iter().map(|(rule, verdict)| (rule, verdict.to_string())).collect()
+}
 
 /// A function with an array, one call that level 1 checks and one that level 2 checks.
 pub(crate) const SAMPLE: &[u8] = br#"

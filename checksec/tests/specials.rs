@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use hardpan_checksec::rules::RULES;
 use hardpan_checksec::{Scan, matrix};
 use hardpan_report::Language;
 
 use crate::matrix::BASE;
-use crate::samples::{GOOD_PIE, SOURCES, compile, row};
+use crate::samples::{SOURCES, compile, difference, good_pie, row, with};
 use crate::support::{Patch, Root, find, has_peers, run};
 
 /// A line of [`TABLE`].
@@ -38,14 +37,8 @@ fn special_files() {
     let Some((_root, scan)) = specials() else { return };
     let mut wrong = Vec::new();
     for special in table() {
-        let mut expected = GOOD_PIE;
-        for (rule, wanted) in &special.differs {
-            expected[RULES.iter().position(|known| known.meta().name == *rule).unwrap()] = wanted;
-        }
-        let found = row(&scan, special.name);
-        if found != expected {
-            wrong.push(format!("{}\n  found    {found:?}\n  expected {expected:?}", special.name));
-        }
+        let expected = with(&good_pie(), special.differs);
+        wrong.extend(difference(special.name, &row(&scan, special.name), &expected));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
@@ -153,7 +146,7 @@ fn make_directory(path: &Path, mode: u32) {
 const TABLE: &str = r"
 rpath-absolute | gcc | sample.c | -Wl,-rpath,/usr/lib,--disable-new-dtags | rpath +safe RPATH
 runpath-absolute | gcc | sample.c | -Wl,-rpath,/usr/lib,--enable-new-dtags | rpath +safe RUNPATH
-runpath-origin | clang | sample.c | -Wl,-rpath,$ORIGIN/../lib,--enable-new-dtags | rpath +safe RUNPATH
+runpath-origin | clang | sample.c | -Wl,-rpath,$ORIGIN/../lib,--enable-new-dtags | rpath +safe RUNPATH, safe-stack -no
 rpath-origin-escapes | gcc | sample.c | -Wl,-rpath,$ORIGIN/../../lib,--disable-new-dtags | rpath -unsafe
 rpath-empty | gcc | sample.c | -Wl,-rpath,/usr/lib::/lib,--disable-new-dtags | rpath -unsafe
 runpath-relative | gcc | sample.c | -Wl,-rpath,lib,--enable-new-dtags | rpath -unsafe
@@ -167,28 +160,30 @@ runpath-lib-token | gcc | sample.c | -Wl,-rpath,/usr/$LIB,--enable-new-dtags | r
 interpreter-relative | gcc | sample.c | -Wl,--dynamic-linker=evil.sh | rpath -unsafe
 interpreter-open | gcc | sample.c | -Wl,--dynamic-linker=/open/ld.so | rpath -unsafe
 textrel | gcc | textrel.c | -Wl,-z,notext | textrel -yes
-textrel-shared | clang | textrel.c | -shared -Wl,-z,notext | textrel -yes, pie ~DSO
-omagic | musl-gcc | sample.c | -static -no-pie -fno-pie -Wl,-N | wx-segments -no, relro ~no GOT, bind-now ~static, pie -no, stack-protector ?no sign, fortify ?static, rpath ~static, textrel ~static
+textrel-shared | clang | textrel.c | -shared -Wl,-z,notext | textrel -yes, pie ~DSO, safe-stack -no
+omagic | musl-gcc | sample.c | -static -no-pie -fno-pie -Wl,-N | wx-segments -no, relro ~no GOT, bind-now ~static, pie -no, stack-protector ?no sign, fortify ?static, rpath ~static, textrel ~static, symbols -debug, separate-code -writable
 nothing-protected | gcc | plain.c |  | stack-protector ?no sign, fortify ~nothing
 undecided-fortify | gcc | reads.c |  | stack-protector ?no sign, fortify ?no sign
 no-plt | gcc | plain.c | -fno-plt -Wl,-z,lazy | bind-now +no PLT, stack-protector ?no sign, fortify ~nothing
-data-only | gcc | data.c | -shared -nostdlib -Wl,-z,norelro,-z,lazy | relro ~no GOT, bind-now +no PLT, pie ~DSO, stack-protector ~no code, fortify ~no glibc
-module | gcc | module.c | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a
-no-note | gcc | no-note.s | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack -missing, stack-protector ?no sign, fortify ~nothing, rpath ~n/a, textrel ~n/a, wx-segments ~n/a
-exec-note | gcc | exec-note.s | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack -exec, stack-protector ?no sign, fortify ~nothing, rpath ~n/a, textrel ~n/a, wx-segments ~n/a
-musl | musl-gcc | sample.c | -Wl,-z,lazy | relro %partial, fortify ~musl
-musl-now | musl-gcc | sample.c |  | fortify ~musl
-musl-static | musl-gcc | sample.c | -static -no-pie | pie -no, bind-now ~static, stack-protector ?no sign, fortify ?static, rpath ~static, textrel ~static
+data-only | gcc | data.c | -shared -nostdlib -Wl,-z,norelro,-z,lazy | relro ~no GOT, bind-now +no PLT, pie ~DSO, stack-protector ~no code, fortify ~no glibc, cet ~no code, cfi ~no code, safe-stack ~no code, separate-code ~no code
+module | gcc | module.c | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cet ~n/a, branch-protection ~n/a, safe-stack ~n/a, symbols +stripped, build-id -none, separate-code ~n/a
+no-note | gcc | no-note.s | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack -missing, stack-protector ?no sign, fortify ~nothing, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cfi ~n/a, safe-stack ~n/a, symbols ~n/a, build-id ~n/a, separate-code ~n/a
+exec-note | gcc | exec-note.s | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack -exec, stack-protector ?no sign, fortify ~nothing, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cfi ~n/a, safe-stack ~n/a, symbols ~n/a, build-id ~n/a, separate-code ~n/a
+# Debian's start files for musl have debug information.
+musl | musl-gcc | sample.c | -Wl,-z,lazy | relro %partial, fortify ~musl, symbols -debug
+musl-now | musl-gcc | sample.c |  | fortify ~musl, symbols -debug
+musl-static | musl-gcc | sample.c | -static -no-pie | pie -no, bind-now ~static, stack-protector ?no sign, fortify ?static, rpath ~static, textrel ~static, symbols -debug
 cplusplus | g++ | sample.cc |  | fortify +2 of 2
 # clang does not replace printf in C++, so nothing tells whether the level was 2.
-clang-cplusplus | clang++ | prints.cc |  | stack-protector ?no sign, fortify ?no sign
-go | gcc | go.c | -nostdlib -static-pie | bind-now ~static, pie +static PIE, stack-protector ~Go, fortify ~Go
-rust | rustc | sample.rs |  | stack-protector ~Rust, fortify ~Rust
-rust-stripped | rustc | sample.rs | -C strip=symbols -C panic=abort | stack-protector ~Rust, fortify ~Rust
-rust-fixed | rustc | sample.rs | -C relocation-model=static -C relro-level=off | pie -no, relro -none, bind-now -lazy, stack-protector ~Rust, fortify ~Rust
-rust-cdylib | rustc | sample.rs | --crate-type=cdylib | pie ~DSO, stack-protector ~Rust, fortify ~Rust
+clang-cplusplus | clang++ | prints.cc |  | stack-protector ?no sign, fortify ?no sign, safe-stack -no
+go | gcc | go.c | -nostdlib -static-pie | bind-now ~static, pie +static PIE, stack-protector ~Go, fortify ~Go, cfi ~Go, safe-stack ~Go
+# rustc links with LLD, which packs segments into neighbouring pages.
+rust | rustc | sample.rs |  | stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border
+rust-stripped | rustc | sample.rs | -C strip=symbols -C panic=abort | stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols +stripped, separate-code %border
+rust-fixed | rustc | sample.rs | -C relocation-model=static -C relro-level=off | pie -no, relro -none, bind-now -lazy, stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border
+rust-cdylib | rustc | sample.rs | --crate-type=cdylib | pie ~DSO, stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border
 # Only a C library may define the guard itself.
 libc | gcc | libc.c | -shared -nostdlib -Wl,-soname,libc.so.9 | pie ~DSO, fortify ~no glibc
 not-libc | gcc | libc.c | -shared -nostdlib -Wl,-soname,libd.so.9 | pie ~DSO, stack-protector ?no sign, fortify ~no glibc
-bpf | clang | bpf.c |  | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, stack-protector ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a
+bpf | clang | bpf.c |  | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, stack-protector ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cet ~n/a, branch-protection ~n/a, cfi ~n/a, safe-stack ~n/a, symbols ~n/a, build-id ~n/a, separate-code ~n/a
 ";

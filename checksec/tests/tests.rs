@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 
 mod adversarial;
+mod features;
 mod goblin;
 mod matrix;
 mod nested;
+mod notes;
 mod readelf;
+mod readelf_notes;
 mod registry;
 mod samples;
 mod scan;

@@ -16,8 +16,18 @@ pub struct Origin {
     pub evidence: &'static str,
     /// Whether clang compiled some of it, by `.comment`.
     pub has_clang: bool,
+    /// Whether GCC compiled some of it, by `.comment`; of a program, start code may be all of that.
+    pub has_gcc: bool,
     /// Whether it needs a C++ standard library.
     pub needs_cpp: bool,
+}
+
+impl Origin {
+    /// Whether any of it may be made by a compiler that has CFI and SafeStack for C: clang, or nobody knows which.
+    pub fn may_be_instrumented(&self) -> bool {
+        let is_safe = matches!(self.language, Language::Go | Language::Rust);
+        self.has_clang || !(is_safe || self.has_gcc)
+    }
 }
 
 /// Tells the language. Marks that cannot be read are no marks: a damaged table is reported by the rules that need it.
@@ -61,7 +71,7 @@ pub(crate) fn detect(
     } else {
         (Language::Unknown, "")
     };
-    Origin { language, evidence, has_clang: comment.clang, needs_cpp }
+    Origin { language, evidence, has_clang: comment.clang, has_gcc: comment.gcc, needs_cpp }
 }
 
 #[derive(Default)]

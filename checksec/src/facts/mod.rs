@@ -5,9 +5,15 @@
 //! know. Section headers add evidence, except for object files, which have nothing else.
 
 mod dynamic;
+mod gnu_hash;
 mod header;
 mod kind;
+mod landing;
 mod language;
+mod layout;
+mod marks;
+mod notes;
+mod property;
 mod relocations;
 mod search;
 mod sections;
@@ -17,15 +23,22 @@ mod symbols;
 
 use std::borrow::Cow;
 
+use gnu_hash::GnuHash;
 use hardpan_image::ReadAt;
-use object::elf::{DT_PLTGOT, EM_BPF, EM_NONE, ET_CORE, ET_REL, PT_INTERP};
+use object::elf::{DT_PLTGOT, EM_AARCH64, EM_BPF, EM_NONE, ET_CORE, ET_REL, PT_INTERP};
 
 pub use dynamic::{Dynamic, Names, Tagged};
 pub use header::{Header, machine_names};
 pub use kind::Kind;
+pub use landing::Landing;
 pub use language::Origin;
+pub use layout::{Intruder, Layout};
+pub use marks::{Mark, Marks};
+pub use notes::{AbiTag, BuildId, Note, NoteReader, Notes};
+pub use property::Properties;
 pub use relocations::{SlotSource, Slots};
 pub use search::{Directory, Environment, Place, Safety};
+pub use sections::DebugSections;
 use sections::Sections;
 pub use segments::{Segment, Segments};
 pub use symbols::{CHECKED_FUNCTIONS, Symbols};
@@ -94,6 +107,16 @@ pub struct ElfFacts {
     pub needs_relro: bool,
     /// The undefined symbols that rules care about.
     pub symbols: Result<Symbols, ElfError>,
+    /// What its notes tell.
+    pub notes: Notes,
+    /// What is where indirect branches arrive; `None` if the file claims nothing about it.
+    pub landing: Result<Option<Landing>, ElfError>,
+    /// The names that instrumentation left, in all tables that were looked at.
+    pub marks: Marks,
+    /// What describes the file to debuggers, by its section headers.
+    pub debug: DebugSections,
+    /// What is mapped executable beside the code.
+    pub layout: Layout,
     /// The places outside the file from which code is loaded.
     pub places: Result<Box<[Place]>, ElfError>,
     /// `.note.GNU-stack`, of object files.
@@ -156,9 +179,23 @@ impl ElfFacts {
             _ => Ok(Symbols::default()),
         };
         let known = dynamic.as_ref().ok().and_then(Option::as_ref);
+        let sections_known = sections.as_ref().ok();
+        let kind = kind::of_loadable(&header, &interpreter, &dynamic);
+        let origin = language::detect(reader, &segments, sections_known, known, symbols.as_ref().ok());
+        let notes = notes::of_segments(reader, &header, &segments, sections_known);
+        let exports = match (known, &strings) {
+            (Some(dynamic), Some(Ok(strings))) => GnuHash::read(reader, &segments, dynamic, strings),
+            _ => Ok(None),
+        };
+        let landing = landing(reader, (&header, kind, &segments), &notes, &exports);
         Self {
-            kind: kind::of_loadable(&header, &interpreter, &dynamic),
-            origin: language::detect(reader, &segments, sections.as_ref().ok(), known, symbols.as_ref().ok()),
+            kind,
+            origin,
+            notes,
+            landing,
+            marks: marks(reader, origin, sections_known, symbols.as_ref().ok(), exports),
+            debug: sections_known.map(|sections| sections.debug).unwrap_or_default(),
+            layout: layout::of(&header, &segments, sections_known),
             places: places(&dynamic, &interpreter, path, environment),
             needs_relro: needs_relro(&slots, &dynamic),
             has_code: segments.has_code(),
@@ -187,10 +224,18 @@ impl ElfFacts {
             Err(error) if is_object => return Err(error),
             Err(error) => (Sections::default(), Err(error)),
         };
-        let symbols = if is_object { symbols::of_object(reader, &sections) } else { Ok(Symbols::default()) };
+        let symbols =
+            if is_object { symbols::of_sections(reader, &sections) } else { Ok(Symbols::default()) };
         let segments = Segments::default();
         let origin = language::detect(reader, &segments, Some(&sections), None, symbols.as_ref().ok());
+        let mut marks = Marks::default();
+        marks.join(symbols.as_ref().map(|symbols| symbols.marks.clone()).map_err(Clone::clone));
         Ok(Self {
+            notes: notes::of_sections(reader, &header, &sections),
+            landing: Ok(None),
+            marks,
+            debug: sections.debug,
+            layout: Layout::default(),
             header,
             kind: match header.file_type {
                 kind if kind == ET_CORE.0 => Kind::Core,
@@ -218,6 +263,11 @@ impl ElfFacts {
             sections: fault,
             anomalies: anomalies.into(),
         })
+    }
+
+    /// The build id, if there is one and it could be read.
+    pub fn build_id(&self) -> Option<&BuildId> {
+        self.notes.build_id.as_ref().ok().and_then(Option::as_ref)
     }
 
     /// The dynamic segment, if there is one and it could be read.
@@ -272,6 +322,51 @@ fn slots(
         (Ok(None), Ok(sections)) if sections.count == 0 => Ok(None),
         (Ok(None), Ok(sections)) => relocations::of_static(reader, segments, sections).map(Some),
     }
+}
+
+/// Looked at only where it decides something: at marked code, and on AArch64, where code may protect without a mark.
+fn landing(
+    reader: &Reader<'_>,
+    (header, kind, segments): (&Header, Kind, &Segments),
+    notes: &Notes,
+    exports: &Result<Option<GnuHash<'_, '_>>, ElfError>,
+) -> Result<Option<Landing>, ElfError> {
+    let is_marked = matches!(notes.properties, Ok(Some(properties)) if properties.features != 0);
+    let is_aarch64 = header.machine == EM_AARCH64.0;
+    if !is_marked && !is_aarch64 {
+        return Ok(None);
+    }
+    let mut landing = Landing::default();
+    if is_marked {
+        let exports = exports.as_ref().map_err(Clone::clone)?;
+        landing = landing::examine(reader, header, kind, segments, exports.as_ref())?;
+    }
+    if is_aarch64 {
+        landing.signs_at = landing::first_signing(reader, segments)?;
+    }
+    Ok(Some(landing))
+}
+
+/// The marks in the dynamic symbols and, where it can have more, in the symbol table. No other compiler than clang
+/// leaves any, so that most tables need not be read.
+fn marks(
+    reader: &Reader<'_>,
+    origin: Origin,
+    sections: Option<&Sections>,
+    symbols: Option<&Symbols>,
+    exports: Result<Option<GnuHash<'_, '_>>, ElfError>,
+) -> Marks {
+    let mut marks = symbols.map(|symbols| symbols.marks.clone()).unwrap_or_default();
+    if origin.may_be_instrumented() {
+        marks
+            .join(exports.and_then(|exports| {
+                exports.as_ref().map_or_else(|| Ok(Marks::default()), Marks::of_exports)
+            }));
+        if let Some(sections) = sections {
+            marks.join(symbols::of_sections(reader, sections).map(|symbols| symbols.marks));
+        }
+    }
+    marks
 }
 
 /// `PATH_MAX` of Linux, which the kernel holds `PT_INTERP` against.

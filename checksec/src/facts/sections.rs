@@ -2,7 +2,7 @@
 //! have nothing else.
 
 use object::elf::{
-    SHF_ALLOC, SHF_EXECINSTR, SHN_XINDEX, SHT_DYNSYM, SHT_NOBITS, SHT_REL, SHT_RELA, SHT_SYMTAB,
+    SHF_ALLOC, SHF_EXECINSTR, SHN_XINDEX, SHT_DYNSYM, SHT_NOBITS, SHT_NOTE, SHT_REL, SHT_RELA, SHT_SYMTAB,
 };
 
 use crate::ElfError;
@@ -18,6 +18,8 @@ pub(crate) struct Section {
     pub(crate) offset: u64,
     pub(crate) size: u64,
     pub(crate) link: u32,
+    /// `sh_addralign`.
+    pub(crate) align: u64,
     /// Words of one record in a relocation section.
     pub(crate) words: u64,
     /// File offset of the header itself.
@@ -48,13 +50,41 @@ pub(crate) struct Sections {
     pub(crate) symbols: Option<(Section, Section)>,
     /// How many symbols the dynamic symbol table has.
     pub(crate) dynamic_symbols: Option<u64>,
+    /// What describes the file to debuggers.
+    pub(crate) debug: DebugSections,
     relocations: Vec<Section>,
+    notes: Vec<Section>,
+    data: Vec<Section>,
+}
+
+/// The sections that describe a file to debuggers. Nothing that runs needs them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DebugSections {
+    /// The symbol table: the file offset of its section header, and how many symbols it has.
+    pub symbols: Option<(u64, u64)>,
+    /// The file offset of the first section header of debugging information.
+    pub information: Option<u64>,
+    /// The file offset of the section header of `.gnu_debugdata`: a symbol table in xz.
+    pub compressed_symbols: Option<u64>,
+    /// The file offset of the section header of `.gnu_debuglink`, which names a file with the rest.
+    pub link: Option<u64>,
 }
 
 impl Sections {
     /// Relocation sections that are mapped.
     pub(crate) fn relocations(&self) -> &[Section] {
         &self.relocations
+    }
+
+    /// Notes that are mapped. Others are of no interest here and can be very many.
+    pub(crate) fn notes(&self) -> &[Section] {
+        &self.notes
+    }
+
+    /// The section header of the first data in a range of the file.
+    pub(crate) fn data_within(&self, range: &std::ops::Range<u64>) -> Option<u64> {
+        let is_within = |section: &&Section| range.contains(&section.offset);
+        self.data.iter().find(is_within).map(|section| section.header)
     }
 }
 
@@ -116,7 +146,7 @@ fn classify<'s>(
             b".rodata" => sections.rodata = Some(*section),
             b".note.GNU-stack" => sections.stack_note = Some(*section),
             b".modinfo" => sections.has_modinfo = true,
-            _ => {}
+            name => sections.debug.take(name, section),
         }
         sections.take(section, all, shape.at)?;
     }
@@ -132,6 +162,13 @@ impl Sections {
         if section.flags & SHF_ALLOC.0 != 0 && (section.kind == SHT_RELA.0 || section.kind == SHT_REL.0) {
             self.relocations.push(*section);
         }
+        if section.flags & SHF_ALLOC.0 != 0 && section.kind == SHT_NOTE.0 {
+            self.notes.push(*section);
+        }
+        let is_data = section.flags & (SHF_ALLOC.0 | SHF_EXECINSTR.0) == SHF_ALLOC.0;
+        if is_data && section.kind != SHT_NOBITS.0 && section.size > 0 {
+            self.data.push(*section);
+        }
         if section.kind == SHT_DYNSYM.0 && section.words > 0 {
             self.dynamic_symbols = Some(section.size / section.words);
         }
@@ -142,8 +179,26 @@ impl Sections {
                 ElfError::malformed(STRUCTURE, table, reason)
             })?;
             self.symbols = Some((*section, *strings));
+            // The first is none.
+            let count = (section.size / section.words.max(1)).saturating_sub(1);
+            self.debug.symbols = (count > 0).then_some((section.header, count));
         }
         Ok(())
+    }
+}
+
+impl DebugSections {
+    fn take(&mut self, name: &[u8], section: &Section) {
+        let slot = match name {
+            b".gnu_debuglink" => &mut self.link,
+            b".gnu_debugdata" => &mut self.compressed_symbols,
+            // Which assemblers compressed before there was a flag for that.
+            _ if name.starts_with(b".debug_") || name.starts_with(b".zdebug_") || name == b".stab" => {
+                &mut self.information
+            }
+            _ => return,
+        };
+        slot.get_or_insert(section.header);
     }
 }
 
@@ -154,12 +209,13 @@ fn section(fields: &crate::reader::Fields<'_>, at: usize) -> Section {
         flags: fields.native(at + 8, at + 8),
         offset: fields.native(at + 16, at + 24),
         size: fields.native(at + 20, at + 32),
+        align: fields.native(at + 32, at + 48),
         link: fields.u32(at + if fields.is_wide() { 40 } else { 24 }),
         words: match kind {
             kind if kind == SHT_RELA.0 => 3,
             kind if kind == SHT_REL.0 => 2,
             // The size of a symbol.
-            kind if kind == SHT_DYNSYM.0 => {
+            kind if kind == SHT_DYNSYM.0 || kind == SHT_SYMTAB.0 => {
                 if fields.is_wide() {
                     24
                 } else {

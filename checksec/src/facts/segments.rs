@@ -21,6 +21,8 @@ pub struct Segment {
     pub file_size: u64,
     /// `p_memsz`.
     pub memory_size: u64,
+    /// `p_align`.
+    pub align: u64,
 }
 
 impl Segment {
@@ -123,6 +125,7 @@ fn segment32(fields: &Fields<'_>, at: usize) -> Segment {
         address: fields.u32(at + 8).into(),
         file_size: fields.u32(at + 16).into(),
         memory_size: fields.u32(at + 20).into(),
+        align: fields.u32(at + 28).into(),
     }
 }
 
@@ -134,6 +137,7 @@ fn segment64(fields: &Fields<'_>, at: usize) -> Segment {
         address: fields.u64(at + 16),
         file_size: fields.u64(at + 32),
         memory_size: fields.u64(at + 40),
+        align: fields.u64(at + 48),
     }
 }
 

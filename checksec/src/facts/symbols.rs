@@ -3,6 +3,7 @@
 use object::elf::{DT_DEBUG, DT_GNU_HASH, DT_HASH, DT_SYMTAB, EM_ALPHA, EM_S390, ET_EXEC, SHN_UNDEF};
 
 use crate::ElfError;
+use crate::facts::marks::Marks;
 use crate::facts::strings::Strings;
 use crate::facts::{Dynamic, Header, Sections, Segments, relocations};
 use crate::reader::{Class, Reader, Table};
@@ -22,6 +23,8 @@ pub struct Symbols {
     pub plain: Box<[&'static str]>,
     /// Whether the code unwinds stacks, as Rust's and C++'s does.
     pub(crate) unwinds: bool,
+    /// The names that instrumentation left.
+    pub(crate) marks: Marks,
 }
 
 /// The functions that have a checked twin `__X_chk` in glibc 2.36 to 2.42, sorted.
@@ -147,8 +150,8 @@ pub(crate) fn of_dynamic(
     scan(reader, Table { structure: "dynamic symbol table", offset, count, size }, strings)
 }
 
-/// Reads the undefined symbols of an object file.
-pub(crate) fn of_object(reader: &Reader<'_>, sections: &Sections) -> Result<Symbols, ElfError> {
+/// Reads the symbol table: of an object file the undefined symbols matter, of anything else only the marks.
+pub(crate) fn of_sections(reader: &Reader<'_>, sections: &Sections) -> Result<Symbols, ElfError> {
     let Some((symbols, strings)) = sections.symbols else { return Ok(Symbols::default()) };
     let size = symbol_size(reader);
     let table = Table { structure: "symbol table", offset: symbols.offset, count: symbols.size / size, size };
@@ -168,7 +171,10 @@ fn scan(reader: &Reader<'_>, table: Table, strings: &Strings<'_>) -> Result<Symb
         let undefined = fields.u16(at + section_at) == SHN_UNDEF.0;
         match strings.string(name) {
             _ if name == 0 => {}
-            Ok(name) => found.take(name, undefined),
+            Ok(name) => {
+                found.symbols.marks.take(name, undefined, fields.offset.saturating_add(at as u64));
+                found.take(name, undefined);
+            }
             Err(error) if undefined => fault = Some(error),
             // What is defined under a broken name concerns no rule.
             Err(_) => {}
@@ -275,7 +281,8 @@ fn is_libc(dynamic: &Dynamic) -> bool {
     soname.is_some_and(|name| name.starts_with(b"libc.so") || name.starts_with(b"libc.musl"))
 }
 
-fn symbol_size(reader: &Reader<'_>) -> u64 {
+/// `sizeof(Elf32_Sym)` or `sizeof(Elf64_Sym)`.
+pub(crate) fn symbol_size(reader: &Reader<'_>) -> u64 {
     if reader.class == Class::Elf32 { 16 } else { 24 }
 }
 

@@ -1,12 +1,19 @@
 //! The rules, each a pure function of the facts, in a file of its own beside its page.
 
 mod bind_now;
+mod branch_protection;
+mod build_id;
+mod cet;
+mod cfi;
 mod fortify;
 mod nx;
 mod pie;
 mod relro;
 mod rpath;
+mod safe_stack;
+mod separate_code;
 mod stack_protector;
+mod symbols;
 mod textrel;
 mod well_formed;
 mod wx;
@@ -40,6 +47,13 @@ pub static RULES: &[&dyn ElfRule] = &[
     &textrel::Textrel,
     &wx::Wx,
     &well_formed::WellFormed,
+    &cet::Cet,
+    &branch_protection::BranchProtection,
+    &cfi::Cfi,
+    &safe_stack::SafeStack,
+    &symbols::Symbols,
+    &build_id::BuildIdRule,
+    &separate_code::SeparateCode,
 ];
 
 /// The place of a rule that judges a whole file's form; what keeps a file from being read at all is reported under it.
