@@ -5,6 +5,7 @@
 //! know. Section headers add evidence, except for object files, which have nothing else.
 
 mod dynamic;
+pub mod flags;
 mod header;
 mod kind;
 mod language;
@@ -21,6 +22,7 @@ use hardpan_image::ReadAt;
 use object::elf::{DT_PLTGOT, EM_BPF, EM_NONE, ET_CORE, ET_REL, PT_INTERP};
 
 pub use dynamic::{Dynamic, Names, Tagged};
+pub use flags::Flags;
 pub use header::{Header, machine_names};
 pub use kind::Kind;
 pub use language::Origin;
@@ -102,6 +104,8 @@ pub struct ElfFacts {
     pub has_code: bool,
     /// The language and the marks of compilers.
     pub origin: Origin,
+    /// How it was built, as far as it says.
+    pub flags: Flags,
     /// Why the section headers cannot be read.
     pub sections: Result<(), ElfError>,
     /// What is odd about it though it runs.
@@ -156,9 +160,12 @@ impl ElfFacts {
             _ => Ok(Symbols::default()),
         };
         let known = dynamic.as_ref().ok().and_then(Option::as_ref);
+        let readable = sections.as_ref().ok();
+        let flags = flags::read(reader, &segments, readable, false);
         Self {
             kind: kind::of_loadable(&header, &interpreter, &dynamic),
-            origin: language::detect(reader, &segments, sections.as_ref().ok(), known, symbols.as_ref().ok()),
+            origin: language::detect(reader, readable, known, symbols.as_ref().ok(), &flags),
+            flags,
             places: places(&dynamic, &interpreter, path, environment),
             needs_relro: needs_relro(&slots, &dynamic),
             has_code: segments.has_code(),
@@ -189,7 +196,9 @@ impl ElfFacts {
         };
         let symbols = if is_object { symbols::of_object(reader, &sections) } else { Ok(Symbols::default()) };
         let segments = Segments::default();
-        let origin = language::detect(reader, &segments, Some(&sections), None, symbols.as_ref().ok());
+        let flags =
+            if is_object { flags::read(reader, &segments, Some(&sections), true) } else { Flags::default() };
+        let origin = language::detect(reader, Some(&sections), None, symbols.as_ref().ok(), &flags);
         Ok(Self {
             header,
             kind: match header.file_type {
@@ -215,6 +224,7 @@ impl ElfFacts {
             }),
             has_code: sections.has_code,
             origin,
+            flags,
             sections: fault,
             anomalies: anomalies.into(),
         })

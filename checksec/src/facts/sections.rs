@@ -2,11 +2,12 @@
 //! have nothing else.
 
 use object::elf::{
-    SHF_ALLOC, SHF_EXECINSTR, SHN_XINDEX, SHT_DYNSYM, SHT_NOBITS, SHT_REL, SHT_RELA, SHT_SYMTAB,
+    ET_REL, SHF_ALLOC, SHF_EXECINSTR, SHN_XINDEX, SHT_DYNSYM, SHT_NOBITS, SHT_REL, SHT_RELA, SHT_SYMTAB,
 };
 
 use crate::ElfError;
 use crate::facts::Header;
+use crate::facts::flags::BuildSections;
 use crate::facts::strings::Strings;
 use crate::reader::{Class, Reader, Table};
 
@@ -18,6 +19,7 @@ pub(crate) struct Section {
     pub(crate) offset: u64,
     pub(crate) size: u64,
     pub(crate) link: u32,
+    pub(crate) info: u32,
     /// Words of one record in a relocation section.
     pub(crate) words: u64,
     /// File offset of the header itself.
@@ -48,6 +50,8 @@ pub(crate) struct Sections {
     pub(crate) symbols: Option<(Section, Section)>,
     /// How many symbols the dynamic symbol table has.
     pub(crate) dynamic_symbols: Option<u64>,
+    /// Where compilers say how they were called.
+    pub(crate) build: BuildSections,
     relocations: Vec<Section>,
 }
 
@@ -88,7 +92,7 @@ pub(crate) fn read(reader: &Reader<'_>, header: &Header) -> Result<Sections, Elf
         all.push(section(fields, at));
         true
     })?;
-    let shape = Shape { count, at };
+    let shape = Shape { count, at, is_object: header.file_type == ET_REL.0 };
     let Some(strings) = all.get(names as usize).filter(|_| names != 0) else {
         return if names == 0 { Ok(classify(&all, |_| Ok(&[]), shape)?) } else { Err(no_names(at, names)) };
     };
@@ -100,6 +104,7 @@ pub(crate) fn read(reader: &Reader<'_>, header: &Header) -> Result<Sections, Elf
 struct Shape {
     count: u64,
     at: u64,
+    is_object: bool,
 }
 
 fn classify<'s>(
@@ -109,8 +114,10 @@ fn classify<'s>(
 ) -> Result<Sections, ElfError> {
     let mut sections = Sections { count: shape.count, ..Sections::default() };
     // The first is no section.
-    for section in all.iter().skip(1) {
-        match name(section)? {
+    for (index, section) in all.iter().enumerate().skip(1) {
+        let name = name(section)?;
+        sections.build.take(name, u32::try_from(index).unwrap_or(u32::MAX), *section);
+        match name {
             b".comment" => sections.comment = Some(*section),
             b".go.buildinfo" => sections.go_buildinfo = Some(*section),
             b".rodata" => sections.rodata = Some(*section),
@@ -119,6 +126,9 @@ fn classify<'s>(
             _ => {}
         }
         sections.take(section, all, shape.at)?;
+    }
+    if shape.is_object {
+        sections.build.relocate(all, sections.symbols.map(|(table, _)| table));
     }
     Ok(sections)
 }
@@ -155,6 +165,7 @@ fn section(fields: &crate::reader::Fields<'_>, at: usize) -> Section {
         offset: fields.native(at + 16, at + 24),
         size: fields.native(at + 20, at + 32),
         link: fields.u32(at + if fields.is_wide() { 40 } else { 24 }),
+        info: fields.u32(at + if fields.is_wide() { 44 } else { 28 }),
         words: match kind {
             kind if kind == SHT_RELA.0 => 3,
             kind if kind == SHT_REL.0 => 2,
