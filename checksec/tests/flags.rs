@@ -288,7 +288,7 @@ static const char marks[] = "0123456789abcdef" "path\texample.org/old\nmod\texam
 struct string { const char *at; unsigned long length; };
 struct string version = { "go1.13.5", 8 };
 struct string module = { marks, sizeof marks - 1 };
-struct block { char magic[14]; unsigned char size, order; struct string *version, *module; };
+struct block { char magic[14]; unsigned char size, order; struct string *version, *module; char rest[32 - 16 - 2 * sizeof(void *)]; };
 __attribute__((section(".go.buildinfo"), aligned(16), used)) struct block block = {
     "\xff Go buildinf:", sizeof(void *), __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__, &version, &module };
 void _start(void) { for (;;) {} }
