@@ -9,6 +9,8 @@ pub mod flags;
 mod header;
 mod kind;
 mod language;
+mod libc;
+mod probes;
 mod relocations;
 mod search;
 mod sections;
@@ -19,6 +21,7 @@ mod symbols;
 use std::borrow::Cow;
 
 use hardpan_image::ReadAt;
+use hardpan_report::Language;
 use object::elf::{DT_PLTGOT, EM_BPF, EM_NONE, ET_CORE, ET_REL, PT_INTERP};
 
 pub use dynamic::{Dynamic, Names, Tagged};
@@ -26,6 +29,8 @@ pub use flags::Flags;
 pub use header::{Header, machine_names};
 pub use kind::Kind;
 pub use language::Origin;
+pub use libc::Libc;
+pub use probes::Probes;
 pub use relocations::{SlotSource, Slots};
 pub use search::{Directory, Environment, Place, Safety};
 use sections::Sections;
@@ -106,6 +111,10 @@ pub struct ElfFacts {
     pub origin: Origin,
     /// How it was built, as far as it says.
     pub flags: Flags,
+    /// The C library that it is linked against.
+    pub libc: Libc,
+    /// The search for stack probes; `None` if flags say it, or if the machine's probes are not known.
+    pub probes: Result<Option<Probes>, ElfError>,
     /// Why the section headers cannot be read.
     pub sections: Result<(), ElfError>,
     /// What is odd about it though it runs.
@@ -162,9 +171,13 @@ impl ElfFacts {
         let known = dynamic.as_ref().ok().and_then(Option::as_ref);
         let readable = sections.as_ref().ok();
         let flags = flags::read(reader, &segments, readable, false);
+        let origin = language::detect(reader, readable, known, symbols.as_ref().ok(), &flags);
+        let loader = interpreter.as_ref().ok().and_then(Option::as_ref);
         Self {
             kind: kind::of_loadable(&header, &interpreter, &dynamic),
-            origin: language::detect(reader, readable, known, symbols.as_ref().ok(), &flags),
+            libc: libc::detect(reader, &segments, known, strings.as_ref(), loader),
+            probes: probes(reader, &header, &segments, &[], (&origin, &flags)),
+            origin,
             flags,
             places: places(&dynamic, &interpreter, path, environment),
             needs_relro: needs_relro(&slots, &dynamic),
@@ -223,6 +236,8 @@ impl ElfFacts {
                 is_executable: section.flags & object::elf::SHF_EXECINSTR.0 != 0,
             }),
             has_code: sections.has_code,
+            libc: Libc::Other,
+            probes: probes(reader, &header, &Segments::default(), &sections.code, (&origin, &flags)),
             origin,
             flags,
             sections: fault,
@@ -249,6 +264,21 @@ fn interpreter(reader: &Reader<'_>, segments: &Segments) -> Result<Option<Interp
         path.ok_or_else(|| ElfError::malformed("PT_INTERP", segment.offset, "it does not end with NUL"))?;
     let end = path.iter().position(|byte| *byte == 0).unwrap_or(path.len());
     Ok(Some(Interpreter { offset: header, path: path[..end].into() }))
+}
+
+/// Code is searched only where nothing else tells, since that costs more than all other facts. Go has no such probes.
+fn probes(
+    reader: &Reader<'_>,
+    header: &Header,
+    segments: &Segments,
+    sections: &[(u64, u64)],
+    (origin, flags): (&Origin, &Flags),
+) -> Result<Option<Probes>, ElfError> {
+    let is_told = flags.answer(|claims| &claims.clash) != flags::Answer::Silent;
+    if is_told || (origin.language == Language::Go && !origin.mixes_c) {
+        return Ok(None);
+    }
+    probes::search(reader, header, segments, sections)
 }
 
 fn needs_relro(slots: &Result<Option<Slots>, ElfError>, dynamic: &Result<Option<Dynamic>, ElfError>) -> bool {

@@ -46,6 +46,8 @@ pub(crate) struct Sections {
     pub(crate) code_is_elsewhere: bool,
     /// Whether any section holds machine code.
     pub(crate) has_code: bool,
+    /// Where machine code is: offset and size.
+    pub(crate) code: Vec<(u64, u64)>,
     /// The symbol table of an object file, with its string table.
     pub(crate) symbols: Option<(Section, Section)>,
     /// How many symbols the dynamic symbol table has.
@@ -138,6 +140,9 @@ impl Sections {
         if section.flags & SHF_EXECINSTR.0 != 0 && section.size > 0 {
             self.has_code = true;
             self.code_is_elsewhere |= section.kind == SHT_NOBITS.0;
+            if section.kind != SHT_NOBITS.0 {
+                self.code.push((section.offset, section.size));
+            }
         }
         if section.flags & SHF_ALLOC.0 != 0 && (section.kind == SHT_RELA.0 || section.kind == SHT_REL.0) {
             self.relocations.push(*section);

@@ -1,13 +1,16 @@
 //! The rules, each a pure function of the facts, in a file of its own beside its page.
 
 mod bind_now;
+mod build_flags;
 mod fortify;
 mod nx;
 mod pie;
 mod relro;
 mod rpath;
+mod stack_clash;
 mod stack_protector;
 mod textrel;
+mod told;
 mod well_formed;
 mod wx;
 
@@ -40,6 +43,8 @@ pub static RULES: &[&dyn ElfRule] = &[
     &textrel::Textrel,
     &wx::Wx,
     &well_formed::WellFormed,
+    &stack_clash::StackClash,
+    &build_flags::BuildFlags,
 ];
 
 /// The place of a rule that judges a whole file's form; what keeps a file from being read at all is reported under it.
