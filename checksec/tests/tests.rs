@@ -4,6 +4,7 @@
 
 mod adversarial;
 mod features;
+mod flags;
 mod goblin;
 mod matrix;
 mod nested;

@@ -1,10 +1,9 @@
 //! The language that a file was written in, as far as it shows, and how that was told.
 
 use hardpan_report::Language;
-use object::elf::PT_LOAD;
 
-use crate::facts::sections::Section;
-use crate::facts::{Dynamic, Sections, Segments, Symbols};
+use crate::facts::flags::GoBuild;
+use crate::facts::{Dynamic, Flags, Names, Sections, Symbols};
 use crate::reader::Reader;
 
 /// The language and the marks of compilers.
@@ -20,6 +19,9 @@ pub struct Origin {
     pub has_gcc: bool,
     /// Whether it needs a C++ standard library.
     pub needs_cpp: bool,
+    /// Whether C, C++ or the like was compiled into a program of Go or Rust: by its defences, its units in the debugging
+    /// information, or, of Go, because the program was linked by C's linker with cgo on.
+    pub mixes_c: bool,
 }
 
 impl Origin {
@@ -33,21 +35,19 @@ impl Origin {
 /// Tells the language. Marks that cannot be read are no marks: a damaged table is reported by the rules that need it.
 pub(crate) fn detect(
     reader: &Reader<'_>,
-    segments: &Segments,
     sections: Option<&Sections>,
     dynamic: Option<&Dynamic>,
     symbols: Option<&Symbols>,
+    flags: &Flags,
 ) -> Origin {
-    let comment =
-        sections.and_then(|sections| sections.comment).map(|section| Comment::read(reader, section));
-    let comment = comment.unwrap_or_default();
+    let comment = &flags.tools;
     let names = dynamic.and_then(|dynamic| dynamic.names.as_ref().ok());
     let needs = |library: &[u8]| names.is_some_and(|names| names.needs(library));
     let needs_cpp = needs(b"libstdc++.so") || needs(b"libc++.so");
     let unwinds = symbols.is_some_and(|symbols| symbols.unwinds) && !needs_cpp;
     let has_c_defences =
         symbols.is_some_and(|symbols| symbols.guard.is_some() || !symbols.checked.is_empty());
-    let (language, evidence) = if is_go(reader, segments, sections) {
+    let (language, evidence) = if flags.go.is_some() {
         (Language::Go, "Go build information")
     } else if comment.rustc {
         (Language::Rust, "rustc's name in .comment")
@@ -71,43 +71,24 @@ pub(crate) fn detect(
     } else {
         (Language::Unknown, "")
     };
-    Origin { language, evidence, has_clang: comment.clang, has_gcc: comment.gcc, needs_cpp }
-}
-
-#[derive(Default)]
-struct Comment {
-    rustc: bool,
-    gcc: bool,
-    clang: bool,
-}
-
-impl Comment {
-    fn read(reader: &Reader<'_>, section: Section) -> Self {
-        let length = section.size.min(MAX_COMMENT);
-        let Ok(fields) = reader.bytes(".comment", section.offset, length) else { return Self::default() };
-        let has = |mark: &[u8]| contains(&fields.bytes, mark);
-        Self { rustc: has(b"rustc version"), gcc: has(b"GCC: "), clang: has(b"clang version") }
-    }
-}
-
-fn is_go(reader: &Reader<'_>, segments: &Segments, sections: Option<&Sections>) -> bool {
-    let starts_with_magic = |section: Section| {
-        let magic = reader.bytes(".go.buildinfo", section.offset, GO_MAGIC.len() as u64);
-        magic.is_ok_and(|magic| *magic.bytes == *GO_MAGIC)
+    let mixes_c = match language {
+        Language::Rust => has_c_defences || flags.has_compiled_units(),
+        Language::Go => has_cgo(flags, names) || has_c_defences,
+        _ => false,
     };
-    match sections.filter(|sections| sections.count > 0) {
-        Some(sections) => sections.go_buildinfo.is_some_and(starts_with_magic),
-        // Without section headers it is looked for where Go's own tools do.
-        None => segments
-            .of(PT_LOAD)
-            .filter(|(_, segment)| segment.is_writable())
-            .any(|(_, segment)| data_starts_with_go(reader, segment.offset, segment.file_size)),
-    }
+    Origin { language, evidence, has_clang: comment.clang, has_gcc: comment.gcc, needs_cpp, mixes_c }
 }
 
-fn data_starts_with_go(reader: &Reader<'_>, offset: u64, size: u64) -> bool {
-    let data = reader.bytes("data segment", offset, size.min(GO_SEARCH));
-    data.is_ok_and(|data| data.bytes.chunks(16).any(|line| line.starts_with(GO_MAGIC)))
+/// `CGO_ENABLED=1` is the default, and alone says only that C could be compiled in. Where it was, the program is linked by
+/// C's linker, with files of GCC's in it, or needs C's library.
+fn has_cgo(flags: &Flags, names: Option<&Names>) -> bool {
+    let is_linked_by_c = flags.tools.gcc || flags.tools.clang;
+    let needs_library = names.is_some_and(|names| !names.needed.is_empty());
+    match flags.go().and_then(GoBuild::cgo) {
+        Some(enabled) => enabled && (is_linked_by_c || needs_library),
+        // Before Go 1.18 it was not recorded.
+        None => needs_library,
+    }
 }
 
 fn has_rust_paths(reader: &Reader<'_>, sections: Option<&Sections>) -> bool {
@@ -140,13 +121,8 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     false
 }
 
-const GO_MAGIC: &[u8] = b"\xff Go buildinf:";
-/// `debug/buildinfo` of Go reads as much.
-const GO_SEARCH: u64 = 64 * 1024;
 /// Where panics in the standard library say to come from, in any build of it.
 const RUST_PATHS: [&[u8]; 2] = [b"library/core/src/", b"library/std/src/"];
-/// A name of a compiler is a line; linkers merge equal ones.
-const MAX_COMMENT: u64 = 64 * 1024;
 const MAX_RODATA: u64 = 16 << 20;
 const WINDOW: u64 = 64 * 1024;
 const OVERLAP: u64 = 32;

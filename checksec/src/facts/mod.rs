@@ -5,14 +5,17 @@
 //! know. Section headers add evidence, except for object files, which have nothing else.
 
 mod dynamic;
+pub mod flags;
 mod gnu_hash;
 mod header;
 mod kind;
 mod landing;
 mod language;
 mod layout;
+mod libc;
 mod marks;
 mod notes;
+mod probes;
 mod property;
 mod relocations;
 mod search;
@@ -25,16 +28,20 @@ use std::borrow::Cow;
 
 use gnu_hash::GnuHash;
 use hardpan_image::ReadAt;
+use hardpan_report::Language;
 use object::elf::{DT_PLTGOT, EM_AARCH64, EM_BPF, EM_NONE, ET_CORE, ET_REL, PT_INTERP};
 
 pub use dynamic::{Dynamic, Names, Tagged};
+pub use flags::Flags;
 pub use header::{Header, machine_names};
 pub use kind::Kind;
 pub use landing::Landing;
 pub use language::Origin;
 pub use layout::{Intruder, Layout};
+pub use libc::Libc;
 pub use marks::{Mark, Marks};
 pub use notes::{AbiTag, BuildId, Note, NoteReader, Notes};
+pub use probes::Probes;
 pub use property::Properties;
 pub use relocations::{SlotSource, Slots};
 pub use search::{Directory, Environment, Place, Safety};
@@ -125,6 +132,12 @@ pub struct ElfFacts {
     pub has_code: bool,
     /// The language and the marks of compilers.
     pub origin: Origin,
+    /// How it was built, as far as it says.
+    pub flags: Flags,
+    /// The C library that it is linked against.
+    pub libc: Libc,
+    /// The search for stack probes; `None` if flags say it, or if the machine's probes are not known.
+    pub probes: Result<Option<Probes>, ElfError>,
     /// Why the section headers cannot be read.
     pub sections: Result<(), ElfError>,
     /// What is odd about it though it runs.
@@ -181,7 +194,9 @@ impl ElfFacts {
         let known = dynamic.as_ref().ok().and_then(Option::as_ref);
         let sections_known = sections.as_ref().ok();
         let kind = kind::of_loadable(&header, &interpreter, &dynamic);
-        let origin = language::detect(reader, &segments, sections_known, known, symbols.as_ref().ok());
+        let flags = flags::read(reader, &segments, sections_known, false);
+        let origin = language::detect(reader, sections_known, known, symbols.as_ref().ok(), &flags);
+        let loader = interpreter.as_ref().ok().and_then(Option::as_ref);
         let notes = notes::of_segments(reader, &header, &segments, sections_known);
         let exports = match (known, &strings) {
             (Some(dynamic), Some(Ok(strings))) => GnuHash::read(reader, &segments, dynamic, strings),
@@ -190,12 +205,15 @@ impl ElfFacts {
         let landing = landing(reader, (&header, kind, &segments), &notes, &exports);
         Self {
             kind,
-            origin,
+            libc: libc::detect(reader, &segments, known, strings.as_ref(), loader),
+            probes: probes(reader, &header, &segments, &[], (&origin, &flags)),
             notes,
             landing,
             marks: marks(reader, origin, sections_known, symbols.as_ref().ok(), exports),
             debug: sections_known.map(|sections| sections.debug).unwrap_or_default(),
             layout: layout::of(&header, &segments, sections_known),
+            origin,
+            flags,
             places: places(&dynamic, &interpreter, path, environment),
             needs_relro: needs_relro(&slots, &dynamic),
             has_code: segments.has_code(),
@@ -227,9 +245,11 @@ impl ElfFacts {
         let symbols =
             if is_object { symbols::of_sections(reader, &sections) } else { Ok(Symbols::default()) };
         let segments = Segments::default();
-        let origin = language::detect(reader, &segments, Some(&sections), None, symbols.as_ref().ok());
         let mut marks = Marks::default();
         marks.join(symbols.as_ref().map(|symbols| symbols.marks.clone()).map_err(Clone::clone));
+        let flags =
+            if is_object { flags::read(reader, &segments, Some(&sections), true) } else { Flags::default() };
+        let origin = language::detect(reader, Some(&sections), None, symbols.as_ref().ok(), &flags);
         Ok(Self {
             notes: notes::of_sections(reader, &header, &sections),
             landing: Ok(None),
@@ -259,7 +279,10 @@ impl ElfFacts {
                 is_executable: section.flags & object::elf::SHF_EXECINSTR.0 != 0,
             }),
             has_code: sections.has_code,
+            libc: Libc::Other,
+            probes: probes(reader, &header, &Segments::default(), &sections.code, (&origin, &flags)),
             origin,
+            flags,
             sections: fault,
             anomalies: anomalies.into(),
         })
@@ -289,6 +312,21 @@ fn interpreter(reader: &Reader<'_>, segments: &Segments) -> Result<Option<Interp
         path.ok_or_else(|| ElfError::malformed("PT_INTERP", segment.offset, "it does not end with NUL"))?;
     let end = path.iter().position(|byte| *byte == 0).unwrap_or(path.len());
     Ok(Some(Interpreter { offset: header, path: path[..end].into() }))
+}
+
+/// Code is searched only where nothing else tells, since that costs more than all other facts. Go has no such probes.
+fn probes(
+    reader: &Reader<'_>,
+    header: &Header,
+    segments: &Segments,
+    sections: &[(u64, u64)],
+    (origin, flags): (&Origin, &Flags),
+) -> Result<Option<Probes>, ElfError> {
+    let is_told = flags.answer(|claims| &claims.clash) != flags::Answer::Silent;
+    if is_told || (origin.language == Language::Go && !origin.mixes_c) {
+        return Ok(None);
+    }
+    probes::search(reader, header, segments, sections)
 }
 
 fn needs_relro(slots: &Result<Option<Slots>, ElfError>, dynamic: &Result<Option<Dynamic>, ElfError>) -> bool {

@@ -2,11 +2,13 @@
 //! have nothing else.
 
 use object::elf::{
-    SHF_ALLOC, SHF_EXECINSTR, SHN_XINDEX, SHT_DYNSYM, SHT_NOBITS, SHT_NOTE, SHT_REL, SHT_RELA, SHT_SYMTAB,
+    ET_REL, SHF_ALLOC, SHF_EXECINSTR, SHN_XINDEX, SHT_DYNSYM, SHT_NOBITS, SHT_NOTE, SHT_REL, SHT_RELA,
+    SHT_SYMTAB,
 };
 
 use crate::ElfError;
 use crate::facts::Header;
+use crate::facts::flags::BuildSections;
 use crate::facts::strings::Strings;
 use crate::reader::{Class, Reader, Table};
 
@@ -20,6 +22,7 @@ pub(crate) struct Section {
     pub(crate) link: u32,
     /// `sh_addralign`.
     pub(crate) align: u64,
+    pub(crate) info: u32,
     /// Words of one record in a relocation section.
     pub(crate) words: u64,
     /// File offset of the header itself.
@@ -46,12 +49,16 @@ pub(crate) struct Sections {
     pub(crate) code_is_elsewhere: bool,
     /// Whether any section holds machine code.
     pub(crate) has_code: bool,
+    /// Where machine code is: offset and size.
+    pub(crate) code: Vec<(u64, u64)>,
     /// The symbol table of an object file, with its string table.
     pub(crate) symbols: Option<(Section, Section)>,
     /// How many symbols the dynamic symbol table has.
     pub(crate) dynamic_symbols: Option<u64>,
     /// What describes the file to debuggers.
     pub(crate) debug: DebugSections,
+    /// Where compilers say how they were called.
+    pub(crate) build: BuildSections,
     relocations: Vec<Section>,
     notes: Vec<Section>,
     data: Vec<Section>,
@@ -118,7 +125,7 @@ pub(crate) fn read(reader: &Reader<'_>, header: &Header) -> Result<Sections, Elf
         all.push(section(fields, at));
         true
     })?;
-    let shape = Shape { count, at };
+    let shape = Shape { count, at, is_object: header.file_type == ET_REL.0 };
     let Some(strings) = all.get(names as usize).filter(|_| names != 0) else {
         return if names == 0 { Ok(classify(&all, |_| Ok(&[]), shape)?) } else { Err(no_names(at, names)) };
     };
@@ -130,6 +137,7 @@ pub(crate) fn read(reader: &Reader<'_>, header: &Header) -> Result<Sections, Elf
 struct Shape {
     count: u64,
     at: u64,
+    is_object: bool,
 }
 
 fn classify<'s>(
@@ -139,8 +147,10 @@ fn classify<'s>(
 ) -> Result<Sections, ElfError> {
     let mut sections = Sections { count: shape.count, ..Sections::default() };
     // The first is no section.
-    for section in all.iter().skip(1) {
-        match name(section)? {
+    for (index, section) in all.iter().enumerate().skip(1) {
+        let name = name(section)?;
+        sections.build.take(name, u32::try_from(index).unwrap_or(u32::MAX), *section);
+        match name {
             b".comment" => sections.comment = Some(*section),
             b".go.buildinfo" => sections.go_buildinfo = Some(*section),
             b".rodata" => sections.rodata = Some(*section),
@@ -150,6 +160,9 @@ fn classify<'s>(
         }
         sections.take(section, all, shape.at)?;
     }
+    if shape.is_object {
+        sections.build.relocate(all, sections.symbols.map(|(table, _)| table));
+    }
     Ok(sections)
 }
 
@@ -158,6 +171,9 @@ impl Sections {
         if section.flags & SHF_EXECINSTR.0 != 0 && section.size > 0 {
             self.has_code = true;
             self.code_is_elsewhere |= section.kind == SHT_NOBITS.0;
+            if section.kind != SHT_NOBITS.0 {
+                self.code.push((section.offset, section.size));
+            }
         }
         if section.flags & SHF_ALLOC.0 != 0 && (section.kind == SHT_RELA.0 || section.kind == SHT_REL.0) {
             self.relocations.push(*section);
@@ -211,6 +227,7 @@ fn section(fields: &crate::reader::Fields<'_>, at: usize) -> Section {
         size: fields.native(at + 20, at + 32),
         align: fields.native(at + 32, at + 48),
         link: fields.u32(at + if fields.is_wide() { 40 } else { 24 }),
+        info: fields.u32(at + if fields.is_wide() { 44 } else { 28 }),
         words: match kind {
             kind if kind == SHT_RELA.0 => 3,
             kind if kind == SHT_REL.0 => 2,

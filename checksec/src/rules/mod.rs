@@ -2,6 +2,7 @@
 
 mod bind_now;
 mod branch_protection;
+mod build_flags;
 mod build_id;
 mod cet;
 mod cfi;
@@ -12,9 +13,11 @@ mod relro;
 mod rpath;
 mod safe_stack;
 mod separate_code;
+mod stack_clash;
 mod stack_protector;
 mod symbols;
 mod textrel;
+mod told;
 mod well_formed;
 mod wx;
 
@@ -49,11 +52,13 @@ pub static RULES: &[&dyn ElfRule] = &[
     &well_formed::WellFormed,
     &cet::Cet,
     &branch_protection::BranchProtection,
+    &stack_clash::StackClash,
     &cfi::Cfi,
     &safe_stack::SafeStack,
     &symbols::Symbols,
     &build_id::BuildIdRule,
     &separate_code::SeparateCode,
+    &build_flags::BuildFlags,
 ];
 
 /// The place of a rule that judges a whole file's form; what keeps a file from being read at all is reported under it.

@@ -1,0 +1,315 @@
+//! How files were built, as compilers, linkers and Go record it.
+
+use std::path::Path;
+use std::process::Command;
+
+use hardpan_checksec::facts::Flags;
+use hardpan_checksec::facts::flags::{
+    Answer, ControlFlow, GoBuild, Optimisation, Position, Protector, Recorded, Source,
+};
+
+use crate::support::{Root, facts, has_peers, run};
+
+const MAIN: &[u8] = b"int other(int); int main(int c, char **v) { return other(c); }\n";
+const OTHER: &[u8] = b"int other(int c) { char b[64]; b[c & 63] = c; return b[(c + 1) & 63]; }\n";
+
+/// Builds `main.c` and `other.c`, each with options of its own, and links them with a third set.
+fn build(compiler: &str, main: &str, other: &str, link: &str) -> Flags {
+    let root = Root::new();
+    root.write("main.c", MAIN);
+    root.write("other.c", OTHER);
+    for (name, options) in [("main", main), ("other", other)] {
+        let (object, source) = (format!("{name}.o"), format!("{name}.c"));
+        let mut all: Vec<&str> = options.split_whitespace().collect();
+        all.extend(["-c", &source, "-o", &object]);
+        run(compiler, &all, root.path());
+    }
+    let mut all: Vec<&str> = link.split_whitespace().collect();
+    all.extend(["main.o", "other.o", "-o", "program"]);
+    run(compiler, &all, root.path());
+    flags_of(&root.path().join("program"))
+}
+
+fn flags_of(path: &Path) -> Flags {
+    let facts = facts(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(facts.flags.gap(), None, "{}", path.display());
+    facts.flags
+}
+
+fn of(flags: &Flags, source: Source) -> &Recorded {
+    flags
+        .recorded
+        .iter()
+        .find(|recorded| recorded.source == source)
+        .unwrap_or_else(|| panic!("no {source:?}: {flags:?}"))
+}
+
+/// The one value that all agree on.
+fn agreed<T: Copy>(answer: &Answer<'_, T>) -> Option<T> {
+    match answer {
+        Answer::Agreed(value, _) => Some(*value),
+        _ => None,
+    }
+}
+
+const ON: &str = "-O2 -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fPIE";
+
+#[test]
+fn gcc_records_options_in_every_form_of_dwarf() {
+    if !has_peers("DWARF producers", &["gcc", "objcopy"]) {
+        return;
+    }
+    for form in [
+        "-g",
+        "-gdwarf-4",
+        "-gdwarf-5",
+        "-gdwarf-4 -gz=zlib",
+        "-gdwarf-5 -gz=zlib",
+        "-gz=zlib-gnu -gdwarf-4",
+        "-gdwarf-4 -gstrict-dwarf",
+    ] {
+        let options = format!("{form} {ON}");
+        let flags = build("gcc", &options, &options, form);
+        let dwarf = of(&flags, Source::Dwarf);
+        assert_eq!((dwarf.claims.units, dwarf.claims.recorded), (2, 2), "{form}");
+        assert_eq!(agreed(&flags.answer(|claims| &claims.protector)), Some(Protector::Strong), "{form}");
+        assert_eq!(agreed(&flags.answer(|claims| &claims.clash)), Some(true), "{form}");
+        assert_eq!(agreed(&flags.answer(|claims| &claims.control_flow)), Some(ControlFlow::Full), "{form}");
+        assert_eq!(agreed(&flags.answer(|claims| &claims.optimisation)), Some(Optimisation::Some), "{form}");
+        assert_eq!(agreed(&flags.answer(|claims| &claims.position)), Some(Position::Program), "{form}");
+        assert_eq!(flags.answer(|claims| &claims.fortify), Answer::Silent, "{form}");
+        let (_, group) = &dwarf.claims.protector.said[0];
+        assert_eq!((group.units, &*group.example), (2, "main.c"), "{form}");
+    }
+    let none = build("gcc", &format!("-g0 {ON}"), &format!("-g0 {ON}"), "");
+    assert_eq!(none.answer(|claims| &claims.protector), Answer::Silent);
+    assert!(!none.has_options());
+    let hidden =
+        build("gcc", "-g -gno-record-gcc-switches -fstack-protector-all", "-g -gno-record-gcc-switches", "");
+    assert_eq!((of(&hidden, Source::Dwarf).claims.units, hidden.has_options()), (2, false));
+}
+
+#[test]
+fn units_that_disagree_are_named() {
+    if !has_peers("units that disagree", &["gcc"]) {
+        return;
+    }
+    let flags = build("gcc", &format!("-g {ON}"), &format!("-g {ON} -fno-stack-protector -O0"), "");
+    let Answer::Mixed(mut said) = flags.answer(|claims| &claims.protector) else { panic!("{flags:?}") };
+    said.sort_by_key(|(value, _)| *value);
+    let said: Vec<_> =
+        said.iter().map(|(value, told)| (*value, &*told.group.example, told.group.units)).collect();
+    assert_eq!(said, [(Some(Protector::Off), "other.c", 1), (Some(Protector::Strong), "main.c", 1)]);
+    assert!(matches!(flags.answer(|claims| &claims.optimisation), Answer::Mixed(_)));
+    assert_eq!(agreed(&flags.answer(|claims| &claims.clash)), Some(true));
+    // What one leaves to the compiler is not what the other says.
+    let flags = build("gcc", "-g -O2 -fstack-clash-protection", "-g -O2", "");
+    let Answer::Mixed(said) = flags.answer(|claims| &claims.clash) else { panic!("{flags:?}") };
+    assert_eq!(said.iter().map(|(value, _)| *value).collect::<Vec<_>>(), [Some(true), None]);
+}
+
+#[test]
+fn command_lines_are_read() {
+    if !has_peers("recorded command lines", &["gcc", "clang"]) {
+        return;
+    }
+    let options = format!("-frecord-gcc-switches {ON} -D_FORTIFY_SOURCE=2");
+    let flags = build("gcc", &options, &options, "");
+    // Equal lines are merged.
+    assert_eq!(of(&flags, Source::CommandLine).claims.units, 1);
+    assert_eq!(agreed(&flags.answer(|claims| &claims.protector)), Some(Protector::Strong));
+    assert_eq!(flags.answer(|claims| &claims.fortify), Answer::Silent, "GCC leaves macros out");
+
+    let options = format!("-frecord-command-line {ON} -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3");
+    let flags = build("clang", &options, &options.replace("=3", "=2"), "");
+    let Answer::Mixed(said) = flags.answer(|claims| &claims.fortify) else { panic!("{flags:?}") };
+    assert_eq!(said.iter().map(|(value, _)| *value).collect::<Vec<_>>(), [Some(3), Some(2)]);
+    assert_eq!(agreed(&flags.answer(|claims| &claims.control_flow)), Some(ControlFlow::Full));
+    assert_eq!(of(&flags, Source::CommandLine).claims.linking, None, "it was compiled only");
+}
+
+#[test]
+fn clang_records_its_command_line_in_dwarf_if_asked() {
+    if !has_peers("clang's producers", &["clang"]) {
+        return;
+    }
+    for form in ["-gdwarf-4", "-gdwarf-5", "-gdwarf-5 -gz"] {
+        let silent = build("clang", &format!("{form} {ON}"), &format!("{form} {ON}"), "");
+        assert_eq!((of(&silent, Source::Dwarf).claims.units, silent.has_options()), (2, false), "{form}");
+        let options = format!("{form} -grecord-command-line {ON} -D_FORTIFY_SOURCE=2");
+        let flags = build("clang", &options, &options, "");
+        assert_eq!(agreed(&flags.answer(|claims| &claims.fortify)), Some(2), "{form}");
+        assert_eq!(agreed(&flags.answer(|claims| &claims.protector)), Some(Protector::Strong), "{form}");
+    }
+}
+
+#[test]
+fn object_files_are_read_with_their_relocations() {
+    let peers = [
+        "gcc",
+        "clang",
+        "i686-linux-gnu-gcc",
+        "aarch64-linux-gnu-gcc",
+        "riscv64-linux-gnu-gcc",
+        "s390x-linux-gnu-gcc",
+    ];
+    if !has_peers("object files of many machines", &peers) {
+        return;
+    }
+    let root = Root::new();
+    root.write("other.c", OTHER);
+    for compiler in peers {
+        for form in ["-gdwarf-4", "-gdwarf-5", "-gdwarf-5 -gz"] {
+            let record = if compiler == "clang" { "-grecord-command-line" } else { "-g" };
+            let mut all: Vec<&str> = form.split(' ').collect();
+            all.extend([record, "-O2", "-fstack-protector-all", "-c", "other.c", "-o", "other.o"]);
+            run(compiler, &all, root.path());
+            let flags = flags_of(&root.path().join("other.o"));
+            let Answer::Agreed(Protector::All, told) = flags.answer(|claims| &claims.protector) else {
+                panic!("{compiler} {form}: {flags:?}")
+            };
+            assert_eq!((&*told.group.example, told.of), ("other.c", 1), "{compiler} {form}");
+        }
+    }
+}
+
+#[test]
+fn link_time_optimisation_keeps_the_units() {
+    if !has_peers("LTO", &["gcc"]) {
+        return;
+    }
+    let options = format!("-g -flto {ON}");
+    let flags = build("gcc", &options, &options, &options);
+    assert_eq!(of(&flags, Source::Dwarf).claims.units, 2, "the linker's own does not count: {flags:?}");
+    assert_eq!(agreed(&flags.answer(|claims| &claims.protector)), Some(Protector::Strong));
+    let options = format!("-frecord-gcc-switches -flto {ON}");
+    let flags = build("gcc", &options, &options, &options);
+    assert_eq!(
+        agreed(&flags.answer(|claims| &claims.protector)),
+        Some(Protector::Strong),
+        "where nothing else is, it does"
+    );
+}
+
+#[test]
+fn units_of_rust_and_assemblers_do_not_count() {
+    if !has_peers("rustc's units", &["rustc", "gcc"]) {
+        return;
+    }
+    let root = Root::new();
+    root.write("main.rs", b"unsafe extern \"C\" { fn other(c: i32) -> i32; }\nfn main() { println!(\"{}\", unsafe { other(1) }); }\n");
+    root.write("other.c", OTHER);
+    root.write("plain.rs", b"fn main() { println!(\"x\"); }\n");
+    run("gcc", &["-g", "-O2", "-fstack-protector-strong", "-c", "other.c"], root.path());
+    run("rustc", &["-g", "-Clink-arg=other.o", "main.rs"], root.path());
+    run("rustc", &["-g", "plain.rs"], root.path());
+    let flags = flags_of(&root.path().join("main"));
+    let dwarf = of(&flags, Source::Dwarf);
+    assert_eq!(dwarf.claims.units, 1);
+    assert!(dwarf.skipped > 3, "{}", dwarf.skipped);
+    assert_eq!(agreed(&flags.answer(|claims| &claims.protector)), Some(Protector::Strong));
+    let facts = |name: &str| facts(&std::fs::read(root.path().join(name)).unwrap()).unwrap();
+    assert!(facts("main").origin.mixes_c && !facts("plain").origin.mixes_c);
+    assert!(flags.tools.rustc && flags.tools.names.iter().any(|name| name.starts_with("rustc version")));
+    root.write("code.s", b".text\n.globl f\nf: ret\n.section .note.GNU-stack,\"\",@progbits\n");
+    run("gcc", &["-g", "-c", "code.s"], root.path());
+    let flags = flags_of(&root.path().join("code.o"));
+    assert_eq!((of(&flags, Source::Dwarf).claims.units, of(&flags, Source::Dwarf).skipped), (0, 1));
+}
+
+/// What `go version -m` prints of a file.
+fn of_go(path: &Path) -> (String, Vec<(String, String)>) {
+    let output = Command::new("go").args(["version", "-m"]).arg(path).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let version = text.lines().next().unwrap().rsplit(": ").next().unwrap().to_string();
+    let settings = text.lines().filter_map(|line| line.trim_start().strip_prefix("build\t"));
+    let settings = settings.filter_map(|line| line.split_once('='));
+    (version, settings.map(|(key, value)| (key.into(), value.trim_matches('"').into())).collect())
+}
+
+fn compare_with_go(path: &Path, build: &GoBuild) {
+    let (version, settings) = of_go(path);
+    assert_eq!(&*build.version, version);
+    let ours: Vec<_> =
+        build.settings.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+    assert_eq!(ours, settings);
+}
+
+#[test]
+fn go_build_information_is_what_go_says() {
+    if !has_peers("Go", &["go", "gcc", "objcopy"]) {
+        return;
+    }
+    let root = Root::new();
+    root.write("pure/go.mod", b"module example.org/pure\ngo 1.19\n");
+    root.write("pure/main.go", b"package main\nfunc main() { println(1) }\n");
+    root.write("cgo/go.mod", b"module example.org/cgo\ngo 1.19\n");
+    root.write("cgo/main.go", b"package main\n// #cgo CFLAGS: -fstack-protector-strong\n// static int f(void) { return 1; }\nimport \"C\"\nfunc main() { println(C.f()) }\n");
+    let cases = [
+        ("pure", "0", "amd64", vec!["-ldflags=-s -w"]),
+        ("pure", "0", "s390x", vec![]),
+        ("cgo", "1", "amd64", vec!["-ldflags=-X 'main.a=b c'"]),
+        // cgo could have been used, and was not.
+        ("pure", "1", "amd64", vec![]),
+    ];
+    for (index, (module, cgo, machine, options)) in cases.into_iter().enumerate() {
+        let name = format!("program-{index}");
+        go(&root, module, &name, &[("CGO_ENABLED", cgo), ("GOARCH", machine)], &options);
+        let path = root.path().join(&name);
+        let facts = facts(&std::fs::read(&path).unwrap()).unwrap();
+        let build = facts.flags.go().unwrap();
+        compare_with_go(&path, build);
+        assert_eq!(build.cgo(), Some(cgo == "1"), "{name}");
+        assert_eq!(&*build.path, format!("example.org/{module}"));
+        assert_eq!(facts.origin.mixes_c, module == "cgo", "{name}");
+    }
+}
+
+fn go(root: &Root, module: &str, output: &str, environment: &[(&str, &str)], options: &[&str]) {
+    let mut command = Command::new("go");
+    command
+        .current_dir(root.path().join(module))
+        .args(["build", "-o"])
+        .arg(root.path().join(output))
+        .args(options);
+    command.envs(environment.iter().copied()).env("GOFLAGS", "-mod=mod").env("GOTOOLCHAIN", "local");
+    let result = command.output().unwrap();
+    assert!(result.status.success(), "{}", String::from_utf8_lossy(&result.stderr));
+}
+
+/// Before Go 1.18 the block had pointers. No such Go is at hand; Go's own reader is the judge of what we write.
+#[test]
+fn go_build_information_by_pointers() {
+    if !has_peers("Go's pointers", &["go", "gcc", "i686-linux-gnu-gcc", "s390x-linux-gnu-gcc"]) {
+        return;
+    }
+    let source = br#"
+static const char marks[] = "0123456789abcdef" "path\texample.org/old\nmod\texample.org/old\tv1.2.3\nbuild\tCGO_ENABLED=1\n" "0123456789abcdef";
+struct string { const char *at; unsigned long length; };
+struct string version = { "go1.13.5", 8 };
+struct string module = { marks, sizeof marks - 1 };
+struct block { char magic[14]; unsigned char size, order; struct string *version, *module; char rest[32 - 16 - 2 * sizeof(void *)]; };
+__attribute__((section(".go.buildinfo"), aligned(16), used)) struct block block = {
+    "\xff Go buildinf:", sizeof(void *), __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__, &version, &module };
+void _start(void) { for (;;) {} }
+"#;
+    let root = Root::new();
+    root.write("old.c", source);
+    for compiler in ["gcc", "i686-linux-gnu-gcc", "s390x-linux-gnu-gcc"] {
+        run(
+            compiler,
+            &["-w", "-nostdlib", "-static", "-no-pie", "-fno-pie", "old.c", "-o", "old"],
+            root.path(),
+        );
+        let path = root.path().join("old");
+        let facts = facts(&std::fs::read(&path).unwrap()).unwrap();
+        let build = facts.flags.go().unwrap_or_else(|| panic!("{compiler}: {:?}", facts.flags.go));
+        compare_with_go(&path, build);
+        assert_eq!(
+            (&*build.version, &*build.path, build.cgo()),
+            ("go1.13.5", "example.org/old", Some(true)),
+            "{compiler}"
+        );
+        assert_eq!(build.module, Some(("example.org/old".into(), "v1.2.3".into())));
+    }
+}
