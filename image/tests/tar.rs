@@ -7,10 +7,13 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::Command;
 
+#[path = "support/sample.rs"]
+mod sample;
 mod support;
 
 use hardpan_image::{DirTree, Index, OpenError, TreeKind, open, open_stream};
-use support::{contents, sample};
+use sample::sample;
+use support::contents;
 
 fn gnu_tar(root: &Path, archive: &Path, options: &[&str]) {
     let status = Command::new("tar")
