@@ -80,8 +80,11 @@ fn members(source: &dyn ReadAt, path: &[u8], environment: &(dyn Environment + Sy
     nested
 }
 
+/// Members, each with the name that it is shown by.
+type Named = Vec<(Vec<u8>, ArMember)>;
+
 /// The members before the first damage, with names that tell them apart.
-fn list(source: &dyn ReadAt) -> (Vec<(Vec<u8>, ArMember)>, Option<(Cause, String)>) {
+fn list(source: &dyn ReadAt) -> (Named, Option<(Cause, String)>) {
     let mut found = Vec::new();
     let mut archive = match Ar::new(source) {
         Ok(archive) => archive,

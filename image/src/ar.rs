@@ -156,7 +156,7 @@ impl<'a> Ar<'a> {
 }
 
 fn name(field: &[u8]) -> Option<Name> {
-    let field = field.trim_ascii_end();
+    let field = unpadded(field);
     Some(match field {
         b"/" | b"/SYM64/" | b"/<ECSYMBOLS>/" => Name::Symbols,
         b"//" => Name::Table,
@@ -177,9 +177,14 @@ fn is_symbols(name: &[u8]) -> bool {
     names.contains(&name)
 }
 
+/// A field without the blanks that fill it up.
+fn unpadded(field: &[u8]) -> &[u8] {
+    &field[..field.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1)]
+}
+
 /// Digits, with blanks after them.
 fn decimal(field: &[u8]) -> Option<u64> {
-    let digits = field.trim_ascii_end();
+    let digits = unpadded(field);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }

@@ -92,7 +92,7 @@ struct Part<'a> {
     at: u64,
     builder: &'a mut Builder,
     /// Nodes of files with several names, by device and inode number.
-    links: HashMap<[u32; 3], usize>,
+    links: HashMap<[u32; 3], (usize, FileKind)>,
 }
 
 impl Part<'_> {
@@ -122,7 +122,10 @@ impl Part<'_> {
         let content = self.content(kind, header)?;
         let inode = [header.field(INO), header.field(DEV_MAJOR), header.field(DEV_MINOR)];
         let has_names = header.field(NLINK) > 1 && kind != FileKind::Directory;
-        if has_names && let Some(&first) = self.links.get(&inode) {
+        if has_names && let Some(&(first, first_kind)) = self.links.get(&inode) {
+            if kind != first_kind {
+                return Err("another name of the same inode is of another type".into());
+            }
             self.builder.link_node(&path, first)?;
             // The bytes of a file come with one of its names, in most writers with the last.
             return if content.size() == 0 { Ok(()) } else { self.builder.fill(first, content) };
@@ -140,7 +143,7 @@ impl Part<'_> {
         };
         let node = self.builder.put(&path, member)?;
         if has_names {
-            self.links.insert(inode, node);
+            self.links.insert(inode, (node, kind));
         }
         Ok(())
     }

@@ -36,6 +36,10 @@ impl<C: Default> Namespace<C> {
     /// The index of the node with this path, made as an empty file if it is not there; directories on the way are made
     /// with mode 0755, as extracting does.
     pub(crate) fn make(&mut self, path: &[u8]) -> Result<usize, Refusal> {
+        self.make_as(path, FileKind::File, 0o644)
+    }
+
+    fn make_as(&mut self, path: &[u8], kind: FileKind, mode: u32) -> Result<usize, Refusal> {
         let mut at = 0;
         let mut names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).peekable();
         while let Some(name) = names.next() {
@@ -45,7 +49,7 @@ impl<C: Default> Namespace<C> {
             at = match self.nodes[at].children.get(name) {
                 Some(next) => *next,
                 None if names.peek().is_some() => self.add(at, name, FileKind::Directory, 0o755)?,
-                None => self.add(at, name, FileKind::File, 0o644)?,
+                None => self.add(at, name, kind, mode)?,
             };
         }
         Ok(at)
@@ -55,7 +59,7 @@ impl<C: Default> Namespace<C> {
     pub(crate) fn link(&mut self, path: &[u8], target: usize) -> Result<(), Refusal> {
         let at = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
         let (parent, name) = path.split_at(at);
-        let parent = self.make(parent)?;
+        let parent = self.make_as(parent, FileKind::Directory, 0o755)?;
         if self.nodes[parent].metadata.kind != FileKind::Directory {
             return Err(Refusal::NotADirectory);
         }

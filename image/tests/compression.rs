@@ -41,7 +41,7 @@ fn sample(len: usize) -> Vec<u8> {
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
-        if random % 3 == 0 {
+        if random.is_multiple_of(3) {
             bytes.extend_from_slice(&random.to_le_bytes());
         } else {
             bytes.extend_from_slice(b"the same words again and again, ");

@@ -110,7 +110,8 @@ impl Layout {
     }
 
     fn blob(&self, media_type: &str, bytes: &[u8]) -> serde_json::Value {
-        let digest: String = sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = sha2::Sha256::digest(bytes);
+        let digest = digest.iter().fold(String::new(), |digits, byte| format!("{digits}{byte:02x}"));
         fs::write(self.path().join("blobs/sha256").join(&digest), bytes).unwrap();
         json!({ "mediaType": media_type, "digest": format!("sha256:{digest}"), "size": bytes.len() })
     }
@@ -216,12 +217,12 @@ fn raw(name: &str) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// umoci leaves the end marker of a layer out. The digest tells that nothing is missing, unless it ends within a member.
+/// umoci leaves the end marker of a layer out, and the padding of its last file. The digest tells that nothing is missing, unless it ends within a member.
 #[test]
 fn a_layer_may_end_after_any_member() {
     let whole = layer(&["a", "b"]);
     let end = whole.len() - 1024;
-    for (cut, is_whole) in [(end, true), (end - 512, false), (end - 100, false), (1024, true), (0, true)] {
+    for (cut, is_whole) in [(end, true), (end - 100, true), (end - 512, false), (1024, true), (0, true)] {
         let layout = Layout::new();
         layout.index(&[layout.image(&[whole[..cut].to_vec()])]);
         assert_eq!(layout.open().unwrap().anomalies().is_empty(), is_whole, "cut at {cut}");
@@ -270,7 +271,7 @@ fn what_does_not_have_its_digest_is_no_blob() {
         let digest = descriptor["digest"].as_str().unwrap().strip_prefix("sha256:").unwrap().to_owned();
         layout.path().join("blobs/sha256").join(digest)
     };
-    layout.index(&[manifest.clone()]);
+    layout.index(std::slice::from_ref(&manifest));
     assert_eq!(layout.open().unwrap().anomalies(), []);
     // The manifest itself.
     let bytes = fs::read(blob(&manifest)).unwrap();

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[path = "support/sample.rs"]
+mod sample;
 mod support;
 
 use std::collections::BTreeMap;
@@ -10,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use hardpan_image::{DirTree, OpenError, Tree, TreeKind, open, open_stream};
-use support::{contents, sample};
+use sample::sample;
+use support::contents;
 
 /// Runs a tool that succeeds, in a directory.
 fn run(directory: &Path, program: &str, arguments: &[&str]) -> Vec<u8> {
@@ -258,4 +261,25 @@ fn archives_that_follow_each_other_are_one_tree() {
         let found = open_stream(&[&early[..], tail].concat()[..]).unwrap().anomalies();
         assert!(found[0].hides_entries && found[0].what.contains(says), "{found:?}");
     }
+}
+
+/// Found by fuzzing: the bytes of one name went to a node of another type.
+#[test]
+fn names_of_one_inode_are_of_one_type() {
+    let member = |mode: u32, name: &str, content: &[u8]| {
+        let (size, len) = (content.len(), name.len() + 1);
+        let fields = [7, mode as usize, 0, 0, 2, 0, size, 0, 0, 0, 0, len, 0];
+        let fields: Vec<String> = fields.iter().map(|field| format!("{field:08x}")).collect();
+        let mut bytes = format!("070701{}{name}\0", fields.concat()).into_bytes();
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes.extend_from_slice(content);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    };
+    let trailer = member(0, "TRAILER!!!", b"");
+    let archive = [member(0o100_644, "file", b""), member(0o120_777, "link", b"target"), trailer].concat();
+    let tree = open_stream(&archive[..]).unwrap();
+    assert_eq!(contents(&*tree).len(), 2, "the root and the file, which can be read");
+    let found = tree.anomalies();
+    assert!(found[0].path == b"/link" && found[0].what.contains("another type"), "{found:?}");
 }

@@ -7,10 +7,13 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::Command;
 
+#[path = "support/sample.rs"]
+mod sample;
 mod support;
 
 use hardpan_image::{DirTree, Index, OpenError, TreeKind, open, open_stream};
-use support::{contents, sample};
+use sample::sample;
+use support::contents;
 
 fn gnu_tar(root: &Path, archive: &Path, options: &[&str]) {
     let status = Command::new("tar")
@@ -295,6 +298,25 @@ fn bytes_behind_the_end_marker_are_noticed() {
     bytes.extend_from_slice(&small());
     let tree = open_stream(&bytes[..]).unwrap();
     assert!(tree.anomalies()[0].what.contains("after the end marker"), "{:?}", tree.anomalies());
+}
+
+/// Found by fuzzing: the directory became a file that could not be read, and the link was refused.
+#[test]
+fn a_hard_link_may_be_the_first_in_its_directory() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(4);
+    builder.append_data(&mut header, "a", &b"text"[..]).unwrap();
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Link);
+    header.set_size(0);
+    builder.append_link(&mut header, "new/deep/b", "a").unwrap();
+    let bytes = builder.into_inner().unwrap();
+    let tree = open_stream(&bytes[..]).unwrap();
+    assert_eq!(tree.anomalies(), []);
+    let index = Index::build(&*tree, &|_| true).unwrap().unwrap();
+    let link = index.lookup(b"/new/deep/b").unwrap();
+    assert_eq!((&*index.read(link, 9).unwrap(), index.entry(link).metadata.links), (&b"text"[..], 2));
 }
 
 #[test]

@@ -35,7 +35,8 @@ pub(crate) struct Members<'a> {
 pub(crate) enum End {
     /// With its end marker: otherwise it was cut.
     Marker,
-    /// After any member, too: a digest has proved that it was not cut. Some writers of images leave the marker out.
+    /// After the bytes of any member, too: a digest has proved that it was not cut. Some writers of images leave out the
+    /// marker, and the padding before it.
     Member,
 }
 
@@ -74,7 +75,8 @@ impl<'a> Members<'a> {
     fn header(&mut self) -> Result<Option<Header>, Error> {
         let mut block = [0; BLOCK_LEN];
         let offset = self.next;
-        if self.end == End::Member && offset == self.archive.len() {
+        // The bytes of a member are held against the length, so that only padding can be missing here.
+        if self.end == End::Member && offset >= self.archive.len() {
             return Ok(None);
         }
         read_exact_at(self.archive, &mut block, offset)
