@@ -260,5 +260,5 @@ const DIFFERENCES: &[Difference] = &[
     differ("scanelf", "wx-segments", (Yes, NotApplicable), "no segment in a file that is not loaded", "*"),
     differ("scanelf", "rpath", (Yes, NotApplicable), "no path in a file that loads nothing", "*"),
     differ("scanelf", "rpath", (No, Yes), "a path that only its owner can write to is no fault", "rpath-absolute runpath-absolute runpath-origin"),
-    differ("scanelf", "rpath", (Yes, No), "it does not ask where the interpreter and libraries are that other entries name", "interpreter-open interpreter-relative audit-open audit-list-open filter-relative auxiliary-open"),
+    differ("scanelf", "rpath", (Yes, No), "it does not ask where the interpreter and libraries are that other entries name", "interpreter-open interpreter-relative needed-open audit-open audit-list-open filter-relative auxiliary-open"),
 ];

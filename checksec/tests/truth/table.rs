@@ -154,6 +154,7 @@ rpath-origin-escapes | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,-rpath,'$ORIGIN/.
 rpath-empty          | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,-rpath,/usr/lib::/lib main.c -o $o
 rpath-relative       | +++++ +-+++ -~?!! !++.  | clang $hard -Wl,--build-id,-rpath,lib main.c -o $o
 runpath-open         | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,-rpath,/open,--enable-new-dtags main.c -o $o
+needed-open          | +++++ +-+++ -~?!! !++.  | gcc -shared -Wl,-soname,/open/evil.so part.c -o $o.so; gcc $hard -Wl,--no-as-needed main.c $o.so -o $o
 audit-open           | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,--audit=/open/evil.so main.c -o $o
 audit-list-open      | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,--depaudit=sound.so:/open/evil.so main.c -o $o
 audit-sound          | +++++ +++++ -~?!! !++.  | gcc $hard -Wl,--audit=/usr/lib/audit.so main.c -o $o
