@@ -36,6 +36,7 @@ const PENDING: &[(&str, &str, char, &str)] = &[
     ("canary-last-wins", "stack-protector", '?', FLAGS),
     ("fortify-recorded", "fortify", '?', FLAGS),
     ("fortify-recorded-off", "fortify", '?', FLAGS),
+    ("cfi-shared", "cfi", '-', "a file without a trace of CFI is said to be without CFI"),
 ];
 
 const FLAGS: &str = "recorded flags are not read yet";

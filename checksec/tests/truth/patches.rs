@@ -70,7 +70,7 @@ pub(crate) const PATCHES: &[Patched] = &[
     line("no-stack-riscv64", "riscv64", no_stack, &[("nx-stack", '?')]),
     line("no-stack-static", "gcc-static", no_stack, &[("nx-stack", '-')]),
     // Segments.
-    runs("wx-code", "gcc-pie", |file| permit(file, PF_X.0, PF_W.0), &[("wx-segments", '-')]),
+    runs("wx-code", "gcc-pie", |file| permit(file, PF_X.0, PF_W.0), &[("wx-segments", '-'), ("separate-code", '-')]),
     runs("wx-data", "gcc-pie", |file| permit(file, PF_W.0, PF_X.0), &[("wx-segments", '-'), ("separate-code", 'o')]),
     line("wx-data-aarch64", "aarch64", |file| permit(file, PF_W.0, PF_X.0), &[("wx-segments", '-')]),
     line("wx-data-i386", "i386", |file| permit(file, PF_W.0, PF_X.0), &[("wx-segments", '-'), ("separate-code", 'o')]),

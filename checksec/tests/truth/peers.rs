@@ -246,6 +246,8 @@ const DIFFERENCES: &[Difference] = &[
     differ("hardening-check", "fortify", (No, NotApplicable), "it compares with the C library of this machine, which musl and Rust do not use", "*"),
     differ("hardening-check", "fortify", (Yes, NotApplicable), "it judges a debug file by the symbols of the program", "debug-file"),
     differ("hardening-check", "fortify", (No, Unknown), "plain functions that are replaced only where a size is known show nothing", "*"),
+    differ("hardening-check", "cet", (No, NotApplicable), "it asks machines without CET for it", "*"),
+    differ("hardening-check", "cet", (Yes, No), "it believes a mark on code that was compiled without", "cet-mark-only cet-program-mark-only"),
     // scanelf: what it prints is there or not, whatever it means.
     differ("scanelf", "nx-stack", (Unknown, Yes), "it tells .note.GNU-stack of an object file only if it asks for an executable stack", "aarch64-object cet-object cet-object-none fortify-object-off object object-clang object-soft"),
     differ("scanelf", "nx-stack", (Yes, NotApplicable), "it judges a debug file by the headers of the program", "debug-file"),
