@@ -34,6 +34,7 @@ const PENDING: &[(&str, &str, char, &str)] = &[
     ("canary-recorded-line", "stack-protector", '?', FLAGS),
     ("canary-mixed", "stack-protector", '+', FLAGS),
     ("canary-last-wins", "stack-protector", '?', FLAGS),
+    ("fortify-recorded", "stack-protector", '?', FLAGS),
     ("fortify-recorded", "fortify", '?', FLAGS),
     ("fortify-recorded-off", "fortify", '?', FLAGS),
     ("cfi-shared", "cfi", '-', "a file without a trace of CFI is said to be without CFI"),

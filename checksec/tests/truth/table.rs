@@ -135,7 +135,7 @@ module               | ~~~~+ ~~~~+ o~o!! o-~.  | gcc $code -c module.c -o $o
 module-soft          | ~~~~? ~~~~+ o~o!! o-~.  | gcc $bare -c module.c -o $o
 
 # Memory that is writable and executable ------------------------------------------------------------------------------
-wx-omagic            | !~-+? ?~~-+ -~?!! !o-.  | musl-gcc $hard -fno-pie -no-pie -static -Wl,-N main.c -o $o
+wx-omagic            | !~-+? ?~~-+ -~?!! !o-o  | musl-gcc $hard -fno-pie -no-pie -static -Wl,-N main.c -o $o
 wx-omagic-aarch64    | ~~-+. .~~-+ ~-.!! !o-.  | aarch64-linux-gnu-gcc $soft -static -nostdlib -Wl,-N start.c -o $o
 wx-script            | ~~-+. .~~-+ -~?!! !o-.  | gcc $soft -static -nostdlib -T one-segment.ld start.c -o $o
 wx-omagic-lld        | !~-+? ?~~-+ -~?!! !o-.  | clang $soft -static -fuse-ld=lld -Wl,-N main.c -o $o
@@ -198,7 +198,7 @@ fortify-unknown-size | ++++? ?++++ -~?!! !++.  | gcc $hard unknown-size.c -o $o
 fortify-longjmp      | ++++? +++++ -~?!! !++.  | gcc $hard longjmp.c -o $o
 fortify-longjmp-off  | ++++? -++++ -~?!! !++.  | gcc $hard -U_FORTIFY_SOURCE longjmp.c -o $o
 fortify-unoptimised  | +++++ -++++ -~?!! !++o  | gcc $hard -O0 -g main.c -o $o
-fortify-recorded     | ++++? +++++ -~?!! !+++  | clang $hard -Wl,--build-id -frecord-command-line -fno-stack-protector -fstack-protector-strong unknown-size.c -o $o
+fortify-recorded     | +++++ +++++ -~?!! !+++  | clang $hard -Wl,--build-id -frecord-command-line -fno-stack-protector -fstack-protector-strong unknown-size.c -o $o
 fortify-recorded-off | ++++o -++++ -~?!! !++o  | clang $hard -Wl,--build-id -frecord-command-line -U_FORTIFY_SOURCE unknown-size.c -o $o
 fortify-off-clang    | +++++ -++++ -~?!! !++.  | clang $hard -Wl,--build-id -U_FORTIFY_SOURCE main.c -o $o
 fortify-3-clang      | +++++ +++++ -~?!! !++.  | clang $hard -Wl,--build-id -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 main.c -o $o
@@ -207,11 +207,12 @@ fortify-read-clang   | +++++ ?++++ -~?!! !++.  | clang $hard -Wl,--build-id read
 fortify-object-off   | ~~~++ ?~~~+ -~?!! ~~~.  | gcc $code -U_FORTIFY_SOURCE -c main.c -o $o
 
 # Another C library ---------------------------------------------------------------------------------------------------
-musl                 | +++++ ~++++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id main.c -o $o
-musl-lazy            | %++++ ~++++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id -Wl,-z,lazy main.c -o $o
-musl-canary-off      | ++++? ~++++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id -fno-stack-protector main.c -o $o
-musl-static          | +~-+? ?~~++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id -fno-pie -no-pie -static main.c -o $o
-musl-static-off      | o~-+? ?~~++ -~?!! !-+.  | musl-gcc $soft -static main.c -o $o
+# musl's own objects tell how they were compiled, which is no word on the program.
+musl                 | +++++ ~++++ -~?!! !++o  | musl-gcc $hard -Wl,--build-id main.c -o $o
+musl-lazy            | %++++ ~++++ -~?!! !++o  | musl-gcc $hard -Wl,--build-id -Wl,-z,lazy main.c -o $o
+musl-canary-off      | ++++? ~++++ -~?!! !++o  | musl-gcc $hard -Wl,--build-id -fno-stack-protector main.c -o $o
+musl-static          | +~-+? ?~~++ -~?!! !++o  | musl-gcc $hard -Wl,--build-id -fno-pie -no-pie -static main.c -o $o
+musl-static-off      | o~-+? ?~~++ -~?!! !-+o  | musl-gcc $soft -static main.c -o $o
 
 # Control-flow enforcement of x86 -------------------------------------------------------------------------------------
 cet-full             | ++~+? .++++ +~?!! !++.  | gcc $lone -fcf-protection=full alone.c -o $o
@@ -314,8 +315,8 @@ go-pie-stripped      | ++++~ ~++++ -~~!! +!-o  | CGO_ENABLED=0 go build -buildmo
 go-cgo               | !--++ +++++ -~o!! !+oo  | CGO_ENABLED=1 CGO_CFLAGS='-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2' go build -o $o calls-c.go
 go-cgo-soft          | !--+! !++++ -~o!! !+oo  | CGO_ENABLED=1 CGO_CFLAGS='-O2 -fno-stack-protector -U_FORTIFY_SOURCE' go build -o $o calls-c.go
 go-cgo-pie           | +++++ +++++ -~o!! !+oo  | CGO_ENABLED=1 CGO_CFLAGS='-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2' go build -buildmode=pie -ldflags='-linkmode=external -extldflags=-Wl,-z,relro,-z,now' -o $o calls-c.go
-go-shared            | +o~+! *++++ -~o!! !+oo  | CGO_ENABLED=1 CGO_CFLAGS='-O2 -fno-stack-protector' go build -buildmode=c-shared -ldflags='-linkmode=external -extldflags=-Wl,-z,relro,-z,now' -o $o shared.go
-go-rpath             | o--+! *-+++ -~o!! !+oo  | CGO_ENABLED=1 go build -ldflags='-r /open' -o $o calls-c.go
+go-shared            | +o~+! !++++ -~o!! !+oo  | CGO_ENABLED=1 CGO_CFLAGS='-O2 -fno-stack-protector' go build -buildmode=c-shared -ldflags='-linkmode=external -extldflags=-Wl,-z,relro,-z,now' -o $o shared.go
+go-rpath             | o--+! !-+++ -~o!! !+oo  | CGO_ENABLED=1 go build -ldflags='-r /open' -o $o calls-c.go
 
 # Rust ----------------------------------------------------------------------------------------------------------------
 rust                 | ++++~ ~++++ -~*!! !+oo  | rustc -O main.rs -o $o | relro=full, pie=PIE
