@@ -81,8 +81,7 @@ fn compare(theirs: &Claims<'_>, ours: &Claims<'_>) {
         // They do not say why they claim nothing.
         .filter(|(_, claims)| claims.0 != claims.1 && *claims != (Unknown, NotApplicable))
         .collect();
-    let by_flags = DIFFERENCES_BY_FLAGS.iter().filter(|_| is_known("build-flags"));
-    for difference in DIFFERENCES.iter().chain(by_flags).filter(|difference| is_known(difference.property)) {
+    for difference in DIFFERENCES.iter().filter(|difference| is_known(difference.property)) {
         assert!(difference.reason.len() > 20 && difference.theirs != difference.ours);
         let claims = (difference.theirs, difference.ours);
         let is_of = |place: &Place<'_>| place.0 == difference.tool && place.1 == difference.property;
@@ -264,11 +263,7 @@ const DIFFERENCES: &[Difference] = &[
     differ("scanelf", "rpath", (Yes, NotApplicable), "no path in a file that loads nothing", "*"),
     differ("scanelf", "rpath", (No, Yes), "a path that only its owner can write to is no fault", "rpath-absolute runpath-absolute runpath-origin"),
     differ("scanelf", "rpath", (Yes, No), "it does not ask where the interpreter and libraries are that other entries name", "interpreter-open interpreter-relative needed-open audit-open audit-list-open filter-relative auxiliary-open"),
-];
-
-/// Those that come with the flags that compilers record, which neither tool reads.
-#[rustfmt::skip]
-const DIFFERENCES_BY_FLAGS: &[Difference] = &[
+    // Flags that compilers record, which neither tool reads.
     differ("hardening-check", "stack-protector", (No, Yes), "the flag is recorded, and nothing had to be protected", "canary-recorded-plain fortify-recorded fortify-recorded-off"),
     differ("hardening-check", "stack-protector", (Yes, No), "one of two units is recorded to be without", "canary-mixed"),
     differ("hardening-check", "fortify", (No, Yes), "the flag is recorded, and no call was of a kind that it changes", "fortify-recorded"),

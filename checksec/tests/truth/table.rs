@@ -48,7 +48,7 @@ pub(crate) const RULE_NAMES: [&str; 19] = [
 ];
 
 /// The columns of rules that are not there yet. Empty when all are.
-pub(crate) const NOT_YET: &[&str] = &["stack-clash", "build-flags"];
+pub(crate) const NOT_YET: &[&str] = &[];
 
 /// What `$hard` and its like mean in the lines.
 pub(crate) const VARIABLES: &[(&str, &str)] = &[
@@ -135,7 +135,7 @@ module               | ~~~~+ ~~~~+ o~o!! o-~.  | gcc $code -c module.c -o $o
 module-soft          | ~~~~? ~~~~+ o~o!! o-~.  | gcc $bare -c module.c -o $o
 
 # Memory that is writable and executable ------------------------------------------------------------------------------
-wx-omagic            | !~-+? ?~~-+ -~?!! !o-o  | musl-gcc $hard -fno-pie -no-pie -static -Wl,-N main.c -o $o
+wx-omagic            | !~-+? ?~~-+ -~?!! !o-.  | musl-gcc $hard -fno-pie -no-pie -static -Wl,-N main.c -o $o
 wx-omagic-aarch64    | ~~-+. .~~-+ ~-.!! !o-.  | aarch64-linux-gnu-gcc $soft -static -nostdlib -Wl,-N start.c -o $o
 wx-script            | ~~-+. .~~-+ -~?!! !o-.  | gcc $soft -static -nostdlib -T one-segment.ld start.c -o $o
 wx-omagic-lld        | !~-+? ?~~-+ -~?!! !o-.  | clang $soft -static -fuse-ld=lld -Wl,-N main.c -o $o
@@ -208,11 +208,11 @@ fortify-object-off   | ~~~++ ?~~~+ -~?!! ~~~.  | gcc $code -U_FORTIFY_SOURCE -c 
 
 # Another C library ---------------------------------------------------------------------------------------------------
 # musl's own objects tell how they were compiled, which is no word on the program.
-musl                 | +++++ ~++++ -~?!! !++o  | musl-gcc $hard -Wl,--build-id main.c -o $o
-musl-lazy            | %++++ ~++++ -~?!! !++o  | musl-gcc $hard -Wl,--build-id -Wl,-z,lazy main.c -o $o
-musl-canary-off      | ++++? ~++++ -~?!! !++o  | musl-gcc $hard -Wl,--build-id -fno-stack-protector main.c -o $o
-musl-static          | +~-+? ?~~++ -~?!! !++o  | musl-gcc $hard -Wl,--build-id -fno-pie -no-pie -static main.c -o $o
-musl-static-off      | o~-+? ?~~++ -~?!! !-+o  | musl-gcc $soft -static main.c -o $o
+musl                 | +++++ ~++++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id main.c -o $o
+musl-lazy            | %++++ ~++++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id -Wl,-z,lazy main.c -o $o
+musl-canary-off      | ++++? ~++++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id -fno-stack-protector main.c -o $o
+musl-static          | +~-+? ?~~++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id -fno-pie -no-pie -static main.c -o $o
+musl-static-off      | o~-+? ?~~++ -~?!! !-+.  | musl-gcc $soft -static main.c -o $o
 
 # Control-flow enforcement of x86 -------------------------------------------------------------------------------------
 cet-full             | ++~+? .++++ +~?!! !++.  | gcc $lone -fcf-protection=full alone.c -o $o
