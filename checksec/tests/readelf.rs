@@ -95,7 +95,9 @@ fn undefined_symbols_of_all_files() {
 pub(crate) type Facts = Result<ElfFacts, hardpan_checksec::ElfError>;
 
 pub(crate) fn elves<'s>(root: &'s str, scan: &'s Scan) -> impl Iterator<Item = (String, &'s Facts)> {
-    scan.elves.iter().map(move |elf| (format!("{root}{}", String::from_utf8_lossy(&elf.path)), &elf.facts))
+    // Members of archives and compressed modules are no files that readelf could be given by their paths.
+    let files = scan.elves.iter().filter(|elf| elf.id.is_some());
+    files.map(move |elf| (format!("{root}{}", String::from_utf8_lossy(&elf.path)), &elf.facts))
 }
 
 pub(crate) fn paths(root: &str, scan: &Scan, wanted: impl Fn(&ElfFacts) -> bool) -> Vec<String> {

@@ -28,14 +28,17 @@ pub struct Names {
     pub soname: Option<Box<[u8]>>,
     /// `DT_NEEDED`, in order, each with the file offset of its entry.
     pub needed: Box<[(u64, Box<[u8]>)]>,
-    /// What else the loader is asked to load: the tag's name, the file offset of its entry, and a library, or for
-    /// `DT_AUDIT` and `DT_DEPAUDIT` a list of them.
-    pub asked: Box<[(&'static str, u64, Box<[u8]>)]>,
+    /// What else the loader is asked to load, in order.
+    pub asked: Box<[Asked]>,
     /// `DT_RPATH`, with the file offset of its entry.
     pub rpath: Option<(u64, Box<[u8]>)>,
     /// `DT_RUNPATH`, with the file offset of its entry.
     pub runpath: Option<(u64, Box<[u8]>)>,
 }
+
+/// An entry that makes the loader load something, though the file does not need it: the tag's name, the file offset of
+/// the entry, and a library, or for `DT_AUDIT` and `DT_DEPAUDIT` a list of them.
+pub type Asked = (&'static str, u64, Box<[u8]>);
 
 impl Names {
     /// Whether a needed library's name starts so.

@@ -31,7 +31,7 @@ use hardpan_image::ReadAt;
 use hardpan_report::Language;
 use object::elf::{DT_PLTGOT, EM_AARCH64, EM_BPF, EM_NONE, ET_CORE, ET_REL, PT_INTERP};
 
-pub use dynamic::{Dynamic, Names, Tagged};
+pub use dynamic::{Asked, Dynamic, Names, Tagged};
 pub use flags::Flags;
 pub use header::{Header, machine_names};
 pub use kind::Kind;

@@ -56,6 +56,7 @@ pub(crate) const PATCHES: &[Patched] = &[
     runs("relro-empty", "gcc-pie", |file| resize(file, PT_GNU_RELRO.0, 0), &[("relro", '%')]),
     runs("relro-empty-no-plt", "gcc-pie-no-plt", |file| resize(file, PT_GNU_RELRO.0, 0), &[("relro", '%')]),
     runs("relro-elsewhere", "gcc-pie", over_the_headers, &[("relro", '%')]),
+    runs("relro-twice", "go-cgo-pie", two_relros, &[("relro", '%'), ("nx-stack", '-')]),
     // Programs and libraries.
     runs("pie-by-dt-debug", "gcc-pie", |file| flags_1(file, NOW), &[]),
     runs("library-with-interpreter", "gcc-pie", |file| { flags_1(file, NOW); retag(file, DEBUG, UNKNOWN_TAG); }, &[("pie", '~')]),
@@ -69,7 +70,7 @@ pub(crate) const PATCHES: &[Patched] = &[
     line("no-stack-riscv64", "riscv64", no_stack, &[("nx-stack", '?')]),
     line("no-stack-static", "gcc-static", no_stack, &[("nx-stack", '-')]),
     // Segments.
-    runs("wx-code", "gcc-pie", |file| permit(file, PF_X.0, PF_W.0), &[("wx-segments", '-')]),
+    runs("wx-code", "gcc-pie", |file| permit(file, PF_X.0, PF_W.0), &[("wx-segments", '-'), ("separate-code", '-')]),
     runs("wx-data", "gcc-pie", |file| permit(file, PF_W.0, PF_X.0), &[("wx-segments", '-'), ("separate-code", 'o')]),
     line("wx-data-aarch64", "aarch64", |file| permit(file, PF_W.0, PF_X.0), &[("wx-segments", '-')]),
     line("wx-data-i386", "i386", |file| permit(file, PF_W.0, PF_X.0), &[("wx-segments", '-'), ("separate-code", 'o')]),
@@ -195,6 +196,17 @@ fn over_the_headers(file: &mut Patch) {
     let header = file.headers(PT_GNU_RELRO.0)[0];
     file.put(header + 16, &0_u64.to_le_bytes());
     resize(file, PT_GNU_RELRO.0, 0x1000);
+}
+
+/// Puts an empty RELRO behind the other, in the place of the stack header, which comes first.
+fn two_relros(file: &mut Patch) {
+    let (stack, relro) = (file.headers(PT_GNU_STACK.0)[0], file.headers(PT_GNU_RELRO.0)[0]);
+    assert!(stack < relro);
+    let first = file.0[relro..relro + 56].to_vec();
+    let mut spare = file.0[stack..stack + 56].to_vec();
+    file.put(stack, &first);
+    spare[..4].copy_from_slice(&PT_GNU_RELRO.0.to_le_bytes());
+    file.put(relro, &spare);
 }
 
 /// Makes the first note header a second stack header, which comes before the other.

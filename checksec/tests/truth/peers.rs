@@ -246,6 +246,8 @@ const DIFFERENCES: &[Difference] = &[
     differ("hardening-check", "fortify", (No, NotApplicable), "it compares with the C library of this machine, which musl and Rust do not use", "*"),
     differ("hardening-check", "fortify", (Yes, NotApplicable), "it judges a debug file by the symbols of the program", "debug-file"),
     differ("hardening-check", "fortify", (No, Unknown), "plain functions that are replaced only where a size is known show nothing", "*"),
+    differ("hardening-check", "cet", (No, NotApplicable), "it asks machines without CET for it", "*"),
+    differ("hardening-check", "cet", (Yes, No), "it believes a mark on code that was compiled without", "cet-mark-only cet-program-mark-only"),
     // scanelf: what it prints is there or not, whatever it means.
     differ("scanelf", "nx-stack", (Unknown, Yes), "it tells .note.GNU-stack of an object file only if it asks for an executable stack", "aarch64-object cet-object cet-object-none fortify-object-off object object-clang object-soft"),
     differ("scanelf", "nx-stack", (Yes, NotApplicable), "it judges a debug file by the headers of the program", "debug-file"),
@@ -260,5 +262,11 @@ const DIFFERENCES: &[Difference] = &[
     differ("scanelf", "wx-segments", (Yes, NotApplicable), "no segment in a file that is not loaded", "*"),
     differ("scanelf", "rpath", (Yes, NotApplicable), "no path in a file that loads nothing", "*"),
     differ("scanelf", "rpath", (No, Yes), "a path that only its owner can write to is no fault", "rpath-absolute runpath-absolute runpath-origin"),
-    differ("scanelf", "rpath", (Yes, No), "it does not ask where the interpreter and libraries are that other entries name", "interpreter-open interpreter-relative audit-open audit-list-open filter-relative auxiliary-open"),
+    differ("scanelf", "rpath", (Yes, No), "it does not ask where the interpreter and libraries are that other entries name", "interpreter-open interpreter-relative needed-open audit-open audit-list-open filter-relative auxiliary-open"),
+    // Flags that compilers record, which neither tool reads.
+    differ("hardening-check", "stack-protector", (No, Yes), "the flag is recorded, and nothing had to be protected", "canary-recorded-plain fortify-recorded fortify-recorded-off"),
+    differ("hardening-check", "stack-protector", (Yes, No), "one of two units is recorded to be without", "canary-mixed"),
+    differ("hardening-check", "fortify", (No, Yes), "the flag is recorded, and no call was of a kind that it changes", "fortify-recorded"),
+    differ("hardening-check", "stack-clash", (Unknown, Yes), "the flag is recorded, or the probes are those of LLVM", "aarch64-clash clash-clang clash-recorded rust-stripped"),
+    differ("hardening-check", "stack-clash", (Unknown, No), "the flag is recorded to be off", "clash-recorded-off"),
 ];

@@ -48,7 +48,7 @@ pub(crate) const RULE_NAMES: [&str; 19] = [
 ];
 
 /// The columns of rules that are not there yet. Empty when all are.
-pub(crate) const NOT_YET: &[&str] = &["stack-clash", "build-flags"];
+pub(crate) const NOT_YET: &[&str] = &[];
 
 /// What `$hard` and its like mean in the lines.
 pub(crate) const VARIABLES: &[(&str, &str)] = &[
@@ -131,8 +131,8 @@ object-clang         | ~~~++ +~~~+ -~?!! ~~~.  | clang $code -c main.c -o $o
 object-soft          | ~~~+? ?~~~+ -~?!! ~~~.  | gcc $bare -c main.c -o $o
 object-no-note       | ~~~-. .~~~+ -~.!! ~~~.  | gcc -c no-note.s -o $o | nx-stack=missing
 object-exec-note     | ~~~-. .~~~+ -~.!! ~~~.  | gcc -c exec-note.s -o $o | nx-stack=exec
-module               | ~~~~+ ~~~~+ o~o!! ~~~.  | gcc $code -c module.c -o $o
-module-soft          | ~~~~? ~~~~+ o~o!! ~~~.  | gcc $bare -c module.c -o $o
+module               | ~~~~+ ~~~~+ o~o!! o-~.  | gcc $code -c module.c -o $o
+module-soft          | ~~~~? ~~~~+ o~o!! o-~.  | gcc $bare -c module.c -o $o
 
 # Memory that is writable and executable ------------------------------------------------------------------------------
 wx-omagic            | !~-+? ?~~-+ -~?!! !o-.  | musl-gcc $hard -fno-pie -no-pie -static -Wl,-N main.c -o $o
@@ -154,6 +154,7 @@ rpath-origin-escapes | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,-rpath,'$ORIGIN/.
 rpath-empty          | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,-rpath,/usr/lib::/lib main.c -o $o
 rpath-relative       | +++++ +-+++ -~?!! !++.  | clang $hard -Wl,--build-id,-rpath,lib main.c -o $o
 runpath-open         | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,-rpath,/open,--enable-new-dtags main.c -o $o
+needed-open          | +++++ +-+++ -~?!! !++.  | gcc -shared -Wl,-soname,/open/evil.so part.c -o $o.so; gcc $hard -Wl,--no-as-needed main.c $o.so -o $o
 audit-open           | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,--audit=/open/evil.so main.c -o $o
 audit-list-open      | +++++ +-+++ -~?!! !++.  | gcc $hard -Wl,--depaudit=sound.so:/open/evil.so main.c -o $o
 audit-sound          | +++++ +++++ -~?!! !++.  | gcc $hard -Wl,--audit=/usr/lib/audit.so main.c -o $o
@@ -197,7 +198,7 @@ fortify-unknown-size | ++++? ?++++ -~?!! !++.  | gcc $hard unknown-size.c -o $o
 fortify-longjmp      | ++++? +++++ -~?!! !++.  | gcc $hard longjmp.c -o $o
 fortify-longjmp-off  | ++++? -++++ -~?!! !++.  | gcc $hard -U_FORTIFY_SOURCE longjmp.c -o $o
 fortify-unoptimised  | +++++ -++++ -~?!! !++o  | gcc $hard -O0 -g main.c -o $o
-fortify-recorded     | ++++? +++++ -~?!! !+++  | clang $hard -Wl,--build-id -frecord-command-line -fno-stack-protector -fstack-protector-strong unknown-size.c -o $o
+fortify-recorded     | +++++ +++++ -~?!! !+++  | clang $hard -Wl,--build-id -frecord-command-line -fno-stack-protector -fstack-protector-strong unknown-size.c -o $o
 fortify-recorded-off | ++++o -++++ -~?!! !++o  | clang $hard -Wl,--build-id -frecord-command-line -U_FORTIFY_SOURCE unknown-size.c -o $o
 fortify-off-clang    | +++++ -++++ -~?!! !++.  | clang $hard -Wl,--build-id -U_FORTIFY_SOURCE main.c -o $o
 fortify-3-clang      | +++++ +++++ -~?!! !++.  | clang $hard -Wl,--build-id -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 main.c -o $o
@@ -206,6 +207,7 @@ fortify-read-clang   | +++++ ?++++ -~?!! !++.  | clang $hard -Wl,--build-id read
 fortify-object-off   | ~~~++ ?~~~+ -~?!! ~~~.  | gcc $code -U_FORTIFY_SOURCE -c main.c -o $o
 
 # Another C library ---------------------------------------------------------------------------------------------------
+# musl's own objects tell how they were compiled, which is no word on the program.
 musl                 | +++++ ~++++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id main.c -o $o
 musl-lazy            | %++++ ~++++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id -Wl,-z,lazy main.c -o $o
 musl-canary-off      | ++++? ~++++ -~?!! !++.  | musl-gcc $hard -Wl,--build-id -fno-stack-protector main.c -o $o
@@ -239,7 +241,8 @@ clash-stripped       | +++++ +++++ -~+!! +++.  | gcc $hard -s -fstack-clash-prot
 # Clang's CFI and SafeStack -------------------------------------------------------------------------------------------
 cfi                  | ++++? +++++ -~?+! !+o.  | clang $hard -Wl,--build-id -fuse-ld=lld -flto -fvisibility=hidden -fsanitize=cfi calls.c -o $o
 cfi-cross            | ++++* +++++ -~?+! !+o.  | clang $hard -Wl,--build-id -fuse-ld=lld -flto -fvisibility=hidden -fsanitize=cfi -fsanitize-cfi-cross-dso calls.c -o $o
-cfi-shared           | ++~+? .++++ -~?+! !+o.  | clang $lone -Wl,--build-id -fuse-ld=lld -flto -fvisibility=default -fsanitize=cfi alone.c -o $o
+# Nothing here has its address taken, so that no symbol tells of it; neither may it be said to be off.
+cfi-shared           | ++~+? .++++ -~?*! !+o.  | clang $lone -Wl,--build-id -fuse-ld=lld -flto -fvisibility=default -fsanitize=cfi alone.c -o $o
 cfi-stripped         | ++++? +++++ -~??! ++o.  | clang $hard -Wl,--build-id -s -fuse-ld=lld -flto -fvisibility=hidden -fsanitize=cfi calls.c -o $o
 cfi-lto-only         | ++++? +++++ -~?!! !+o.  | clang $hard -Wl,--build-id -fuse-ld=lld -flto -fvisibility=hidden calls.c -o $o
 safe-stack           | ++++? +++++ -~?!+ !++.  | clang $hard -Wl,--build-id -fno-stack-protector -fsanitize=safe-stack main.c -o $o
@@ -312,8 +315,8 @@ go-pie-stripped      | ++++~ ~++++ -~~!! +!-o  | CGO_ENABLED=0 go build -buildmo
 go-cgo               | !--++ +++++ -~o!! !+oo  | CGO_ENABLED=1 CGO_CFLAGS='-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2' go build -o $o calls-c.go
 go-cgo-soft          | !--+! !++++ -~o!! !+oo  | CGO_ENABLED=1 CGO_CFLAGS='-O2 -fno-stack-protector -U_FORTIFY_SOURCE' go build -o $o calls-c.go
 go-cgo-pie           | +++++ +++++ -~o!! !+oo  | CGO_ENABLED=1 CGO_CFLAGS='-O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2' go build -buildmode=pie -ldflags='-linkmode=external -extldflags=-Wl,-z,relro,-z,now' -o $o calls-c.go
-go-shared            | +o~+! *++++ -~o!! !+oo  | CGO_ENABLED=1 CGO_CFLAGS='-O2 -fno-stack-protector' go build -buildmode=c-shared -ldflags='-linkmode=external -extldflags=-Wl,-z,relro,-z,now' -o $o shared.go
-go-rpath             | o--+! *-+++ -~o!! !+oo  | CGO_ENABLED=1 go build -ldflags='-r /open' -o $o calls-c.go
+go-shared            | +o~+! !++++ -~o!! !+oo  | CGO_ENABLED=1 CGO_CFLAGS='-O2 -fno-stack-protector' go build -buildmode=c-shared -ldflags='-linkmode=external -extldflags=-Wl,-z,relro,-z,now' -o $o shared.go
+go-rpath             | o--+! !-+++ -~o!! !+oo  | CGO_ENABLED=1 go build -ldflags='-r /open' -o $o calls-c.go
 
 # Rust ----------------------------------------------------------------------------------------------------------------
 rust                 | ++++~ ~++++ -~*!! !+oo  | rustc -O main.rs -o $o | relro=full, pie=PIE

@@ -22,7 +22,9 @@ pub(crate) fn judge(producer: &[u8], name: &[u8], directory: &[u8]) -> Part {
     if is_other || has(b"rustc version") || producer.starts_with(b"Go cmd/") || has(b"-fbuilding-libgcc") {
         return Part::Skipped;
     }
-    if is_start_file(name, directory) || find(directory, b"/runtime/cgo") {
+    // musl is compiled in its own directory, which is recorded as `.`; its start file is the only one with a record.
+    let is_musl = has(b"-ffreestanding") && MUSL_START_FILES.contains(&name);
+    if is_musl || is_start_file(name, directory) || find(directory, b"/runtime/cgo") {
         return Part::Skipped;
     }
     if producer.starts_with(b"GNU GIMPLE") { Part::Linked } else { Part::Compiled }
@@ -53,6 +55,7 @@ const START_FILES: [&[u8]; 12] = [
     b"at_quick_exit.c",
     b"crt1.c",
 ];
+const MUSL_START_FILES: [&[u8]; 3] = [b"crt/crt1.c", b"crt/Scrt1.c", b"crt/rcrt1.c"];
 const LIBRARIES: [&[u8]; 5] = [b"/glibc", b"/csu", b"/libgcc", b"/gcc-", b"/musl"];
 
 #[cfg(test)]
@@ -65,6 +68,8 @@ mod tests {
         assert_eq!(judge(gcc, b"main.c", b"/build"), Part::Compiled);
         assert_eq!(judge(gcc, b"init.c", b"/home/me/program"), Part::Compiled);
         assert_eq!(judge(gcc, b"init.c", b"/build/glibc-2.36/csu"), Part::Skipped);
+        assert_eq!(judge(b"GNU C99 11.2.0 -ffreestanding", b"crt/Scrt1.c", b"."), Part::Skipped);
+        assert_eq!(judge(gcc, b"crt/Scrt1.c", b"."), Part::Compiled);
         assert_eq!(judge(b"GNU AS 2.40", b"start.S", b""), Part::Skipped);
         assert_eq!(
             judge(b"GNU C17 12.2.0 -O2 -fbuilding-libgcc -fno-stack-protector", b"", b""),

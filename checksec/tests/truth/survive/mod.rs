@@ -87,7 +87,9 @@ fn unchanged(linux: Linux, form: Form, damages: impl FnOnce(&Patch) -> Vec<Damag
         let bytes = damaged(&whole, &damage);
         let found = judge(&bytes).unwrap_or_else(|error| panic!("{}: {error}", damage.what));
         for (rule, verdict) in &found {
-            let is_same = *verdict == sound[rule];
+            // Recorded flags are in sections, so that without them the same verdict has another reason.
+            let has_same_letter = verdict[..1] == sound[rule][..1];
+            let is_same = *verdict == sound[rule] || (BY_SYMBOLS_TOO.contains(rule) && has_same_letter);
             let is_form = *rule == "well-formed" && (form == Form::Any || verdict.starts_with('-'));
             // What only section headers tell may be unknown without them, but not better than it was.
             let is_lost = BY_SECTIONS.contains(rule) && (!verdict.starts_with('+') || *rule == "symbols");
@@ -202,6 +204,8 @@ fn content(file: &Patch, name: &str) -> (usize, usize) {
 
 /// What these rules go by is in sections only.
 const BY_SECTIONS: &[&str] = &["stack-clash", "cfi", "safe-stack", "symbols", "build-flags"];
+/// What these rules go by is in symbols, too.
+const BY_SYMBOLS_TOO: &[&str] = &["stack-protector", "fortify"];
 /// Rules that came after the table of damages; which of them a damage reaches is theirs to decide, but never for the better.
 const LATER: &[&str] = &[
     "cet",
