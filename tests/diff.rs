@@ -1,7 +1,10 @@
 //! `hardpan checksec diff`: what got better and what got worse.
 
+use std::path::Path;
+
 use serde_json::Value;
 
+use crate::peers::{VALIDATOR, objections, python_with_jsonschema, require};
 use crate::util::{Dir, elf, lacks};
 
 #[test]
@@ -136,6 +139,76 @@ fn it_is_written_in_each_form_and_the_same_each_time() {
     assert!(first[1].starts_with("## Hardening: Failed") && first[2].ends_with(" worse\n"), "{first:?}");
     let printed = dir.run(&["checksec", "diff", "old", "new", "--format=markdown"]).stdout;
     assert_eq!(String::from_utf8(printed).unwrap(), first[1]);
+}
+
+#[test]
+fn comparisons_satisfy_the_published_schema_and_damaged_ones_do_not() {
+    let test = "comparisons_satisfy_the_published_schema_and_damaged_ones_do_not";
+    let Some(python) = require(test, VALIDATOR, python_with_jsonschema()) else { return };
+    if lacks(&["cc"]) {
+        return;
+    }
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/diff.schema.json");
+    let dir = Dir::new();
+    for (name, bytes) in [
+        ("old/bin/worse", elf::hardened()),
+        ("new/bin/worse", elf::weak()),
+        ("old/bin/better", elf::weak()),
+        ("new/bin/better", elf::hardened()),
+        ("old/bin/moved", elf::hardened()),
+        ("new/sbin/moved", elf::library()),
+        ("old/bin/gone", elf::hardened()),
+        ("new/bin/new", elf::weak()),
+    ] {
+        dir.write(name, bytes);
+    }
+    dir.run(&["checksec", "old", "-o", "old.json"]);
+    let mut older: Value = serde_json::from_slice(&std::fs::read(dir.path("old.json")).unwrap()).unwrap();
+    older["matrix"]["columns"][0]["rule"] = "OLD-001".into();
+    dir.write("older.json", older.to_string());
+    let mut diff = diff(&dir, 1, &["older.json", "new"]);
+    assert_eq!(
+        (diff["files"].as_array().unwrap().len(), diff["not_compared"].as_array().unwrap().len()),
+        (5, 2)
+    );
+    assert_eq!(objections(&python, &schema, diff.to_string().as_bytes()), "");
+    for (pointer, damage) in [
+        ("/schema", "hardpan-checksec-diff/2"),
+        ("/gate/exit_code", "1"),
+        ("/files/0/path", "a\u{1b}[31m"),
+        ("/files/0/state", "lost"),
+        ("/files/0/changes/0/direction", "sideways"),
+        ("/files/0/changes/0/new/outcome", "good"),
+        ("/not_compared/0/only_in", "both"),
+    ] {
+        let kept = diff.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in {diff}")).clone();
+        *diff.pointer_mut(pointer).unwrap() = damage.into();
+        assert_ne!(objections(&python, &schema, diff.to_string().as_bytes()), "", "{pointer} was accepted");
+        *diff.pointer_mut(pointer).unwrap() = kept;
+    }
+}
+
+#[test]
+fn packages_and_libraries_of_objects_are_sides_too() {
+    if lacks(&["cc", "dpkg-deb", "ar"]) {
+        return;
+    }
+    let dir = Dir::new();
+    for (version, tool) in [("1", elf::hardened()), ("2", elf::weak())] {
+        let control = format!(
+            "Package: x\nVersion: {version}\nArchitecture: all\nMaintainer: x <x@x>\nDescription: x\n"
+        );
+        dir.write(format!("{version}/DEBIAN/control"), control);
+        dir.write(format!("{version}/usr/bin/tool"), tool);
+        dir.tool("dpkg-deb", &["--root-owner-group", "-b", version, &format!("x-{version}.deb")]);
+        dir.write("tool.o", tool);
+        dir.tool("ar", &["rc", &format!("x-{version}.a"), "tool.o"]);
+    }
+    let deb = diff(&dir, 1, &["x-1.deb", "x-2.deb"]);
+    assert_eq!((&deb["files"][0]["path"], &deb["totals"]["compared"]), (&"/usr/bin/tool".into(), &1.into()));
+    let library = diff(&dir, 1, &["x-1.a", "x-2.a"]);
+    let file = &library["files"][0];
+    assert_eq!((&file["path"], &file["matched_by"]), (&"(tool.o)".into(), &"path".into()));
 }
 
 #[test]
