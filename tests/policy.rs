@@ -120,12 +120,13 @@ fn each_profile_passes_what_its_flags_give_and_fails_what_they_do_not() {
     dir.write("lazy", compile(&["-pie", "-fPIE", "-Wl,-z,relro,-z,lazy"]));
     dir.write("static", compile(&["-static-pie", "-fPIE", "-Wl,-z,relro,-z,now"]));
     dir.write("weak", elf::weak());
+    dir.write("marked", marked());
     for (profile, passing, failing) in [
         ("debian", &["full", "lazy", "static"] as &[&str], &["weak"] as &[&str]),
         ("fedora", &["full", "static"], &["lazy", "weak"]),
         ("bottlerocket", &["full", "static"], &["lazy", "weak"]),
         // A static program does not tell whether it has canaries.
-        ("strict", &["full"], &["static", "lazy", "weak"]),
+        ("strict", &["marked"], &["full", "static", "lazy", "weak"]),
     ] {
         for (files, code) in [(passing, 0), (failing, 1)] {
             for file in files {
@@ -150,7 +151,8 @@ fn the_command_lines_profile_replaces_the_files_and_sections_come_after_either()
     assert_eq!(report.exit_code(), 0);
     let why = "the profile debian lets it hold in part";
     assert!(report.findings().any(|(_, finding)| finding["disposition"]["why"] == why));
-    let section = section("", "rules = { bind-now = \"off\" }\nallow-partial = [\"relro\"]");
+    let asked = "rules = { bind-now = \"off\", cet = \"off\", branch-protection = \"off\" }";
+    let section = section("", &format!("{asked}\nallow-partial = [\"relro\"]"));
     dir.write("hardpan.toml", format!("{profile}{section}"));
     assert_eq!(dir.report(&["checksec", "lazy"]).exit_code(), 0);
     assert!(dir.fails(2, &["checksec", "lazy", "--profile=arch"]).contains("bottlerocket, debian, fedora"));
@@ -198,8 +200,47 @@ fn a_known_failure_covers_what_got_better_and_a_known_part_no_failure() {
     assert_eq!(run(partial, &none), ("fail".into(), 1));
 }
 
+#[test]
+fn a_waiver_by_build_id_covers_that_build_wherever_it_lies_and_no_other() {
+    if lacks(&["cc"]) {
+        return;
+    }
+    let dir = Dir::new();
+    let build =
+        |id: &str| compile(&["-pie", "-fPIE", "-Wl,-z,relro,-z,lazy", &format!("-Wl,--build-id=0x{id}")]);
+    dir.write("root/usr/bin/a", build("c0ffee01"));
+    dir.write("root/opt/b", build("c0ffee01"));
+    dir.write("root/opt/c", build("c0ffee0102"));
+    dir.write("root/opt/d", compile(&["-pie", "-fPIE", "-Wl,-z,relro,-z,lazy,--build-id=none"]));
+    let waived = |lines: &str| {
+        let waiver = "[[waiver]]\nrule = \"bind-now\"\nreason = \"r\"\nowner = \"o\"\nexpires = 9999-12-31\n";
+        dir.write("hardpan.toml", format!("{waiver}{lines}\n"));
+        let report = dir.report(&["checksec", "root"]);
+        report.disposed("waived").into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(waived("build-id = \"c0ffee01\""), ["/opt/b", "/usr/bin/a"]);
+    assert_eq!(waived("build-id = \"c0ffee01\"\npath = \"/opt/*\""), ["/opt/b"]);
+    assert_eq!(waived("build-id = \"c0ffee\""), [""; 0]);
+    assert_eq!(waived("path = \"/opt/*\""), ["/opt/b", "/opt/c", "/opt/d"]);
+    // One that covers nothing is a finding, as every other.
+    assert_eq!(waived("build-id = \"c0ffee03\""), [""; 0]);
+    assert_eq!(dir.report(&["checksec", "root"]).rule("RUN-003")["outcome"], "fail");
+}
+
 fn section(condition: &str, asked: &str) -> String {
     format!("\n[[checksec.section]]\n{condition}\n{asked}\n")
+}
+
+/// A program with everything. The start files of Debian 12 have no marks, so that the linker is told to set them; on
+/// machines without such marks the flags are left out.
+fn marked() -> Vec<u8> {
+    let full = ["-pie", "-fPIE", "-fstack-protector-all", "-Wl,-z,relro,-z,now,-z,separate-code"];
+    let marks: &[&str] = match std::env::consts::ARCH {
+        "x86_64" => &["-fcf-protection=full", "-Wl,-z,ibt,-z,shstk"],
+        "aarch64" => &["-mbranch-protection=standard", "-Wl,-z,force-bti"],
+        _ => &[],
+    };
+    compile(&[&full, marks].concat())
 }
 
 /// A program or library of the flags of distributions, and these.
