@@ -151,7 +151,8 @@ fn the_command_lines_profile_replaces_the_files_and_sections_come_after_either()
     assert_eq!(report.exit_code(), 0);
     let why = "the profile debian lets it hold in part";
     assert!(report.findings().any(|(_, finding)| finding["disposition"]["why"] == why));
-    let asked = "rules = { bind-now = \"off\", cet = \"off\", branch-protection = \"off\" }";
+    let asked = "rules = { bind-now = \"off\", cet = \"off\", branch-protection = \"off\", \
+        stack-clash = \"off\" }";
     let section = section("", &format!("{asked}\nallow-partial = [\"relro\"]"));
     dir.write("hardpan.toml", format!("{profile}{section}"));
     assert_eq!(dir.report(&["checksec", "lazy"]).exit_code(), 0);
@@ -234,7 +235,15 @@ fn section(condition: &str, asked: &str) -> String {
 /// A program with everything. The start files of Debian 12 have no marks, so that the linker is told to set them; on
 /// machines without such marks the flags are left out.
 fn marked() -> Vec<u8> {
-    let full = ["-pie", "-fPIE", "-fstack-protector-all", "-Wl,-z,relro,-z,now,-z,separate-code"];
+    let full = [
+        "-pie",
+        "-fPIE",
+        "-fstack-protector-all",
+        // Where no frame is large enough to show it, the flag does that is recorded in the debugging information.
+        "-fstack-clash-protection",
+        "-g",
+        "-Wl,-z,relro,-z,now,-z,separate-code",
+    ];
     let marks: &[&str] = match std::env::consts::ARCH {
         "x86_64" => &["-fcf-protection=full", "-Wl,-z,ibt,-z,shstk"],
         "aarch64" => &["-mbranch-protection=standard", "-Wl,-z,force-bti"],
