@@ -197,7 +197,7 @@ pub(crate) struct ProfilesArgs {
 #[derive(ClapArgs)]
 #[command(next_help_heading = "Gate")]
 pub(crate) struct GateArgs {
-    /// Fail only on findings that this earlier JSON report lacks
+    /// Fail only on findings that this earlier report, in JSON or JSON Lines, lacks
     #[arg(long, value_name = "FILE")]
     pub(crate) baseline: Option<PathBuf>,
 
