@@ -89,7 +89,15 @@ Examples:
   hardpan checksec ./rootfs -o checksec.sarif  every ELF file below a directory
   hardpan checksec target/release --fail-on medium --format json
   hardpan checksec dist/*.deb dist/*.rpm       what packages install, as `dist/x.deb:/usr/bin/x`
-  hardpan checksec --root ./rootfs /usr/bin    a part of a root file system, whose links stay in it")]
+  hardpan checksec --root ./rootfs /usr/bin    a part of a root file system, whose links stay in it
+  hardpan checksec ./rootfs --profile fedora   hold it to what Fedora's build flags give
+  hardpan checksec diff old.json ./rootfs      what got better and what got worse
+A file that is named like one of the commands is given as ./diff.")]
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub(crate) struct ChecksecArgs {
     /// Files, directories, archives, packages and container images, in any mixture; `-` reads one from standard input.
     ///
@@ -114,18 +122,94 @@ pub(crate) struct ChecksecArgs {
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<ChecksecCommand>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ChecksecCommand {
+    /// Tell what got better and what got worse between two builds, images or earlier reports
+    Diff(DiffArgs),
+    /// List the profiles, or show what one asks for, in the form in which hardpan.toml takes it
+    Profiles(ProfilesArgs),
+}
+
+#[derive(ClapArgs)]
+#[command(after_help = "\
+Files are matched by their path below OLD and NEW; what is left, by a file name or the name of
+a library up to its version, where that leaves no choice.
+
+Exit codes: 0 nothing is worse, 1 something is worse or a new file fails at the threshold,
+2 a side could not be judged in full. What the policy waives, allows or switches off is shown
+and does not count.
+
+Examples:
+  hardpan checksec diff ./rootfs-1.0 ./rootfs-1.1
+  hardpan checksec diff released.json target/release -o diff.md
+  hardpan checksec diff old.tar.zst new.tar.zst --format json --profile bottlerocket")]
+pub(crate) struct DiffArgs {
+    /// What was: anything that `checksec` takes, or an earlier report in JSON
+    pub(crate) old: PathBuf,
+
+    /// What is: anything that `checksec` takes, or a report in JSON
+    pub(crate) new: PathBuf,
+
+    /// Which image of several, where a side holds more than one: a platform such as linux/arm64, a name or tag, or a digest
+    #[arg(long, value_name = "NAME")]
+    pub(crate) image: Option<String>,
+
+    /// Write the comparison to a file; the ending decides the format (.json, .md, .txt). May be repeated
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+
+    /// What to print on standard output
+    #[arg(long, value_enum, default_value_t = DiffFormat::Text)]
+    pub(crate) format: DiffFormat,
+
+    /// Colour the text
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    Text,
+    Json,
+    /// For a comment on a change
+    Markdown,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct ProfilesArgs {
+    /// The profile to show
+    #[arg(value_parser = PossibleValuesParser::new(profile_names()))]
+    pub(crate) name: Option<String>,
+
+    /// Print it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(ClapArgs)]
 #[command(next_help_heading = "Gate")]
 pub(crate) struct GateArgs {
+    /// Fail only on findings that this earlier report, in JSON or JSON Lines, lacks
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct PolicyArgs {
     /// Exit with 1 if there is a finding of this severity or more [default: high, or hardpan.toml's]
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<FailOn>,
-
-    /// Fail only on findings that this earlier JSON report lacks
-    #[arg(long, value_name = "FILE")]
-    pub(crate) baseline: Option<PathBuf>,
 
     /// Hold executables to what a distribution's build flags give; `hardpan checksec profiles` tells what each asks for
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(profile_names()))]

@@ -18,7 +18,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::args::GateArgs;
+use crate::args::{GateArgs, PolicyArgs};
 use crate::cmd::rules;
 
 pub(crate) mod sections;
@@ -31,12 +31,18 @@ const DEFAULT_PATH: &str = "hardpan.toml";
 
 /// The policy from the command line and the configuration file, and what the audit's rules are to allow.
 pub(crate) fn policy(args: &GateArgs) -> anyhow::Result<(Policy, Parameters)> {
+    let (policy, parameters) = without_baseline(&args.policy)?;
+    let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
+    Ok((Policy { baseline, ..policy }, parameters))
+}
+
+/// The same for commands that compare by themselves.
+pub(crate) fn without_baseline(args: &PolicyArgs) -> anyhow::Result<(Policy, Parameters)> {
     let today = today()?;
     let parsed = match file(args) {
         Some(path) => read(&path)?,
         None => Parsed::default(),
     };
-    let baseline = args.baseline.as_deref().map(read_baseline).transpose()?;
     let fail_on = args.fail_on.map_or(parsed.fail_on, crate::args::FailOn::threshold);
     let parameters = Parameters { today: today.to_string(), ..parsed.parameters };
     let mut policy = Policy {
@@ -44,7 +50,7 @@ pub(crate) fn policy(args: &GateArgs) -> anyhow::Result<(Policy, Parameters)> {
         overrides: parsed.overrides,
         sections: Vec::new(),
         waivers: parsed.waivers,
-        baseline,
+        baseline: None,
         today,
     };
     // The command line's choice replaces the file's, and the file's own sections have the last word on either.
@@ -137,7 +143,7 @@ impl Complaint {
     }
 }
 
-fn file(args: &GateArgs) -> Option<PathBuf> {
+fn file(args: &PolicyArgs) -> Option<PathBuf> {
     args.config.clone().or_else(|| {
         let path = PathBuf::from(DEFAULT_PATH);
         // Also one that cannot be read, or leads nowhere: a policy is not silently gone.

@@ -84,7 +84,7 @@ pub(crate) fn printable(error: &str) -> String {
 }
 
 /// `hardpan rules | head` is no error. Commands that judge keep their verdict instead.
-fn unless_closed(result: anyhow::Result<u8>) -> anyhow::Result<u8> {
+pub(crate) fn unless_closed(result: anyhow::Result<u8>) -> anyhow::Result<u8> {
     match result {
         Err(error) if is_broken_pipe(&error) => Ok(exit::CLEAN),
         result => result,

@@ -111,7 +111,7 @@ fn print(report: &Report, args: &OutputArgs) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-fn color(choice: ColorChoice) -> bool {
+pub(crate) fn color(choice: ColorChoice) -> bool {
     match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
@@ -124,7 +124,7 @@ fn color(choice: ColorChoice) -> bool {
 }
 
 /// The terminal's width; 100 columns where there is none.
-fn width() -> usize {
+pub(crate) fn width() -> usize {
     terminal_size::terminal_size().map_or(100, |(width, _)| usize::from(width.0))
 }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::util::report::Report;
-use crate::util::{Dir, elf, lacks};
+use crate::util::{Dir, elf, lacks, rules_on_executables};
 
 const LEVELS: [&str; 5] = ["info", "low", "medium", "high", "critical"];
 
@@ -349,7 +349,7 @@ fn waiver(rule: &str, path: &str, expires: &str) -> String {
 
 /// Switches off every rule on executables but this one.
 fn off_except(id: &str) -> String {
-    let others = (1..=10).map(|number| format!("ELF-{number:03}")).filter(|other| other != id);
+    let others = rules_on_executables().into_iter().filter(|other| other != id);
     others.fold(String::new(), |lines, other| lines + &other + " = \"off\"\n")
 }
 

@@ -119,7 +119,8 @@ fn an_audit_judges_every_rule() {
     dir.write("root/etc/passwd", "root:x:0:0::/:/bin/false\n");
     dir.write(
         "hardpan.toml",
-        "[[waiver]]\nrule = \"relro\"\nreason = \"r\"\nowner = \"o\"\nexpires = 9999-01-01\n",
+        "[[waiver]]\nrule = \"relro\"\nreason = \"r\"\nowner = \"o\"\nexpires = 9999-01-01\n\
+        [[checksec.section]]\nrules = { relro = \"high\" }\n",
     );
     let report = dir.report(&["audit", "root"]);
     let ids = |rules: &[Value]| -> Vec<String> { rules.iter().map(|rule| rule["id"].to_string()).collect() };

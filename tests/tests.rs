@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 
 mod arrows;
+mod diff;
 mod gate;
 mod hostile;
 mod html;
 mod inputs;
 mod output;
+mod policy;
 mod rules;
 mod trees;
 mod util;

@@ -174,6 +174,14 @@ pub(crate) fn lacks(programs: &[&str]) -> bool {
     !programs.iter().all(|program| is_there(&test, program, &["--version"]))
 }
 
+/// The ids of the rules that `checksec` judges single files by.
+pub(crate) fn rules_on_executables() -> Vec<String> {
+    let rules: serde_json::Value = serde_json::from_str(&Dir::new().ok(&["rules", "--json"])).unwrap();
+    let rules = rules.as_array().unwrap().iter();
+    let of_executables = rules.filter(|rule| rule["pillar"] == "hardened-executables");
+    of_executables.map(|rule| rule["id"].as_str().unwrap().to_owned()).collect()
+}
+
 /// A sequence of numbers that looks random and is the same in every run (xorshift64).
 pub(crate) struct Numbers(u64);
 

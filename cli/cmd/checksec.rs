@@ -1,17 +1,24 @@
 //! `hardpan checksec`.
 
+mod diff;
 mod inputs;
+mod profiles;
 
 use hardpan_checksec::{languages, matrix, verdicts};
 use hardpan_report::sink::{self, Draft};
 use hardpan_report::{Pillar, Subject};
 
-use crate::args::ChecksecArgs;
+use crate::args::{ChecksecArgs, ChecksecCommand};
 use crate::context::Context;
 use crate::{config, output};
 use inputs::Inputs;
 
 pub(crate) fn run(args: &ChecksecArgs, context: &Context) -> anyhow::Result<u8> {
+    match &args.command {
+        Some(ChecksecCommand::Diff(args)) => return diff::run(args, context),
+        Some(ChecksecCommand::Profiles(args)) => return crate::unless_closed(profiles::run(args)),
+        None => {}
+    }
     output::check(&args.output)?;
     let (policy, _) = config::policy(&args.gate)?;
     let report = sink::judge(draft(Inputs::read(args, context)?), &policy);

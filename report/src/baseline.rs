@@ -14,8 +14,16 @@ pub struct Baseline {
 }
 
 impl Baseline {
-    /// Reads a report in Hardpan's JSON form.
+    /// Reads a report in Hardpan's JSON form, as one text or as JSON Lines.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
+        let first = json.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        match serde_json::from_slice(first) {
+            Ok(EarlierLine::Header { schema }) => Self::of_lines(&schema, json),
+            _ => Self::of_report(json),
+        }
+    }
+
+    fn of_report(json: &[u8]) -> Result<Self, String> {
         let earlier: Earlier = serde_json::from_slice(json).map_err(|error| error.to_string())?;
         if earlier.schema != Report::SCHEMA {
             return Err(format!(
@@ -24,13 +32,34 @@ impl Baseline {
                 Report::SCHEMA
             ));
         }
-        let mut counts = HashMap::new();
-        for finding in earlier.rules.into_iter().flat_map(|rule| rule.findings) {
-            if finding.disposition.kind != "waived" {
-                *counts.entry((finding.fingerprint, finding.outcome)).or_default() += 1;
+        let mut known = Self::default();
+        earlier.rules.into_iter().flat_map(|rule| rule.findings).for_each(|finding| known.add(finding));
+        Ok(known)
+    }
+
+    /// Lines stop where their run was stopped, and what it would have found then is not known: it would all be new.
+    fn of_lines(schema: &str, json: &[u8]) -> Result<Self, String> {
+        if schema != LINES {
+            return Err(format!("its schema is `{schema}`, and this version reads `{LINES}`"));
+        }
+        let mut known = Self::default();
+        let mut is_whole = false;
+        let lines = json.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+        for (at, line) in lines {
+            let failed = |error: serde_json::Error| format!("line {}: {error}", at + 1);
+            match serde_json::from_slice(line).map_err(failed)? {
+                EarlierLine::Finding(finding) => known.add(finding),
+                EarlierLine::End => is_whole = true,
+                EarlierLine::Header { .. } | EarlierLine::Other => {}
             }
         }
-        Ok(Self { counts })
+        if is_whole { Ok(known) } else { Err("its last line is missing: the run was stopped".into()) }
+    }
+
+    fn add(&mut self, finding: EarlierFinding) {
+        if finding.disposition.kind != "waived" {
+            *self.counts.entry((finding.fingerprint, finding.outcome)).or_default() += 1;
+        }
     }
 
     /// Whether the finding was there before. Each call uses one occurrence up. A known failure covers that it can no
@@ -45,6 +74,21 @@ impl Baseline {
         }
         false
     }
+}
+
+/// The schema of JSON Lines.
+const LINES: &str = "hardpan-checksec-lines/1";
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum EarlierLine {
+    Header {
+        schema: String,
+    },
+    Finding(EarlierFinding),
+    End,
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Deserialize)]
@@ -104,6 +148,21 @@ mod tests {
         assert!(one("unknown", "gating").take("a", Outcome::Unknown));
         assert!(one("fail", "gating").take("a", Outcome::Unknown));
         assert!(!one("fail", "waived").take("a", Outcome::Fail));
+    }
+
+    #[test]
+    fn json_lines_are_a_baseline_if_they_are_whole() {
+        let header = r#"{"type":"header","schema":"hardpan-checksec-lines/1","tool":{}}"#;
+        let found = r#"{"type":"finding","rule":"T-001","fingerprint":"a","outcome":"partial","disposition":{"kind":"gating"}}"#;
+        let waived = r#"{"type":"finding","fingerprint":"b","outcome":"fail","disposition":{"kind":"waived","owner":"o"}}"#;
+        let others = r#"{"type":"file","path":"/a","properties":{}}"#;
+        let parse = |lines: &[&str]| Baseline::parse((lines.join("\n") + "\n").as_bytes());
+        let mut baseline = parse(&[header, others, found, waived, r#"{"type":"end","gate":{}}"#]).unwrap();
+        assert!(!baseline.take("a", Outcome::Fail) && !baseline.take("b", Outcome::Fail));
+        assert!(baseline.take("a", Outcome::Partial));
+        assert!(parse(&[header, others, found]).unwrap_err().contains("was stopped"));
+        assert!(parse(&[header, found, "{"]).unwrap_err().starts_with("line 3: "));
+        assert!(parse(&[&header.replace("/1", "/2")]).unwrap_err().contains("`hardpan-checksec-lines/2`"));
     }
 
     #[test]

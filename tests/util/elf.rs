@@ -49,7 +49,8 @@ pub(crate) fn fixed() -> &'static [u8] {
     MADE.get_or_init(|| compile(&["-O1", "-static", "-nostdlib", "-no-pie", "-DBARE", "-Wl,-z,noexecstack"]))
 }
 
-fn compile(flags: &[&str]) -> Vec<u8> {
+/// A program or a shared object of these flags.
+pub(crate) fn compile(flags: &[&str]) -> Vec<u8> {
     let dir = Dir::new();
     dir.write("main.c", SOURCE);
     dir.tool("cc", &[&["main.c", "-o", "out"], flags].concat());

@@ -29,10 +29,18 @@ impl Inputs {
             return inside(root, &args.paths, image, context);
         }
         match &args.paths[..] {
-            [path] if is_root(path) || !may_be_elf(path) => whole(path, image, context),
+            [path] => Self::of(path, image, context),
             paths if !paths.iter().any(|path| is_root(path)) => files(paths, context),
             paths => several(paths, image, context),
         }
+    }
+
+    /// One input alone.
+    pub(super) fn of(path: &Path, image: Option<&str>, context: &Context) -> anyhow::Result<Self> {
+        if is_root(path) || !may_be_elf(path) {
+            return whole(path, image, context);
+        }
+        files(&[path.to_owned()], context)
     }
 }
 

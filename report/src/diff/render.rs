@@ -111,7 +111,14 @@ fn subject_words(side: &Subject) -> String {
 }
 
 fn traits_words(file: &FileDiff) -> String {
-    format!("{}, {}, {}", file.kind, file.machine, file.language)
+    // As the matrix prints it; reports in JSON have a word without punctuation.
+    let language = match file.language.as_str() {
+        "rust" => "Rust",
+        "go" => "Go",
+        "c-family" => "C/C++",
+        other => other,
+    };
+    format!("{}, {}, {language}", file.kind, file.machine)
 }
 
 /// What became of the file as a whole; `None` if it is where it was.

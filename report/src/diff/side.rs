@@ -116,13 +116,14 @@ impl Side {
         Self::parse(&serde_json::to_vec(report)?)
     }
 
-    /// Takes files as they lie below `root`, an escaped path. A file that is `root` itself keeps its name only.
+    /// Takes files as they lie below `root`, an escaped path. A file that is `root` itself keeps its name only, and what
+    /// is in an archive that is `root` the name of the member.
     pub fn rooted_at(&mut self, root: &str) {
         let root = root.strip_suffix('/').unwrap_or(root);
         for file in &mut self.files {
             match file.path.strip_prefix(root) {
                 Some("") => file.place = format!("/{}", name(&file.path)),
-                Some(below) if below.starts_with('/') => below.clone_into(&mut file.place),
+                Some(below) if below.starts_with(['/', '(']) => below.clone_into(&mut file.place),
                 _ => {}
             }
         }
@@ -141,7 +142,7 @@ impl Side {
         let end = first.find(&wanted)? + wanted.len();
         let root = &first[..end];
         let holds = |file: &File| {
-            file.path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            file.path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '(']))
         };
         self.files.iter().all(holds).then(|| root.to_owned())
     }

@@ -2,8 +2,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A report of these files, each with its path and, by rule, outcome, label and disposition.
-fn report(kind: &str, path: &str, files: &[(&str, &[(&str, &str, &str, &str)])]) -> Value {
+/// A file's path and its properties: rule, outcome, label and disposition.
+type Given<'a> = (&'a str, &'a [(&'a str, &'a str, &'a str, &'a str)]);
+
+/// A report of these files.
+fn report(kind: &str, path: &str, files: &[Given<'_>]) -> Value {
     let rules: BTreeSet<&str> = files.iter().flat_map(|(_, cells)| cells.iter().map(|cell| cell.0)).collect();
     let cell = |cells: &[(&str, &str, &str, &str)], rule: &str| {
         let found = cells.iter().find(|cell| cell.0 == rule).copied();
@@ -41,7 +44,7 @@ fn report(kind: &str, path: &str, files: &[(&str, &[(&str, &str, &str, &str)])])
     })
 }
 
-fn side(files: &[(&str, &[(&str, &str, &str, &str)])]) -> Side {
+fn side(files: &[Given<'_>]) -> Side {
     Side::parse(&serde_json::to_vec(&report("tar", "a.tar", files)).unwrap()).unwrap()
 }
 
