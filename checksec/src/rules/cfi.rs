@@ -50,7 +50,13 @@ impl ElfRule for Cfi {
             Some((label, first)) => {
                 traces.fold(Judgement::pass(label, first), |judgement, (_, next)| judgement.with(next))
             }
-            None => without_marks(facts),
+            None => match facts.marks.get(Mark::CfiTrap) {
+                Some(offset) => {
+                    let trap = Evidence::new("code", "the trap of a failed check", "").at(at(offset));
+                    Judgement::pass("yes", trap).heuristic()
+                }
+                None => without_marks(facts),
+            },
         }
     }
 }
