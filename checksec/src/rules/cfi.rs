@@ -91,15 +91,11 @@ pub(super) fn absence(facts: &ElfFacts) -> Result<Evidence, Judgement> {
     if let Err(error) = &facts.sections {
         return Err(damaged(error));
     }
-    match facts.debug.symbols {
-        Some((header, count)) => {
-            Ok(Evidence::new("symbol table", format!("{count} symbols, none of it"), "").at(at(header)))
-        }
-        None => {
-            let reason = "the symbols that would show it were stripped, and nothing else does";
-            Err(Judgement::unknown(Cause::Undecided, "stripped", reason))
-        }
-    }
+    let Some((header, count)) = facts.debug.symbols else {
+        let reason = "the symbols that would show it were stripped, and nothing else does";
+        return Err(Judgement::unknown(Cause::Undecided, "stripped", reason));
+    };
+    Ok(Evidence::new("symbol table", format!("{count} symbols, none of it"), "").at(at(header)))
 }
 
 /// The kernel's own form has a hash of the type before each function, under symbols that modules keep.
