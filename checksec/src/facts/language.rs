@@ -8,6 +8,7 @@ use crate::reader::Reader;
 
 /// The language and the marks of compilers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark of its own, and any of them may be there")]
 pub struct Origin {
     /// The language.
     pub language: Language,
