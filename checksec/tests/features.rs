@@ -156,6 +156,10 @@ const SOURCES: &[(&str, &[u8])] = &[
           function volatile table[2] = {add, sub};\n\
           int main(int c, char **v) { char b[64]; strcpy(b, v[0]); puts(b); return table[c & 1](c); }\n",
     ),
+    (
+        "through.c",
+        b"__attribute__((visibility(\"default\"))) int apply(int (*by)(int), int x) { return by(x) + x; }\n",
+    ),
     ("unmarked.s", b".text\nret\n.section .note.GNU-stack,\"\",@progbits\n"),
     ("module.c", b"const char license[] __attribute__((section(\".modinfo\"))) = \"license=GPL\";\nint init_module(void) { return 0; }\n"),
     (
@@ -202,11 +206,15 @@ bti-one-unmarked | aarch64-linux-gnu-gcc | table.c | -O2 -shared -fPIC -nostdlib
 bti-object | aarch64-linux-gnu-gcc | table.c | -O2 -c -mbranch-protection=standard | branch-protection +marked, cet ~not x86
 cfi | clang | calls.c | -O2 -flto -fvisibility=hidden -fsanitize=cfi -fuse-ld=lld | cfi +yes, safe-stack -no
 cfi-diagnostics | clang | calls.c | -O2 -flto -fvisibility=hidden -fsanitize=cfi -fno-sanitize-trap=cfi -fuse-ld=lld | cfi +yes
-cfi-stripped | clang | calls.c | -O2 -flto -fvisibility=hidden -fsanitize=cfi -fuse-ld=lld -s | cfi ?stripped, safe-stack ?stripped
+cfi-stripped | clang | calls.c | -O2 -flto -fvisibility=hidden -fsanitize=cfi -fuse-ld=lld -s | cfi +yes, safe-stack ?stripped
 cfi-cross | clang | calls.c | -O2 -flto -fvisibility=hidden -fsanitize=cfi -fsanitize-cfi-cross-dso -fuse-ld=lld | cfi +cross-DSO
 cfi-cross-stripped | clang | calls.c | -O2 -flto -fvisibility=hidden -fsanitize=cfi -fsanitize-cfi-cross-dso -fuse-ld=lld -s | cfi +cross-DSO
 cfi-cross-sysv | clang | calls.c | -O2 -flto -fvisibility=hidden -fsanitize=cfi -fsanitize-cfi-cross-dso -fuse-ld=lld -s -Wl,--hash-style=sysv | cfi +cross-DSO
 cfi-cross-shared | clang | calls.c | -O2 -flto -fPIC -shared -fvisibility=hidden -fsanitize=cfi -fsanitize-cfi-cross-dso -fuse-ld=lld -s | cfi +cross-DSO
+cfi-trap-only | clang | through.c | -O2 -flto -fvisibility=hidden -fsanitize=cfi -fuse-ld=lld -shared -fPIC -nostdlib | cfi +yes
+cfi-trap-stripped-i386 | clang | through.c | -m32 -O2 -flto -fvisibility=hidden -fsanitize=cfi -fuse-ld=lld -shared -fPIC -nostdlib -s | cfi +yes
+cfi-trap-aarch64 | clang | through.c | --target=aarch64-linux-gnu -O2 -flto -fvisibility=hidden -fsanitize=cfi -fuse-ld=lld -shared -fPIC -nostdlib -s | cfi +yes
+other-trap | clang | through.c | -O2 -fsanitize=undefined -fsanitize-trap=undefined -fuse-ld=lld -shared -fPIC -nostdlib | cfi -no
 cfi-none | clang | calls.c | -O2 | cfi -no, safe-stack -no
 cfi-none-stripped | clang | calls.c | -O2 -s | cfi ?stripped, safe-stack ?stripped
 cfi-none-gcc | gcc | calls.c | -O2 -s | cfi -no, safe-stack ~GCC

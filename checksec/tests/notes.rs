@@ -26,7 +26,7 @@ fn notes_are_read_in_every_class_and_byte_order() {
         assert_eq!(facts.notes.go_build_id, Some(NOTES + 68), "{shape:?}");
         assert_eq!(facts.notes.properties, Ok(None));
 
-        let marks = property_note(shape, 7);
+        let marks = property_note(shape, 1);
         for (kind, align, found) in [
             (PT_GNU_PROPERTY, word, true),
             // Its own program header decides where it is, whatever else that says.

@@ -17,6 +17,7 @@ pub mod fec;
 pub mod journal;
 pub mod line;
 pub mod manifest;
+pub mod notes;
 pub mod oci;
 pub mod pem;
 pub mod pkcs7;

@@ -19,6 +19,8 @@ pub enum Mark {
     CfiHandler,
     /// Has `__cfi_…` or `__kcfi_typeid_…` as the kernel's own form has them before each function.
     KernelCfi,
+    /// Has the instruction in which the checks of CFI end; the file offset is its own.
+    CfiTrap,
     /// Has or refers to what manages the unsafe stack.
     SafeStack,
 }
@@ -53,6 +55,21 @@ impl Marks {
                 }
                 self.fault = self.fault.take().or(other.fault);
             }
+            Err(error) => self.fault = self.fault.take().or(Some(error)),
+        }
+    }
+
+    /// Whether any trace of CFI was found.
+    pub(crate) fn has_cfi(&self) -> bool {
+        let marks =
+            [Mark::CfiCheck, Mark::CfiSlowPath, Mark::CfiJumpTable, Mark::CfiTypeId, Mark::CfiHandler];
+        marks.iter().any(|mark| self.get(*mark).is_some())
+    }
+
+    /// Adds what the code showed.
+    pub(crate) fn join_trap(&mut self, offset: Result<Option<u64>, ElfError>) {
+        match offset {
+            Ok(offset) => self.offsets[Mark::CfiTrap as usize] = offset,
             Err(error) => self.fault = self.fault.take().or(Some(error)),
         }
     }

@@ -23,6 +23,7 @@ mod sections;
 mod segments;
 mod strings;
 mod symbols;
+mod traps;
 
 use std::borrow::Cow;
 
@@ -209,7 +210,13 @@ impl ElfFacts {
             probes: probes(reader, &header, &segments, &[], (&origin, &flags)),
             notes,
             landing,
-            marks: marks(reader, origin, sections_known, symbols.as_ref().ok(), exports),
+            marks: marks(
+                reader,
+                (&header, origin, &segments),
+                sections_known,
+                symbols.as_ref().ok(),
+                exports,
+            ),
             debug: sections_known.map(|sections| sections.debug).unwrap_or_default(),
             layout: layout::of(&header, &segments, sections_known),
             origin,
@@ -389,7 +396,7 @@ fn landing(
 /// leaves any, so that most tables need not be read.
 fn marks(
     reader: &Reader<'_>,
-    origin: Origin,
+    (header, origin, segments): (&Header, Origin, &Segments),
     sections: Option<&Sections>,
     symbols: Option<&Symbols>,
     exports: Result<Option<GnuHash<'_, '_>>, ElfError>,
@@ -403,6 +410,10 @@ fn marks(
         if let Some(sections) = sections {
             marks.join(symbols::of_sections(reader, sections).map(|symbols| symbols.marks));
         }
+    }
+    // To read code costs more than all tables, so only that of files that are known to be clang's is.
+    if origin.has_clang && !marks.has_cfi() {
+        marks.join_trap(traps::first_cfi_trap(reader, header, segments));
     }
     marks
 }

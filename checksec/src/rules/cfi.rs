@@ -50,7 +50,13 @@ impl ElfRule for Cfi {
             Some((label, first)) => {
                 traces.fold(Judgement::pass(label, first), |judgement, (_, next)| judgement.with(next))
             }
-            None => without_marks(facts),
+            None => match facts.marks.get(Mark::CfiTrap) {
+                Some(offset) => {
+                    let trap = Evidence::new("code", "the trap of a failed check", "").at(at(offset));
+                    Judgement::pass("yes", trap).heuristic()
+                }
+                None => without_marks(facts),
+            },
         }
     }
 }
@@ -85,15 +91,11 @@ pub(super) fn absence(facts: &ElfFacts) -> Result<Evidence, Judgement> {
     if let Err(error) = &facts.sections {
         return Err(damaged(error));
     }
-    match facts.debug.symbols {
-        Some((header, count)) => {
-            Ok(Evidence::new("symbol table", format!("{count} symbols, none of it"), "").at(at(header)))
-        }
-        None => {
-            let reason = "the symbols that would show it were stripped, and nothing else does";
-            Err(Judgement::unknown(Cause::Undecided, "stripped", reason))
-        }
-    }
+    let Some((header, count)) = facts.debug.symbols else {
+        let reason = "the symbols that would show it were stripped, and nothing else does";
+        return Err(Judgement::unknown(Cause::Undecided, "stripped", reason));
+    };
+    Ok(Evidence::new("symbol table", format!("{count} symbols, none of it"), "").at(at(header)))
 }
 
 /// The kernel's own form has a hash of the type before each function, under symbols that modules keep.

@@ -131,7 +131,7 @@ object-clang         | ~~~++ +~~~+ -~?!! ~~~.  | clang $code -c main.c -o $o
 object-soft          | ~~~+? ?~~~+ -~?!! ~~~.  | gcc $bare -c main.c -o $o
 object-no-note       | ~~~-. .~~~+ -~.!! ~~~.  | gcc -c no-note.s -o $o | nx-stack=missing
 object-exec-note     | ~~~-. .~~~+ -~.!! ~~~.  | gcc -c exec-note.s -o $o | nx-stack=exec
-module               | ~~~~+ ~~~~+ o~o!! o-~.  | gcc $code -c module.c -o $o
+module               | ~~~~+ ~~~~+ o~o!! o-~.  | gcc $code -c module.c -o $o | symbols=stripped, build-id=none
 module-soft          | ~~~~? ~~~~+ o~o!! o-~.  | gcc $bare -c module.c -o $o
 
 # Memory that is writable and executable ------------------------------------------------------------------------------
@@ -241,9 +241,10 @@ clash-stripped       | +++++ +++++ -~+!! +++.  | gcc $hard -s -fstack-clash-prot
 # Clang's CFI and SafeStack -------------------------------------------------------------------------------------------
 cfi                  | ++++? +++++ -~?+! !+o.  | clang $hard -Wl,--build-id -fuse-ld=lld -flto -fvisibility=hidden -fsanitize=cfi calls.c -o $o
 cfi-cross            | ++++* +++++ -~?+! !+o.  | clang $hard -Wl,--build-id -fuse-ld=lld -flto -fvisibility=hidden -fsanitize=cfi -fsanitize-cfi-cross-dso calls.c -o $o
-# Nothing here has its address taken, so that no symbol tells of it; neither may it be said to be off.
-cfi-shared           | ++~+? .++++ -~?*! !+o.  | clang $lone -Wl,--build-id -fuse-ld=lld -flto -fvisibility=default -fsanitize=cfi alone.c -o $o
-cfi-stripped         | ++++? +++++ -~??! ++o.  | clang $hard -Wl,--build-id -s -fuse-ld=lld -flto -fvisibility=hidden -fsanitize=cfi calls.c -o $o
+# Nothing here has its address taken, so that no symbol tells of it. The traps of the checks do.
+cfi-shared           | ++~+? .++++ -~?+! !+o.  | clang $lone -Wl,--build-id -fuse-ld=lld -flto -fvisibility=default -fsanitize=cfi alone.c -o $o
+# The names are gone, the traps are not.
+cfi-stripped         | ++++? +++++ -~?+! ++o.  | clang $hard -Wl,--build-id -s -fuse-ld=lld -flto -fvisibility=hidden -fsanitize=cfi calls.c -o $o
 cfi-lto-only         | ++++? +++++ -~?!! !+o.  | clang $hard -Wl,--build-id -fuse-ld=lld -flto -fvisibility=hidden calls.c -o $o
 safe-stack           | ++++? +++++ -~?!+ !++.  | clang $hard -Wl,--build-id -fno-stack-protector -fsanitize=safe-stack main.c -o $o
 safe-stack-stripped  | ++++? +++++ -~?!+ +++.  | clang $hard -Wl,--build-id -s -fno-stack-protector -fsanitize=safe-stack main.c -o $o
