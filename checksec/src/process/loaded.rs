@@ -63,15 +63,15 @@ impl Finder<'_> {
             return None;
         }
         let refusal = direct.as_ref().err().map(ToString::to_string);
+        let is_program = |program: &Identity| is_in_maps(program, mapping);
         let known = match direct {
             Ok(identity) => Some((identity, place)),
-            Err(_) => {
-                let program = self.program.filter(|program| is_in_maps(program, mapping));
-                program.map(|identity| (identity, Place::Program))
-            }
+            Err(_) => self.program.filter(is_program).map(|identity| (identity, Place::Program)),
         };
         let by_name = self.look_up(mapping, known.as_ref().map(|(identity, _)| *identity));
-        let on_disk = on_disk(mapping, &by_name);
+        // A private mapping of /dev/zero is memory by another name; other devices are no disk either.
+        let is_device = known.as_ref().is_some_and(|(identity, _)| !identity.is_regular);
+        let on_disk = if is_device { OnDisk::Memory } else { on_disk(mapping, &by_name) };
         let found = match (known, by_name) {
             (Some(known), _) => Ok(known),
             (None, LookUp::Same(identity, place)) => Ok((identity, place)),
@@ -120,10 +120,7 @@ fn names(mapping: &Mapping) -> Vec<Cow<'_, [u8]>> {
 }
 
 fn on_disk(mapping: &Mapping, by_name: &LookUp) -> OnDisk {
-    let deleted = match mapping.backing() {
-        Backing::File { deleted, .. } => deleted,
-        _ => return OnDisk::Memory,
-    };
+    let Backing::File { deleted, .. } = mapping.backing() else { return OnDisk::Memory };
     match by_name {
         LookUp::Same(..) => OnDisk::Same,
         LookUp::Other => OnDisk::Replaced,

@@ -25,10 +25,30 @@ pub(crate) fn process(view: &dyn ProcessView, pid: u32, usual_page: u64) -> io::
     };
     if let Memory::Mapped(maps) = &process.memory {
         process.files = files(view, maps, process.shares_mounts);
-        let may_run_stacks = maps.all.iter().any(|mapping| mapping.writable && mapping.executable);
-        process.threads = threads(view, may_run_stacks);
+        process.threads = threads(view, may_run_stacks(maps));
     }
     Ok(process)
+}
+
+/// Whether some stack has not been found that could be executable. Another look may find its thread waiting.
+pub(crate) fn lacks_stacks(process: &Process) -> bool {
+    let may_run = matches!(&process.memory, Memory::Mapped(maps) if may_run_stacks(maps));
+    may_run && process.threads.iter().any(|thread| thread.stack.is_none())
+}
+
+/// Looks for the stacks again that were not found; those that were stay where they are.
+pub(crate) fn find_stacks(view: &dyn ProcessView, process: &mut Process) {
+    for thread in process.threads.iter_mut().filter(|thread| thread.stack.is_none()) {
+        thread.stack = stack(view, thread.tid);
+    }
+}
+
+fn may_run_stacks(maps: &Maps) -> bool {
+    maps.all.iter().any(|mapping| mapping.writable && mapping.executable)
+}
+
+fn stack(view: &dyn ProcessView, tid: u32) -> Option<u64> {
+    stack_pointer(&view.read(&format!("task/{tid}/syscall")).ok()?)
 }
 
 /// What is mapped now.
@@ -62,8 +82,7 @@ fn threads(view: &dyn ProcessView, with_stacks: bool) -> Vec<Thread> {
     let threads = tids.into_iter().filter_map(|tid| {
         // A thread that has ended in between is as if it had ended before.
         let status = Status::parse(&view.read(&format!("task/{tid}/status")).ok()?);
-        let stack = || stack_pointer(&view.read(&format!("task/{tid}/syscall")).ok()?);
-        let stack = if with_stacks { stack() } else { None };
+        let stack = if with_stacks { stack(view, tid) } else { None };
         Some(Thread { tid, stack, seccomp: status.seccomp, no_new_privs: status.no_new_privs })
     });
     threads.collect()

@@ -43,8 +43,8 @@ pub struct ProcessScan {
 /// Reads processes. `progress` is told of each one and of each file, and stops the scan by returning false; the result is
 /// `None` then. An error means that the processes cannot be listed.
 ///
-/// A process whose pages are not yet as its files want them may be about to start: it is looked at again, for a third of a
-/// second at most.
+/// A process whose pages are not yet as its files want them may be about to start, and a thread whose stack is not told may
+/// be about to wait: they are looked at again, for a third of a second at most.
 pub fn scan(
     processes: &dyn Processes,
     which: &Which,
@@ -70,12 +70,14 @@ pub fn scan(
         goes_on().then(|| (*pid, processes.open(*pid).and_then(|view| read::process(&*view, *pid, page))))
     };
     let read: Vec<_> = numbers.par_iter().filter_map(one).collect();
-    read.into_iter().for_each(|(pid, process)| scan.add(pid, process));
+    for (pid, process) in read {
+        scan.add(pid, process);
+    }
     let judged = judge_files(processes, &scan.processes, &goes_on);
     if stopped.into_inner() {
         return Ok(None);
     }
-    scan.see_relro(processes, &judged);
+    scan.settle(processes, &judged);
     scan.keep_files(processes, judged);
     Ok(Some(scan))
 }
@@ -129,6 +131,9 @@ fn judge_files(
 
 /// The first process that still has the file shows it.
 fn judge_one(processes: &dyn Processes, key: &Key, holders: &[(u32, &Loaded)]) -> Judged {
+    if !key.0.is_regular {
+        return Judged::Other;
+    }
     let mut failure = Judged::Gone;
     for (pid, file) in holders {
         let Ok((_, place)) = &file.found else { continue };
@@ -193,7 +198,8 @@ impl ProcessScan {
         self.files.hidden_places += 1;
     }
 
-    fn see_relro(&mut self, processes: &dyn Processes, judged: &BTreeMap<Key, Judged>) {
+    /// Looks at the pages of RELRO, and again at what may be different in a moment.
+    fn settle(&mut self, processes: &dyn Processes, judged: &BTreeMap<Key, Judged>) {
         let mut unsettled: Vec<usize> = (0..self.processes.len()).collect();
         for pause in PAUSES {
             std::thread::sleep(pause);
@@ -262,8 +268,13 @@ fn read_again(processes: &dyn Processes, process: &mut Process) -> bool {
     if !is_there(processes, process) {
         return false;
     }
-    let maps = processes.open(process.pid).and_then(|view| read::maps(&*view));
-    maps.map(|maps| process.memory = Memory::Mapped(maps)).is_ok()
+    let Ok(view) = processes.open(process.pid) else { return false };
+    let Ok(maps) = read::maps(&*view) else { return false };
+    process.memory = Memory::Mapped(maps);
+    if read::lacks_stacks(process) {
+        read::find_stacks(&*view, process);
+    }
+    true
 }
 
 /// Says whether another look may show something else.
@@ -283,6 +294,7 @@ fn see(process: &mut Process, judged: &BTreeMap<Key, Judged>) -> bool {
         is_unsettled |= relro.as_ref().is_some_and(|relro| relro.writable + relro.missing > 0);
         file.relro = relro;
     }
+    is_unsettled |= read::lacks_stacks(process);
     is_unsettled
 }
 

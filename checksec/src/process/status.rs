@@ -38,7 +38,7 @@ impl Status {
                 b"Seccomp" => status.seccomp = number(value),
                 b"NoNewPrivs" => status.no_new_privs = flag(value),
                 b"CapEff" => {
-                    status.capabilities = text(value).and_then(|text| u64::from_str_radix(text, 16).ok())
+                    status.capabilities = text(value).and_then(|text| u64::from_str_radix(text, 16).ok());
                 }
                 _ => {}
             }

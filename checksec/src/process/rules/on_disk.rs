@@ -44,7 +44,12 @@ impl ProcessRule for OnDiskCode {
             let message = "it runs code from files that were never on a disk (memfd_create)";
             return Judgement::fail("memfd", message, facts(process, &in_memory, "a file on disk"));
         }
-        let generated: Vec<&Mapping> = maps.all.iter().filter(|mapping| is_generated(mapping)).collect();
+        let is_device = |mapping: &Mapping| {
+            let mut files = process.files.iter().filter(|file| file.on_disk == OnDisk::Memory);
+            mapping.executable && files.any(|file| file.name == mapping.name)
+        };
+        let is_from_nowhere = |mapping: &&Mapping| is_generated(mapping) || is_device(mapping);
+        let generated: Vec<&Mapping> = maps.all.iter().filter(is_from_nowhere).collect();
         if !generated.is_empty() {
             return generated_code(process, &generated);
         }
