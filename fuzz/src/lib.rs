@@ -20,6 +20,7 @@ pub mod manifest;
 pub mod oci;
 pub mod pem;
 pub mod pkcs7;
+pub mod proc_maps;
 pub mod rpm;
 pub mod superblock;
 pub mod table;

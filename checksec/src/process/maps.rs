@@ -324,6 +324,23 @@ mod tests {
     }
 
     #[test]
+    fn whatever_is_understood_is_written_so_that_it_reads_back() {
+        let line = b"7f00-8f00 rwxs 00001000 fe:01 4096                /bin/a\\012b (deleted)";
+        let changed = (0..line.len()).flat_map(|at| {
+            (0..=255_u8).map(move |byte| {
+                let mut line = line.to_vec();
+                line[at] = byte;
+                line
+            })
+        });
+        for mapping in changed.filter_map(|line| Mapping::parse(&line)) {
+            let mut written = Vec::new();
+            mapping.write(&mut written);
+            assert_eq!(Mapping::parse(written.strip_suffix(b"\n").unwrap()), Some(mapping));
+        }
+    }
+
+    #[test]
     fn parts_of_ranges() {
         let maps = Maps::parse(b"1000-3000 r--p 0 0:0 0 \n3000-4000 rw-p 0 0:0 0 \n");
         let parts: Vec<_> = maps.within(&(0x2000..0x5000)).map(|(part, _)| part).collect();
