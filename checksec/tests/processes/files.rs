@@ -23,16 +23,6 @@ fn a_replaced_program_is_judged_as_it_was_loaded() {
     // What has its name now is position-independent.
     build(&root, "program", &["-pie"]);
     check(&process, "-replaced", &OnDisk::Replaced);
-
-    fn check(process: &Running, verdict: &str, on_disk: &OnDisk) {
-        let scan = process.scan();
-        assert_eq!(verdicts(&scan.processes[0])[2], verdict);
-        let name = loaded(&scan, "/program (deleted)");
-        assert_eq!(name.on_disk, *on_disk);
-        let elf = scan.files.elves.iter().find(|elf| elf.path == *name.name).unwrap();
-        assert_eq!(elf.facts.as_ref().unwrap().kind, Kind::Executable);
-        assert!(scan.files.unreadable.is_empty());
-    }
 }
 
 #[test]
@@ -140,4 +130,15 @@ fn can_mount(test: &str) -> bool {
         eprintln!("skipped: {test}: only the superuser may mount");
     }
     can
+}
+
+/// What became of the name does not change what is judged.
+fn check(process: &Running, verdict: &str, on_disk: &OnDisk) {
+    let scan = process.scan();
+    assert_eq!(verdicts(&scan.processes[0])[2], verdict);
+    let name = loaded(&scan, "/program (deleted)");
+    assert_eq!(name.on_disk, *on_disk);
+    let elf = scan.files.elves.iter().find(|elf| elf.path == *name.name).unwrap();
+    assert_eq!(elf.facts.as_ref().unwrap().kind, Kind::Executable);
+    assert!(scan.files.unreadable.is_empty());
 }
