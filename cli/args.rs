@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use hardpan_checksec::profiles::PROFILES;
 use hardpan_report::Severity;
 
+use crate::cmd::checksec::processes::ProcessArgs;
 use crate::cmd::verity::VerityCommand;
 use crate::cmd::verity::veritysetup::FrontArgs;
 use crate::output::Target;
@@ -91,6 +92,7 @@ Examples:
   hardpan checksec dist/*.deb dist/*.rpm       what packages install, as `dist/x.deb:/usr/bin/x`
   hardpan checksec --root ./rootfs /usr/bin    a part of a root file system, whose links stay in it
   hardpan checksec ./rootfs --profile fedora   hold it to what Fedora's build flags give
+  hardpan checksec --all-processes             what runs, and the files that it has loaded
   hardpan checksec diff old.json ./rootfs      what got better and what got worse
 A file that is named like one of the commands is given as ./diff.")]
 #[command(
@@ -105,7 +107,7 @@ pub(crate) struct ChecksecArgs {
     /// in all of them. A tar or cpio archive, a Debian or RPM package, an OCI image layout, an archive by `docker save`,
     /// and a directory with usr or etc in it, is a root file system of its own: links and library paths stay inside. If
     /// there are several inputs, what is in such a root is shown as INPUT:/usr/bin/x
-    #[arg(required_unless_present = "root")]
+    #[arg(required_unless_present_any = ["root", "pid", "all_processes"])]
     pub(crate) paths: Vec<PathBuf>,
 
     /// Take each PATH as inside this root file system: a directory, or anything else that is one of its own. Links are
@@ -116,6 +118,9 @@ pub(crate) struct ChecksecArgs {
     /// Which image of several: a platform such as linux/arm64, a name or tag, or a digest
     #[arg(long, value_name = "NAME")]
     pub(crate) image: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) processes: ProcessArgs,
 
     #[command(flatten)]
     pub(crate) gate: GateArgs,

@@ -10,6 +10,7 @@ mod html;
 mod inputs;
 mod output;
 mod policy;
+mod processes;
 mod rules;
 mod trees;
 mod util;

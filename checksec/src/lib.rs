@@ -1,7 +1,8 @@
 //! ELF hardening: facts of each file, parsed once, and rules that judge them.
 //!
 //! [`scan`] reads every ELF file of an index and applies [`rules::RULES`]; [`verdicts`], [`matrix`] and [`languages`] are
-//! views of what it found. A rule is a pure function of [`ElfFacts`].
+//! views of what it found. A rule is a pure function of [`ElfFacts`]. [`process`] does the same for running processes and what
+//! is mapped into them.
 
 mod environment;
 mod error;
@@ -9,6 +10,7 @@ pub mod facts;
 mod matrix;
 mod merge;
 mod nested;
+pub mod process;
 pub mod profiles;
 mod reader;
 pub mod rules;

@@ -85,7 +85,7 @@ fn unknown(cause: Cause, location: Location, meta: &RuleMeta, reason: &str) -> F
     Finding::unknown(cause, Some(location), meta.name.as_ref(), escape_str(reason))
 }
 
-fn summary(tally: Tally) -> String {
+pub(crate) fn summary(tally: Tally) -> String {
     let judged = tally.pass + tally.partial + tally.fail + tally.unknown;
     if judged == 0 {
         return "no file that it concerns".into();
@@ -111,7 +111,7 @@ fn coverage(scan: &Scan) -> Evidence {
 }
 
 /// Digits in groups of three.
-fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {

@@ -9,6 +9,7 @@ mod goblin;
 mod matrix;
 mod nested;
 mod notes;
+mod processes;
 mod readelf;
 mod readelf_notes;
 mod registry;

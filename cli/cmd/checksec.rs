@@ -2,6 +2,7 @@
 
 mod diff;
 mod inputs;
+pub(crate) mod processes;
 mod profiles;
 
 use hardpan_checksec::{languages, matrix, verdicts};
@@ -21,7 +22,10 @@ pub(crate) fn run(args: &ChecksecArgs, context: &Context) -> anyhow::Result<u8> 
     }
     output::check(&args.output)?;
     let (policy, _) = config::policy(&args.gate)?;
-    let report = sink::judge(draft(Inputs::read(args, context)?), &policy);
+    let report = match processes::report(&args.processes, &policy, context)? {
+        Some(report) => report,
+        None => sink::judge(draft(Inputs::read(args, context)?), &policy),
+    };
     output::write(&report, &args.output, context)?;
     Ok(report.gate.exit_code)
 }

@@ -12,6 +12,7 @@ use crate::exit;
 /// Every rule, in the order of reports: the pillars, then the rules about the run.
 pub(crate) fn all() -> Vec<&'static RuleMeta> {
     let mut all = hardpan_audit::rules();
+    all.extend(hardpan_checksec::process::rules::RULES.iter().map(|rule| rule.meta()));
     all.extend(RUN_RULES);
     all.sort_by_key(|meta| (meta.pillar.map_or(u8::MAX, hardpan_report::Pillar::number), meta.id.clone()));
     all

@@ -21,6 +21,7 @@ pub mod notes;
 pub mod oci;
 pub mod pem;
 pub mod pkcs7;
+pub mod proc_maps;
 pub mod rpm;
 pub mod superblock;
 pub mod table;

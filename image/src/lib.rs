@@ -18,6 +18,7 @@ mod memory;
 mod namespace;
 mod oci;
 mod open;
+mod pinned;
 mod read_at;
 mod rpm;
 mod tar;
@@ -32,6 +33,7 @@ pub use memory::MemoryTree;
 pub use open::{
     OpenError, OpenOptions, holds_tree, is_layout, open, open_stream, open_stream_with, open_with,
 };
+pub use pinned::Pinned;
 pub use read_at::{ReadAt, Section, read_exact_at, read_to_vec};
 pub use tree::{
     Anomaly, DirEntry, FileKind, Listing, MAX_LINK_TARGET, Metadata, NodeId, Tree, TreeKind, Xattr,

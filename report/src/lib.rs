@@ -11,6 +11,7 @@ mod model;
 mod outcome;
 mod pillar;
 pub mod policy;
+mod processes;
 pub mod render;
 mod rule;
 mod run_rules;
@@ -25,5 +26,6 @@ pub use model::{
 };
 pub use outcome::{Cause, Confidence, Outcome, Severity};
 pub use pillar::Pillar;
+pub use processes::{ProcessRow, ProcessTable};
 pub use rule::{Fix, PAGE_SECTIONS, RuleMeta, Toolchain};
 pub use run_rules::{EVERYTHING_READ, RUN_RULES, SECTION_UNUSED, WAIVER_EXPIRED, WAIVER_UNUSED};

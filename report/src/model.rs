@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{BytePath, Cause, Confidence, Evidence, Finding, Outcome, Pillar, Severity, Tally};
+use crate::{BytePath, Cause, Confidence, Evidence, Finding, Outcome, Pillar, ProcessTable, Severity, Tally};
 
 /// A whole report.
 #[derive(Clone, Debug, Serialize)]
@@ -30,6 +30,9 @@ pub struct Report {
     pub pillars: Vec<PillarResult>,
     /// Every rule that ran, ordered by pillar and id.
     pub rules: Vec<RuleResult>,
+    /// Running processes by property; of `checksec` only, where it judges those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<ProcessTable>,
     /// Executables by property.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matrix: Option<Matrix>,
@@ -60,7 +63,7 @@ pub struct Tool {
 /// What was judged.
 #[derive(Clone, Debug, Serialize)]
 pub struct Subject {
-    /// The format of what was read (`directory`, `tar.gz`, `deb`, `oci`, …), `files` of the host, or `inputs` of several kinds.
+    /// The format of what was read (`directory`, `tar.gz`, `deb`, `oci`, …), `files` or `processes` of the host, or `inputs` of several kinds.
     pub kind: &'static str,
     /// As the user named it.
     pub path: BytePath,

@@ -50,6 +50,7 @@ pub fn judge(mut draft: Draft<'_>, policy: &Policy) -> Report {
         totals: totals(&rules),
         pillars: draft.pillars.into_iter().map(|pillar| summarise(pillar, &rules)).collect(),
         rules,
+        processes: None,
         matrix: draft.matrix,
         languages: draft.languages,
     }

@@ -60,6 +60,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("pdftotext", "poppler-utils", "the HTML page on paper"),
     ("script", "bsdutils", "reports on a terminal"),
     ("kill", "procps", "runs that are stopped"),
+    ("pmap", "procps", "memory of running processes"),
     ("npm", "npm", "the SARIF schema"),
 ];
 

@@ -84,7 +84,7 @@ fn narrow(layout: &mut Layout<'_>, matrix: &Matrix, widths: &[usize]) -> io::Res
     Ok(())
 }
 
-fn put_cell(line: Line, cell: &Cell) -> Line {
+pub(super) fn put_cell(line: Line, cell: &Cell) -> Line {
     let mark = match cell.outcome {
         Outcome::Pass => " ",
         Outcome::Partial => "~",

@@ -12,6 +12,7 @@ mod json;
 pub(crate) mod layout;
 mod markdown;
 mod matrix;
+mod processes;
 mod sarif;
 mod terminal;
 mod words;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::layout::{Layout, Line, Paint};
 use super::markdown::{Block, blocks, first_paragraph, plain};
 use super::matrix;
+use super::processes;
 use super::words::{
     bytes, count, coverage_words, evidence_place, gate_word, location_words, outcome_word, policy_words,
     tally_parts, tally_words,
@@ -45,6 +46,9 @@ pub fn terminal(report: &Report, style: &TerminalStyle, out: &mut dyn Write) -> 
     page.header(report)?;
     match &report.matrix {
         Some(table) if report.command == "checksec" => {
+            if let Some(running) = &report.processes {
+                processes::table(&mut page.layout, running)?;
+            }
             matrix::table(&mut page.layout, table)?;
             page.totals(report)?;
             page.checksec_rules(report)?;

@@ -92,6 +92,13 @@ pub(super) fn tally_parts(tally: &Tally) -> Vec<String> {
 /// What was read, in one sentence.
 pub(super) fn coverage_words(report: &Report) -> String {
     let coverage = &report.coverage;
+    if report.processes.is_some() {
+        let (files, elf_files) = (count(coverage.files), count(coverage.elf_files));
+        return format!(
+            "{} processes, with code from {files} files ({elf_files} of them ELF)",
+            count(coverage.entries)
+        );
+    }
     format!(
         "{} entries: {} files ({} of them ELF), {} directories",
         count(coverage.entries),

@@ -39,6 +39,7 @@ pub(crate) fn sample_report() -> Report {
         totals: totals(&rules),
         pillars,
         rules,
+        processes: None,
         matrix: Some(sample_matrix()),
         languages: sample_languages(),
     }
