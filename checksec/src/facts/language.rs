@@ -8,6 +8,10 @@ use crate::reader::Reader;
 
 /// The language and the marks of compilers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a mark by itself, and any of them may be there together"
+)]
 pub struct Origin {
     /// The language.
     pub language: Language,
