@@ -169,6 +169,13 @@ const SOURCES: &[(&str, &[u8])] = &[
           __asm__(\".text\\ninit_module.cfi_jt: nop\\n\"); int init_module(void) { return 0; }\n",
     ),
     ("data.c", b"const int table[4] = {1, 2, 3, 4};\n"),
+    ("plain.c", b"#include <stdlib.h>\nint main(int c, char **v) { return atoi(v[0]) + c; }\n"),
+    // A frame of more than two pages.
+    (
+        "frames.c",
+        b"__attribute__((noinline)) void fill(char *b) { __asm__(\"\" : : \"r\"(b) : \"memory\"); }\n\
+          int main(int c, char **v) { char b[9000]; fill(b); return b[c]; }\n",
+    ),
 ];
 
 /// Name, compiler, source, arguments, and verdicts.
@@ -178,7 +185,6 @@ clash-clang | clang | frames.c | -O2 -fstack-clash-protection | stack-clash +yes
 clash-off | gcc | frames.c | -O2 -g -fno-stack-clash-protection | stack-clash -no, build-flags +agree
 clash-no-sign | gcc | frames.c | -O2 -fno-stack-clash-protection | stack-clash ?no sign
 clash-object | gcc | frames.c | -O2 -fstack-clash-protection -c | stack-clash +yes
-flags-now-denied | clang | sample.c | -O2 -frecord-command-line -Wl,-z,now -Wl,-z,lazy | build-flags ~none
 flags-position | gcc | sample.c | -O2 -g -fPIE -no-pie | build-flags -denied, pie -no
 flags-cet-lost | gcc | sample.c | -O2 -g -fcf-protection=full ../src/unmarked.s | build-flags -denied, cet -no
 flags-no-effect | clang | sample.c | -O0 -frecord-command-line -D_FORTIFY_SOURCE=2 | build-flags -denied, fortify --O0

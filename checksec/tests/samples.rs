@@ -101,7 +101,6 @@ pub(crate) const SOURCES: &[(&str, &[u8])] = &[
         "mixed.rs",
         b"unsafe extern \"C\" { fn c_part() -> i32; }\n#[unsafe(no_mangle)] extern \"C\" fn fill(at: *mut u8) { unsafe { *at = 1 } }\nfn main() { println!(\"{}\", unsafe { c_part() }); }\n",
     ),
-    ("frames.c", b"void fill(char *); int main(int c, char **v) { char b[9000]; fill(b); return b[c]; }\nvoid fill(char *b) { __asm__(\"\" : : \"r\"(b) : \"memory\"); }\n"),
     ("libc.c", b"void __stack_chk_fail(void) { for (;;) {} }\n"),
     ("bpf.c", b"int filter(void *packet) { return packet != 0; }\n"),
     ("no-note.s", b".text\n.globl f\nf: ret\n"),

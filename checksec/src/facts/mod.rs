@@ -31,7 +31,7 @@ use hardpan_image::ReadAt;
 use hardpan_report::Language;
 use object::elf::{DT_PLTGOT, EM_AARCH64, EM_BPF, EM_NONE, ET_CORE, ET_REL, PT_INTERP};
 
-pub use dynamic::{Dynamic, Names, Tagged};
+pub use dynamic::{Asked, Dynamic, Names, Tagged};
 pub use flags::Flags;
 pub use header::{Header, machine_names};
 pub use kind::Kind;
@@ -192,12 +192,12 @@ impl ElfFacts {
             _ => Ok(Symbols::default()),
         };
         let known = dynamic.as_ref().ok().and_then(Option::as_ref);
-        let readable = sections.as_ref().ok();
+        let sections_known = sections.as_ref().ok();
         let kind = kind::of_loadable(&header, &interpreter, &dynamic);
-        let flags = flags::read(reader, &segments, readable, false);
-        let origin = language::detect(reader, readable, known, symbols.as_ref().ok(), &flags);
+        let flags = flags::read(reader, &segments, sections_known, false);
+        let origin = language::detect(reader, sections_known, known, symbols.as_ref().ok(), &flags);
         let loader = interpreter.as_ref().ok().and_then(Option::as_ref);
-        let notes = notes::of_segments(reader, &header, &segments, readable);
+        let notes = notes::of_segments(reader, &header, &segments, sections_known);
         let exports = match (known, &strings) {
             (Some(dynamic), Some(Ok(strings))) => GnuHash::read(reader, &segments, dynamic, strings),
             _ => Ok(None),
@@ -205,13 +205,13 @@ impl ElfFacts {
         let landing = landing(reader, (&header, kind, &segments), &notes, &exports);
         Self {
             kind,
-            notes,
-            landing,
-            marks: marks(reader, origin, readable, symbols.as_ref().ok(), exports),
-            debug: readable.map(|sections| sections.debug).unwrap_or_default(),
-            layout: layout::of(&header, &segments, readable),
             libc: libc::detect(reader, &segments, known, strings.as_ref(), loader),
             probes: probes(reader, &header, &segments, &[], (&origin, &flags)),
+            notes,
+            landing,
+            marks: marks(reader, origin, sections_known, symbols.as_ref().ok(), exports),
+            debug: sections_known.map(|sections| sections.debug).unwrap_or_default(),
+            layout: layout::of(&header, &segments, sections_known),
             origin,
             flags,
             places: places(&dynamic, &interpreter, path, environment),
@@ -245,9 +245,6 @@ impl ElfFacts {
         let symbols =
             if is_object { symbols::of_sections(reader, &sections) } else { Ok(Symbols::default()) };
         let segments = Segments::default();
-        let flags =
-            if is_object { flags::read(reader, &segments, Some(&sections), true) } else { Flags::default() };
-        let origin = language::detect(reader, Some(&sections), None, symbols.as_ref().ok(), &flags);
         let mut marks = Marks::default();
         marks.join(symbols.as_ref().map(|symbols| symbols.marks.clone()).map_err(Clone::clone));
         let flags =

@@ -65,6 +65,19 @@ fn recorded(facts: &ElfFacts) -> Vec<Evidence> {
     for property in PROPERTIES {
         evidence.extend((property.said)(facts));
     }
+    for recorded in &facts.flags.recorded {
+        let linking = recorded.claims.linking.iter();
+        evidence.extend(linking.map(|(linking, group)| {
+            Evidence::new(recorded.source.as_str(), asked(*linking), "").at(at(group.offset))
+        }));
+    }
+    if evidence.is_empty() {
+        let sources = facts.flags.recorded.iter().filter(|recorded| recorded.claims.recorded > 0);
+        evidence.extend(sources.map(|recorded| {
+            let (of, noun) = (recorded.claims.recorded, recorded.source.noun());
+            Evidence::new(recorded.source.as_str(), format!("{of} {noun}, without options to protect"), "")
+        }));
+    }
     if let Some(build) = facts.flags.go().filter(|build| !build.settings.is_empty()) {
         let settings = build.settings.iter().filter(|(key, _)| GO_SETTINGS.contains(&&**key));
         let settings = settings.map(|(key, value)| format!(" {key}={value}"));
@@ -121,6 +134,20 @@ static PROPERTIES: &[Property] = &[
     property!(clash, |is_on| format!("-f{}stack-clash-protection", if is_on { "" } else { "no-" })),
     property!(control_flow, |mode| mode.option().to_string()),
 ];
+
+/// What the linker was asked for.
+fn asked(linking: Linking) -> String {
+    let choice = |value: Option<bool>, on: &'static str, off: &'static str| {
+        value.map(|is_on| if is_on { on } else { off })
+    };
+    let all = [
+        choice(linking.now, "-z now", "-z lazy"),
+        choice(linking.relro, "-z relro", "-z norelro"),
+        choice(linking.no_exec_stack, "-z noexecstack", "-z execstack"),
+        choice(linking.pie, "-pie", "no -pie"),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
 
 fn said<T: Copy + PartialEq + 'static>(
     facts: &ElfFacts,
