@@ -173,10 +173,28 @@ const SOURCES: &[(&str, &[u8])] = &[
           __asm__(\".text\\ninit_module.cfi_jt: nop\\n\"); int init_module(void) { return 0; }\n",
     ),
     ("data.c", b"const int table[4] = {1, 2, 3, 4};\n"),
+    ("plain.c", b"#include <stdlib.h>\nint main(int c, char **v) { return atoi(v[0]) + c; }\n"),
+    // A frame of more than two pages.
+    (
+        "frames.c",
+        b"__attribute__((noinline)) void fill(char *b) { __asm__(\"\" : : \"r\"(b) : \"memory\"); }\n\
+          int main(int c, char **v) { char b[9000]; fill(b); return b[c]; }\n",
+    ),
 ];
 
 /// Name, compiler, source, arguments, and verdicts.
 const TABLE: &str = r"
+clash-gcc | gcc | frames.c | -O2 -fstack-clash-protection | stack-clash +yes, build-flags ~none
+clash-clang | clang | frames.c | -O2 -fstack-clash-protection | stack-clash +yes
+clash-off | gcc | frames.c | -O2 -g -fno-stack-clash-protection | stack-clash -no, build-flags +agree
+clash-no-sign | gcc | frames.c | -O2 -fno-stack-clash-protection | stack-clash ?no sign
+clash-object | gcc | frames.c | -O2 -fstack-clash-protection -c | stack-clash +yes
+flags-position | gcc | sample.c | -O2 -g -fPIE -no-pie | build-flags -denied, pie -no
+flags-cet-lost | gcc | sample.c | -O2 -g -fcf-protection=full ../src/unmarked.s | build-flags -denied, cet -no
+flags-no-effect | clang | sample.c | -O0 -frecord-command-line -D_FORTIFY_SOURCE=2 | build-flags -denied, fortify --O0
+flags-agree | clang | sample.c | -O2 -frecord-command-line -D_FORTIFY_SOURCE=3 -fstack-protector-strong | build-flags +agree, fortify +3
+canary-off | gcc | sample.c | -O2 -g -fno-stack-protector | stack-protector -off, build-flags +agree
+canary-idle | gcc | plain.c | -O2 -g -fstack-protector-strong | stack-protector +strong
 cet-shared | gcc | table.c | -O2 -shared -fPIC -nostdlib -fcf-protection=full | cet +marked, branch-protection ~not arm64, safe-stack ~shadow
 cet-shared-clang | clang | table.c | -O2 -shared -fPIC -nostdlib -fcf-protection=full | cet +marked
 cet-shared-lld | clang | table.c | -O2 -shared -fPIC -nostdlib -fcf-protection=full -fuse-ld=lld | cet +marked

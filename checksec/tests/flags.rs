@@ -8,7 +8,10 @@ use hardpan_checksec::facts::flags::{
     Answer, ControlFlow, GoBuild, Optimisation, Position, Protector, Recorded, Source,
 };
 
-use crate::support::{Root, facts, has_peers, run};
+use hardpan_checksec::rules::RULES;
+use hardpan_report::Outcome;
+
+use crate::support::{Patch, Root, facts, has_peers, run};
 
 const MAIN: &[u8] = b"int other(int); int main(int c, char **v) { return other(c); }\n";
 const OTHER: &[u8] = b"int other(int c) { char b[64]; b[c & 63] = c; return b[(c + 1) & 63]; }\n";
@@ -313,3 +316,144 @@ void _start(void) { for (;;) {} }
         assert_eq!(build.module, Some(("example.org/old".into(), "v1.2.3".into())));
     }
 }
+
+/// A note of annobin's for an assembler. The plugin itself is in no Debian; readelf knows its notes.
+fn note(kind: u32, name: &[u8], range: Option<(&str, &str)>) -> String {
+    let bytes: Vec<String> = name.iter().map(ToString::to_string).collect();
+    let size = if range.is_some() { 16 } else { 0 };
+    let range = range.map(|(start, end)| format!(".8byte {start}, {end}\n")).unwrap_or_default();
+    let head = format!(".4byte {}, {size}, {kind:#x}\n", name.len());
+    format!("{head}.byte {}\n.balign 4\n{range}", bytes.join(","))
+}
+
+#[test]
+fn notes_of_annobin_are_as_readelf_prints_them() {
+    if !has_peers("annobin notes", &["gcc", "readelf"]) {
+        return;
+    }
+    let root = Root::new();
+    let code = ".text\n.globl f\nf: nop\nnop\n.Lend:\n.section .note.GNU-stack,\"\",@progbits\n";
+    let mut source = format!("{code}.section .gnu.build.attributes, \"\", %note\n");
+    let all = Some(("f", ".Lend"));
+    source += &note(0x100, b"GA$\x013p1256\0", all);
+    for name in [
+        &b"GA*FORTIFY\0\x02\0"[..],
+        b"GA+stack_clash\0",
+        b"GA*cf_protection\0\x08\0",
+        b"GA*\x02\x03\0",
+        b"GA*\x07\x04\0",
+        b"GA*GOW\0\x2b\x05\0",
+    ] {
+        source += &note(0x100, name, None);
+    }
+    source += &note(0x100, b"GA$\x013p1256\0", Some(("f", "f")));
+    source += &note(0x100, b"GA*\x02\0\0", None);
+    source += &note(0x101, b"GA*\x02\x02\0", Some(("f + 1", ".Lend")));
+    root.write("notes.s", source.as_bytes());
+    run("gcc", &["-shared", "-nostdlib", "notes.s", "-o", "notes"], root.path());
+    let path = root.path().join("notes");
+    let output = Command::new("readelf").arg("-nW").arg(&path).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in [
+        "GA*FORTIFY:0x2",
+        "GA+stack_clash:true",
+        "GA*cf_protection:0x8",
+        "GA*<stack prot>strong",
+        "GA*<PIC>PIE",
+        "GA*GOW:0x52b",
+        "GA*<stack prot>off",
+        "GA*<stack prot>all",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    let flags = flags_of(&path);
+    assert_eq!(agreed(&flags.answer(|claims| &claims.fortify)), Some(2));
+    assert_eq!(agreed(&flags.answer(|claims| &claims.clash)), Some(true));
+    assert_eq!(agreed(&flags.answer(|claims| &claims.control_flow)), Some(ControlFlow::Full));
+    assert_eq!(agreed(&flags.answer(|claims| &claims.position)), Some(Position::Program));
+    assert_eq!(agreed(&flags.answer(|claims| &claims.optimisation)), Some(Optimisation::Some));
+    // The range without code does not count, and that of one function is a range of its own.
+    let said: Vec<_> = of(&flags, Source::Annobin)
+        .claims
+        .protector
+        .said
+        .iter()
+        .map(|(value, group)| (*value, group.units))
+        .collect();
+    assert_eq!(said, [(Protector::Strong, 1), (Protector::All, 1)]);
+}
+
+#[test]
+fn strings_of_annobin_are_read() {
+    if !has_peers("annobin strings", &["gcc"]) {
+        return;
+    }
+    let root = Root::new();
+    root.write(
+        "notes.s",
+        b".text\nnop\n.section .annobin.notes,\"MS\",%3,1\n.asciz \"AV:4p1227\"\n.asciz \"FL:3\"\n.asciz \"SP:3\"\n\
+          .asciz \"SP:0 bad.c:main\"\n.asciz \"SC:1\"\n.asciz \"CF:8\"\n.asciz \"PI:4\"\n.asciz \"GW:0x52b\"\n.asciz \"FL:-2\"\n\
+          .asciz \"SP:\"\n.asciz \"ZZ:1\"\n.section .note.GNU-stack,\"\",%progbits\n",
+    );
+    run("gcc", &["-shared", "-nostdlib", "notes.s", "-o", "notes"], root.path());
+    let flags = flags_of(&root.path().join("notes"));
+    assert_eq!(agreed(&flags.answer(|claims| &claims.fortify)), Some(3));
+    assert_eq!(agreed(&flags.answer(|claims| &claims.clash)), Some(true));
+    let Answer::Mixed(said) = flags.answer(|claims| &claims.protector) else { panic!("{flags:?}") };
+    let off = said.iter().find(|(value, _)| *value == Some(Protector::Off)).unwrap();
+    assert_eq!(&*off.1.group.example, "bad.c:main");
+}
+
+/// What the command asked of the linker, in a file from which a tool took it.
+#[test]
+fn what_the_linker_was_asked_for_and_the_file_lacks_is_told() {
+    if !has_peers("denied link flags", &["clang"]) {
+        return;
+    }
+    let root = Root::new();
+    root.write("main.c", b"#include <stdio.h>\nint main(void) { return puts(\"x\"); }\n");
+    run(
+        "clang",
+        &[
+            "-O2",
+            "-frecord-command-line",
+            "-pie",
+            "-fPIE",
+            "-Wl,-z,relro,-z,now,-z,noexecstack",
+            "main.c",
+            "-o",
+            "main",
+        ],
+        root.path(),
+    );
+    let whole = Patch(std::fs::read(root.path().join("main")).unwrap());
+    let denied = |bytes: &[u8]| {
+        let facts = facts(bytes).unwrap();
+        let rule = RULES.iter().find(|rule| rule.meta().name == "build-flags").unwrap();
+        let judgement = rule.judge(&facts);
+        (judgement.outcome, judgement.message.into_owned())
+    };
+    assert_eq!(denied(&whole.0), (Outcome::Pass, String::new()));
+    let mut lazy = Patch(whole.0.clone());
+    for tag in [DT_FLAGS, DT_FLAGS_1] {
+        let entry = lazy.dynamic(tag);
+        let pie = if tag == DT_FLAGS_1 { DF_1_PIE } else { 0 };
+        lazy.put(entry + 8, &u64::to_le_bytes(pie));
+    }
+    assert_eq!(denied(&lazy.0), (Outcome::Fail, "-z now was given, but symbols are bound lazily".into()));
+    let mut executable = Patch(whole.0.clone());
+    let stack = executable.headers(0x6474_e551)[0];
+    executable.put(stack + 4, &7_u32.to_le_bytes());
+    assert_eq!(
+        denied(&executable.0).1,
+        "-z noexecstack was given, but PT_GNU_STACK asks for an executable stack"
+    );
+    let mut without = Patch(whole.0);
+    let relro = without.headers(0x6474_e552)[0];
+    without.put(relro, &0_u32.to_le_bytes());
+    assert_eq!(denied(&without.0).1, "-z relro was given, but there is no PT_GNU_RELRO");
+}
+
+const DT_FLAGS: u64 = 30;
+const DT_FLAGS_1: u64 = 0x6fff_fffb;
+const DF_1_PIE: u64 = 0x0800_0000;

@@ -165,25 +165,25 @@ omagic | musl-gcc | sample.c | -static -no-pie -fno-pie -Wl,-N | wx-segments -no
 nothing-protected | gcc | plain.c |  | stack-protector ?no sign, fortify ~nothing
 undecided-fortify | gcc | reads.c |  | stack-protector ?no sign, fortify ?no sign
 no-plt | gcc | plain.c | -fno-plt -Wl,-z,lazy | bind-now +no PLT, stack-protector ?no sign, fortify ~nothing
-data-only | gcc | data.c | -shared -nostdlib -Wl,-z,norelro,-z,lazy | relro ~no GOT, bind-now +no PLT, pie ~DSO, stack-protector ~no code, fortify ~no glibc, cet ~no code, cfi ~no code, safe-stack ~no code, separate-code ~no code
-module | gcc | module.c | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cet ~n/a, branch-protection ~n/a, safe-stack ~n/a, symbols +stripped, build-id -none, separate-code ~n/a
+data-only | gcc | data.c | -shared -nostdlib -Wl,-z,norelro,-z,lazy | relro ~no GOT, bind-now +no PLT, pie ~DSO, stack-protector ~no code, fortify ~no glibc, cet ~no code, cfi ~no code, safe-stack ~no code, separate-code ~no code, stack-clash ~no code
+module | gcc | module.c | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cet ~n/a, branch-protection ~n/a, safe-stack ~n/a, symbols +stripped, build-id -none, separate-code ~n/a, stack-clash ~n/a
 no-note | gcc | no-note.s | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack -missing, stack-protector ?no sign, fortify ~nothing, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cfi ~n/a, safe-stack ~n/a, symbols ~n/a, build-id ~n/a, separate-code ~n/a
 exec-note | gcc | exec-note.s | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack -exec, stack-protector ?no sign, fortify ~nothing, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cfi ~n/a, safe-stack ~n/a, symbols ~n/a, build-id ~n/a, separate-code ~n/a
 # Debian's start files for musl have debug information.
 musl | musl-gcc | sample.c | -Wl,-z,lazy | relro %partial, fortify ~musl, symbols -debug
 musl-now | musl-gcc | sample.c |  | fortify ~musl, symbols -debug
 musl-static | musl-gcc | sample.c | -static -no-pie | pie -no, bind-now ~static, stack-protector ?no sign, fortify ?static, rpath ~static, textrel ~static, symbols -debug
-cplusplus | g++ | sample.cc |  | fortify +2 of 2
+cplusplus | g++ | sample.cc |  | fortify +2+
 # clang does not replace printf in C++, so nothing tells whether the level was 2.
 clang-cplusplus | clang++ | prints.cc |  | stack-protector ?no sign, fortify ?no sign, safe-stack -no
-go | gcc | go.c | -nostdlib -static-pie | bind-now ~static, pie +static PIE, stack-protector ~Go, fortify ~Go, cfi ~Go, safe-stack ~Go
+go | gcc | go.c | -nostdlib -static-pie | bind-now ~static, pie +static PIE, stack-protector ~Go, fortify ~Go, cfi ~Go, safe-stack ~Go, stack-clash ~Go
 # rustc links with LLD, which packs segments into neighbouring pages.
-rust | rustc | sample.rs |  | stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border
-rust-stripped | rustc | sample.rs | -C strip=symbols -C panic=abort | stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols +stripped, separate-code %border
-rust-fixed | rustc | sample.rs | -C relocation-model=static -C relro-level=off | pie -no, relro -none, bind-now -lazy, stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border
-rust-cdylib | rustc | sample.rs | --crate-type=cdylib | pie ~DSO, stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border
+rust | rustc | sample.rs |  | stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border, stack-clash +yes
+rust-stripped | rustc | sample.rs | -C strip=symbols -C panic=abort | stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols +stripped, separate-code %border, stack-clash +yes
+rust-fixed | rustc | sample.rs | -C relocation-model=static -C relro-level=off | pie -no, relro -none, bind-now -lazy, stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border, stack-clash +yes
+rust-cdylib | rustc | sample.rs | --crate-type=cdylib | pie ~DSO, stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border, stack-clash +yes
 # Only a C library may define the guard itself.
 libc | gcc | libc.c | -shared -nostdlib -Wl,-soname,libc.so.9 | pie ~DSO, fortify ~no glibc
 not-libc | gcc | libc.c | -shared -nostdlib -Wl,-soname,libd.so.9 | pie ~DSO, stack-protector ?no sign, fortify ~no glibc
-bpf | clang | bpf.c |  | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, stack-protector ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cet ~n/a, branch-protection ~n/a, cfi ~n/a, safe-stack ~n/a, symbols ~n/a, build-id ~n/a, separate-code ~n/a
+bpf | clang | bpf.c |  | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, stack-protector ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cet ~n/a, branch-protection ~n/a, cfi ~n/a, safe-stack ~n/a, symbols ~n/a, build-id ~n/a, separate-code ~n/a, stack-clash ~n/a, build-flags ~n/a
 ";

@@ -185,7 +185,7 @@ fn every_class_and_byte_order_is_read_alike() {
         assert_eq!(facts.kind, Kind::Pie, "{shape:?}");
         let labels: Vec<_> = RULES.iter().map(|rule| crate::support::short(&rule.judge(&facts))).collect();
         let wanted =
-            ["+full", "+now", "+PIE", "+NX", "+yes", "+1 of 1", "+safe RUNPATH", "+none", "+yes", "+yes"];
+            ["+full", "+now", "+PIE", "+NX", "+yes", "+2+", "+safe RUNPATH", "+none", "+yes", "+yes"];
         assert_eq!(labels[..10], wanted, "{shape:?}");
         let slots = facts.slots.as_ref().unwrap().unwrap();
         assert_eq!((slots.count, slots.outside), (2, 0), "{shape:?}");

@@ -4,8 +4,8 @@ use hardpan_report::{Cause, Evidence, Judgement, Pillar, RuleMeta, Severity};
 use object::elf::{PT_GNU_RELRO, PT_GNU_STACK};
 
 use crate::ElfFacts;
-use crate::facts::flags::{Answer, Claims, Linking, Position, Protector, Votes};
-use crate::facts::{Kind, SlotSource};
+use crate::facts::flags::{Answer, Claims, ControlFlow, Linking, Optimisation, Position, Protector, Votes};
+use crate::facts::{Kind, Properties, SlotSource};
 use crate::rules::{ElfRule, at, not_loaded, told};
 
 /// ELF-019.
@@ -65,7 +65,20 @@ fn recorded(facts: &ElfFacts) -> Vec<Evidence> {
     for property in PROPERTIES {
         evidence.extend((property.said)(facts));
     }
-    if let Some(build) = facts.flags.go() {
+    for recorded in &facts.flags.recorded {
+        let linking = recorded.claims.linking.iter();
+        evidence.extend(linking.map(|(linking, group)| {
+            Evidence::new(recorded.source.as_str(), asked(*linking), "").at(at(group.offset))
+        }));
+    }
+    if evidence.is_empty() {
+        let sources = facts.flags.recorded.iter().filter(|recorded| recorded.claims.recorded > 0);
+        evidence.extend(sources.map(|recorded| {
+            let (of, noun) = (recorded.claims.recorded, recorded.source.noun());
+            Evidence::new(recorded.source.as_str(), format!("{of} {noun}, without options to protect"), "")
+        }));
+    }
+    if let Some(build) = facts.flags.go().filter(|build| !build.settings.is_empty()) {
         let settings = build.settings.iter().filter(|(key, _)| GO_SETTINGS.contains(&&**key));
         let settings = settings.map(|(key, value)| format!(" {key}={value}"));
         let seen = format!("{}{}", build.version, settings.collect::<String>());
@@ -122,6 +135,20 @@ static PROPERTIES: &[Property] = &[
     property!(control_flow, |mode| mode.option().to_string()),
 ];
 
+/// What the linker was asked for.
+fn asked(linking: Linking) -> String {
+    let choice = |value: Option<bool>, on: &'static str, off: &'static str| {
+        value.map(|is_on| if is_on { on } else { off })
+    };
+    let all = [
+        choice(linking.now, "-z now", "-z lazy"),
+        choice(linking.relro, "-z relro", "-z norelro"),
+        choice(linking.no_exec_stack, "-z noexecstack", "-z execstack"),
+        choice(linking.pie, "-pie", "no -pie"),
+    ];
+    all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 fn said<T: Copy + PartialEq + 'static>(
     facts: &ElfFacts,
     pick: fn(&Claims) -> &Votes<T>,
@@ -168,6 +195,7 @@ fn contradictions(facts: &ElfFacts) -> Vec<Contradiction> {
     let mut found = Vec::new();
     found.extend(protector(facts));
     found.extend(fortify(facts));
+    found.extend(control_flow(facts));
     found.extend(position(facts));
     found.extend(go(facts));
     for recorded in &facts.flags.recorded {
@@ -207,16 +235,35 @@ fn fortify(facts: &ElfFacts) -> Option<Contradiction> {
             facts.flags.answer(|claims| &claims.fortify),
             facts.flags.answer(|claims| &claims.optimisation),
         ) {
-            (
-                Answer::Agreed(level @ 1.., told),
-                Answer::Agreed(crate::facts::flags::Optimisation::None, _),
-            ) => (level, told.group.offset, told.source),
+            (Answer::Agreed(level @ 1.., told), Answer::Agreed(Optimisation::None, _)) => {
+                (level, told.group.offset, told.source)
+            }
             _ => return None,
         },
     };
     let seen = format!("-D_FORTIFY_SOURCE={level} without -O");
     let message = format!("-D_FORTIFY_SOURCE={level} was given, but without optimisation it does nothing");
     Some((message, Evidence::new(source.as_str(), seen, "-O2").at(at(offset))))
+}
+
+/// Linkers leave the mark out if any part lacks it, and the files that start programs lack it in many distributions.
+fn control_flow(facts: &ElfFacts) -> Option<Contradiction> {
+    let Answer::Agreed(mode, told) = facts.flags.answer(|claims| &claims.control_flow) else { return None };
+    let wanted = match mode {
+        ControlFlow::Off => return None,
+        ControlFlow::Branch => Properties::IBT,
+        ControlFlow::Return => Properties::SHSTK,
+        ControlFlow::Full => Properties::IBT | Properties::SHSTK,
+    };
+    let properties = facts.notes.properties.as_ref().ok()?;
+    if properties.as_ref().is_some_and(|properties| properties.has(wanted)) {
+        return None;
+    }
+    let option = mode.option();
+    let message = format!(
+        "{option} was given, but the file is not marked for it: a part that it was linked with is not"
+    );
+    Some((message, told::evidence(option, &told)))
 }
 
 fn position(facts: &ElfFacts) -> Option<Contradiction> {

@@ -125,7 +125,7 @@ fn by_flags(facts: &ElfFacts, symbols: &Symbols, level: u8, told: &Told<'_>) -> 
         return Judgement::fail("-O0", message, vec![flags, told::evidence("no -O", &told), plain]);
     }
     let telling = telling(facts, symbols);
-    if level > 1 && !telling.is_empty() {
+    if level > 1 && !telling.is_empty() && facts.origin.language != Language::Go {
         let message = format!("recorded as level {level}, which would have replaced {}", list(&telling));
         return Judgement::fail("no", message, vec![flags, plain]).heuristic();
     }
@@ -150,6 +150,11 @@ fn by_symbols(facts: &ElfFacts, symbols: &Symbols) -> Judgement {
         return Judgement::unknown(Cause::Undecided, "no sign", reason).with(plain);
     }
     let telling = telling(facts, symbols);
+    if facts.origin.language == Language::Go {
+        let reason =
+            "Go's own C code calls functions that are replaced always, whatever flags the program's had";
+        return Judgement::unknown(Cause::Undecided, "no sign", reason).with(plain);
+    }
     if telling.is_empty() {
         let reason = "the functions called are replaced only where the compiler knows a buffer's size";
         return Judgement::unknown(Cause::Undecided, "no sign", reason).with(plain);

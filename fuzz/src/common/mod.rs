@@ -1,5 +1,6 @@
 //! What several targets share.
 
+pub(crate) mod elf;
 pub(crate) mod image;
 pub(crate) mod kernel;
 pub(crate) mod keys;

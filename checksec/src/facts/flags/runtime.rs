@@ -22,9 +22,7 @@ pub(crate) fn judge(producer: &[u8], name: &[u8], directory: &[u8]) -> Part {
     if is_other || has(b"rustc version") || producer.starts_with(b"Go cmd/") || has(b"-fbuilding-libgcc") {
         return Part::Skipped;
     }
-    // musl is compiled in its own directory, which is recorded as `.`; its start file is the only one with a record.
-    let is_musl = has(b"-ffreestanding") && MUSL_START_FILES.contains(&name);
-    if is_musl || is_start_file(name, directory) || find(directory, b"/runtime/cgo") {
+    if is_start_file(name, directory) || find(directory, b"/runtime/cgo") {
         return Part::Skipped;
     }
     if producer.starts_with(b"GNU GIMPLE") { Part::Linked } else { Part::Compiled }
@@ -32,6 +30,10 @@ pub(crate) fn judge(producer: &[u8], name: &[u8], directory: &[u8]) -> Part {
 
 /// The files that start programs, by their names in glibc's and GCC's sources, where they are in these sources.
 fn is_start_file(name: &[u8], directory: &[u8]) -> bool {
+    // musl's are compiled in a directory without a name.
+    if let Some(file) = name.strip_prefix(b"crt/") {
+        return MUSL_START_FILES.contains(&file);
+    }
     let file = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
     let in_library = |place: &[u8]| LIBRARIES.iter().any(|library| find(place, library));
     START_FILES.contains(&file) && (in_library(directory) || in_library(name))
@@ -55,7 +57,7 @@ const START_FILES: [&[u8]; 12] = [
     b"at_quick_exit.c",
     b"crt1.c",
 ];
-const MUSL_START_FILES: [&[u8]; 3] = [b"crt/crt1.c", b"crt/Scrt1.c", b"crt/rcrt1.c"];
+const MUSL_START_FILES: [&[u8]; 4] = [b"crt1.c", b"Scrt1.c", b"rcrt1.c", b"gcrt1.c"];
 const LIBRARIES: [&[u8]; 5] = [b"/glibc", b"/csu", b"/libgcc", b"/gcc-", b"/musl"];
 
 #[cfg(test)]
@@ -68,8 +70,7 @@ mod tests {
         assert_eq!(judge(gcc, b"main.c", b"/build"), Part::Compiled);
         assert_eq!(judge(gcc, b"init.c", b"/home/me/program"), Part::Compiled);
         assert_eq!(judge(gcc, b"init.c", b"/build/glibc-2.36/csu"), Part::Skipped);
-        assert_eq!(judge(b"GNU C99 11.2.0 -ffreestanding", b"crt/Scrt1.c", b"."), Part::Skipped);
-        assert_eq!(judge(gcc, b"crt/Scrt1.c", b"."), Part::Compiled);
+        assert_eq!(judge(gcc, b"crt/Scrt1.c", b"."), Part::Skipped);
         assert_eq!(judge(b"GNU AS 2.40", b"start.S", b""), Part::Skipped);
         assert_eq!(
             judge(b"GNU C17 12.2.0 -O2 -fbuilding-libgcc -fno-stack-protector", b"", b""),

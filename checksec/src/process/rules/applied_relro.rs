@@ -14,7 +14,7 @@ static META: RuleMeta = RuleMeta::new(
     "relro-applied",
     "What RELRO protects is read-only in a running process",
     Pillar::HardenedExecutables,
-    Severity::High,
+    Severity::Medium,
     include_str!("applied_relro.md"),
 );
 
