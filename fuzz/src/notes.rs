@@ -114,7 +114,8 @@ fn program(is_wide: bool, is_little: bool, align: u64, notes: &[u8]) -> Vec<u8> 
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
     for choice in 0..8_u8 {
-        let (is_wide, is_little, align) = (choice & 1 == 0, choice & 2 == 0, if choice & 4 == 0 { 4 } else { 8 });
+        let (is_wide, is_little, align) =
+            (choice & 1 == 0, choice & 2 == 0, if choice & 4 == 0 { 4 } else { 8 });
         let word = |value: u32| if is_little { value.to_le_bytes() } else { value.to_be_bytes() };
         let note = |kind: u32, description: &[u8]| {
             let size = u32::try_from(description.len()).expect("it is short");
