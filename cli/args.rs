@@ -261,6 +261,11 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_enum, default_value_t = Printed::Text)]
     pub(crate) format: Printed,
 
+    /// The properties that the text's table shows, by the names or ids of their rules: `relro,pie,ELF-004` [default:
+    /// those that matter most, as many as the terminal has room for]
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+
     /// Print every finding, not the first few of each rule
     #[arg(long)]
     pub(crate) all: bool,
@@ -272,7 +277,11 @@ pub(crate) struct OutputArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Printed {
+    /// Text whose table fits the terminal
+    #[value(alias = "table")]
     Text,
+    /// Text whose table has every property whatever the width, as for `less -S`
+    Wide,
     Json,
     Sarif,
     Html,

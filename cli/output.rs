@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
+use hardpan_checksec::rules::RULES;
 use hardpan_report::Report;
-use hardpan_report::render::{Format, TerminalStyle, render, terminal};
+use hardpan_report::render::{Format, Table, TerminalStyle, render, terminal};
 
 use crate::args::{ColorChoice, OutputArgs, Printed};
 use crate::context::Context;
@@ -67,8 +68,12 @@ fn hint(report: &Report) {
     }
 }
 
-/// Refuses to write two reports to one file, of which only the second would stay. Asked before the work is done.
+/// Refuses columns that no table has, and two reports to one file, of which only the second would stay. Asked before the
+/// work is done.
 pub(crate) fn check(args: &OutputArgs) -> anyhow::Result<()> {
+    for name in &args.columns {
+        column(name)?;
+    }
     let mut seen = Vec::new();
     for target in &args.output {
         // A directory that is not there is for the writing to report.
@@ -79,6 +84,16 @@ pub(crate) fn check(args: &OutputArgs) -> anyhow::Result<()> {
         seen.push(place);
     }
     Ok(())
+}
+
+/// Makes sure that the table has such a column: a misspelt one would be silently missing from it.
+fn column(name: &str) -> anyhow::Result<()> {
+    let metas = || RULES.iter().map(|rule| rule.meta());
+    if metas().any(|meta| meta.id == name || meta.name == name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = metas().map(|meta| &*meta.name).collect();
+    bail!("the table of executables has no column `{name}`; it has {}", names.join(", "))
 }
 
 /// Replaces a file in one step, and follows links to it: a temporary file beside it, synced, then renamed over it.
@@ -98,8 +113,10 @@ fn print(report: &Report, args: &OutputArgs) -> anyhow::Result<()> {
     let mut out = io::BufWriter::new(stdout.lock());
     let format = match args.format {
         Printed::None => return Ok(()),
-        Printed::Text => {
-            let style = TerminalStyle { color: color(args.color), width: width(), all: args.all };
+        Printed::Text | Printed::Wide => {
+            let table = if args.format == Printed::Wide { Table::Wide } else { Table::Fitted };
+            let (color, columns) = (color(args.color), &args.columns);
+            let style = TerminalStyle { color, width: width(), all: args.all, table, columns };
             terminal(report, &style, &mut out)?;
             return Ok(out.flush()?);
         }

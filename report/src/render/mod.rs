@@ -19,7 +19,7 @@ mod words;
 pub use html::html;
 pub use json::{SCHEMA, json};
 pub use sarif::{RESULT_LIMIT, sarif};
-pub use terminal::{TerminalStyle, terminal};
+pub use terminal::{Table, TerminalStyle, terminal};
 
 /// The forms that a report can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
