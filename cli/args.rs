@@ -44,8 +44,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Write a commented hardpan.toml
     Init(InitArgs),
-    /// Print the JSON Schema of `--format json`
-    Schema,
+    /// Print the JSON Schema of `--format json`, or of each line of `--format jsonl`
+    Schema(SchemaArgs),
 }
 
 #[derive(ClapArgs)]
@@ -252,7 +252,7 @@ impl FailOn {
 #[derive(ClapArgs)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Write a report to a file; the ending decides the format (.html, .json, .sarif, .txt), or write FORMAT=FILE.
+    /// Write a report to a file; the ending decides the format (.html, .json, .jsonl, .sarif, .txt), or write FORMAT=FILE.
     /// May be repeated
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Vec<Target>,
@@ -282,7 +282,10 @@ pub(crate) enum Printed {
     Text,
     /// Text whose table has every property whatever the width, as for `less -S`
     Wide,
+    /// The whole report, as `hardpan schema` describes it
     Json,
+    /// JSON Lines while files are read, as `hardpan schema jsonl` describes them; for checksec only
+    Jsonl,
     Sarif,
     Html,
     None,
@@ -311,6 +314,21 @@ pub(crate) struct ExplainArgs {
     /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct SchemaArgs {
+    /// The format
+    #[arg(value_enum, default_value_t = SchemaOf::Json)]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// The whole report
+    Json,
+    /// Each line of JSON Lines
+    Jsonl,
 }
 
 #[derive(ClapArgs)]

@@ -1,17 +1,16 @@
 //! `hardpan checksec`.
 
+mod collect;
 mod diff;
 mod inputs;
 mod profiles;
 
-use hardpan_checksec::{languages, matrix, verdicts};
-use hardpan_report::sink::{self, Draft};
-use hardpan_report::{Pillar, Subject};
+use hardpan_report::sink;
 
 use crate::args::{ChecksecArgs, ChecksecCommand};
 use crate::context::Context;
 use crate::{config, output};
-use inputs::Inputs;
+use collect::Collected;
 
 pub(crate) fn run(args: &ChecksecArgs, context: &Context) -> anyhow::Result<u8> {
     match &args.command {
@@ -21,20 +20,13 @@ pub(crate) fn run(args: &ChecksecArgs, context: &Context) -> anyhow::Result<u8> 
     }
     output::check(&args.output)?;
     let (policy, _) = config::policy(&args.gate)?;
-    let report = sink::judge(draft(Inputs::read(args, context)?), &policy);
+    let mut collected = Collected::new(&args.output, context)?;
+    inputs::read(args, &mut collected)?;
+    let (draft, lines) = collected.finish();
+    let report = sink::judge(draft, &policy);
+    if let Some(lines) = lines {
+        lines.end(&report)?;
+    }
     output::write(&report, &args.output, context)?;
     Ok(report.gate.exit_code)
-}
-
-fn draft<'m>(inputs: Inputs) -> Draft<'m> {
-    let Inputs { kind, path, scan, coverage } = inputs;
-    Draft {
-        command: "checksec",
-        subject: Subject { kind, path, live: false, os: None },
-        coverage,
-        verdicts: verdicts(&scan),
-        pillars: vec![Pillar::HardenedExecutables],
-        matrix: Some(matrix(&scan)),
-        languages: languages(&scan),
-    }
 }

@@ -9,6 +9,7 @@ use crate::Report;
 
 mod html;
 mod json;
+mod jsonl;
 pub(crate) mod layout;
 mod markdown;
 mod matrix;
@@ -18,6 +19,7 @@ mod words;
 
 pub use html::html;
 pub use json::{SCHEMA, json};
+pub use jsonl::{LINES_SCHEMA, Lines};
 pub use sarif::{RESULT_LIMIT, sarif};
 pub use terminal::{Table, TerminalStyle, terminal};
 
