@@ -252,7 +252,8 @@ impl FailOn {
 #[derive(ClapArgs)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Write a report to a file; the ending decides the format (.html, .json, .jsonl, .sarif, .txt), or write FORMAT=FILE.
+    /// Write a report to a file; the ending decides the format (.html, .json, .jsonl, .sarif,
+    /// .xml for JUnit, .csv, .txt), or write FORMAT=FILE.
     /// May be repeated
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Vec<Target>,
@@ -277,7 +278,7 @@ pub(crate) struct OutputArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Printed {
-    /// Text whose table fits the terminal
+    /// Text whose table fits the terminal; `table` means the same
     #[value(alias = "table")]
     Text,
     /// Text whose table has every property whatever the width, as for `less -S`
@@ -286,8 +287,16 @@ pub(crate) enum Printed {
     Json,
     /// JSON Lines while files are read, as `hardpan schema jsonl` describes them; for checksec only
     Jsonl,
+    /// SARIF 2.1.0, for code-scanning services
     Sarif,
+    /// One page that needs nothing else
     Html,
+    /// JUnit XML, for services that show test results
+    Junit,
+    /// The table of executables, a line for each file
+    Csv,
+    /// Annotations for GitHub Actions
+    Github,
     None,
 }
 

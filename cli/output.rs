@@ -46,7 +46,7 @@ impl FromStr for Target {
         }
         let path = PathBuf::from(text);
         let form = Form::of_path(&path).ok_or(
-            "its ending tells no format; use .html, .json, .jsonl, .sarif or .txt, or write FORMAT=FILE, as in html=report",
+            "its ending tells no format; use .html, .json, .jsonl, .sarif, .xml (JUnit), .csv or .txt, or write FORMAT=FILE, as in html=report",
         )?;
         Ok(Self { form, path })
     }
@@ -170,6 +170,9 @@ fn print(report: &Report, args: &OutputArgs) -> anyhow::Result<()> {
         Printed::Json => Format::Json,
         Printed::Sarif => Format::Sarif,
         Printed::Html => Format::Html,
+        Printed::Junit => Format::Junit,
+        Printed::Csv => Format::Csv,
+        Printed::Github => Format::Github,
     };
     render(format, report, &mut out)?;
     Ok(out.flush()?)

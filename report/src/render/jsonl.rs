@@ -206,7 +206,7 @@ impl<'a> Found<'a> {
     fn of(rule: &'a RuleResult, judged: &'a Judged) -> Self {
         Self {
             rule: &rule.id,
-            severity: rule.severity,
+            severity: judged.severity,
             outcome: judged.finding.outcome,
             cause: judged.finding.cause,
             path: judged.finding.location.as_ref().map(|location| &location.path),

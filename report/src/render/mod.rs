@@ -7,9 +7,12 @@ use std::str::FromStr;
 
 use crate::Report;
 
+mod csv;
+mod github;
 mod html;
 mod json;
 mod jsonl;
+mod junit;
 pub(crate) mod layout;
 mod markdown;
 mod matrix;
@@ -17,9 +20,12 @@ mod sarif;
 mod terminal;
 mod words;
 
+pub use csv::csv;
+pub use github::github;
 pub use html::html;
 pub use json::{SCHEMA, json};
 pub use jsonl::{LINES_SCHEMA, Lines};
+pub use junit::junit;
 pub use sarif::{RESULT_LIMIT, sarif};
 pub use terminal::{Table, TerminalStyle, terminal};
 
@@ -34,15 +40,24 @@ pub enum Format {
     Sarif,
     /// One self-contained page.
     Html,
+    /// JUnit XML, for services that show test results.
+    Junit,
+    /// The table of executables, for spreadsheets.
+    Csv,
+    /// Annotations of GitHub Actions.
+    Github,
 }
 
 impl Format {
     /// Every format, with its name first and then its file extensions, longest first.
-    const NAMES: [(Self, &'static str, &'static [&'static str]); 4] = [
+    const NAMES: [(Self, &'static str, &'static [&'static str]); 7] = [
         (Self::Sarif, "sarif", &[".sarif.json", ".sarif"]),
         (Self::Json, "json", &[".json"]),
         (Self::Html, "html", &[".html", ".htm"]),
         (Self::Terminal, "terminal", &[".txt"]),
+        (Self::Junit, "junit", &[".junit.xml", ".xml"]),
+        (Self::Csv, "csv", &[".csv"]),
+        (Self::Github, "github", &[]),
     ];
 
     /// The format that the extension of a file's name asks for, in any case of letters; `None` if it asks for none.
@@ -59,6 +74,9 @@ impl Format {
             Self::Json => "json",
             Self::Sarif => "sarif",
             Self::Html => "html",
+            Self::Junit => "junit",
+            Self::Csv => "csv",
+            Self::Github => "github",
         }
     }
 }
@@ -77,7 +95,7 @@ impl FromStr for Format {
 
 /// A word that names no format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no report format; use terminal, json, sarif or html")]
+#[error("`{0}` is no report format; use terminal, json, sarif, html, junit, csv or github")]
 pub struct UnknownFormat(String);
 
 /// Why a report could not be written.
@@ -99,6 +117,9 @@ pub fn render(format: Format, report: &Report, out: &mut dyn Write) -> Result<()
         Format::Json => json(report, out)?,
         Format::Sarif => sarif(report, out)?,
         Format::Html => html(report, out)?,
+        Format::Junit => junit(report, out)?,
+        Format::Csv => csv(report, out)?,
+        Format::Github => github(report, out)?,
     }
     Ok(())
 }
@@ -116,6 +137,8 @@ mod tests {
         assert_eq!(of("a.htm"), Some(Format::Html));
         assert_eq!(of("a.html"), Some(Format::Html));
         assert_eq!(of("a.txt"), Some(Format::Terminal));
+        assert_eq!(of("junit.xml"), Some(Format::Junit));
+        assert_eq!(of("a.csv"), Some(Format::Csv));
         assert_eq!(of("report.json/evidence"), None);
         assert_eq!(of("report"), None);
     }
@@ -126,7 +149,10 @@ mod tests {
             assert_eq!(name.parse(), Ok(format));
             assert_eq!(format.as_str(), name);
         }
-        let refusal = "xml".parse::<Format>().unwrap_err().to_string();
-        assert_eq!(refusal, "`xml` is no report format; use terminal, json, sarif or html");
+        let refusal = "pdf".parse::<Format>().unwrap_err().to_string();
+        assert_eq!(
+            refusal,
+            "`pdf` is no report format; use terminal, json, sarif, html, junit, csv or github"
+        );
     }
 }

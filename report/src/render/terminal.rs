@@ -6,8 +6,8 @@ use super::layout::{Layout, Line, Paint};
 use super::markdown::{Block, blocks, first_paragraph, plain};
 use super::matrix;
 use super::words::{
-    bytes, count, coverage_words, evidence_place, fix_words, gate_word, location_words, outcome_word,
-    policy_words, sureness, tally_parts, tally_words,
+    bytes, count, coverage_words, evidence_place, fix_words, gate_word, location_words, outcome_prefix,
+    outcome_word, policy_words, shared_fixes, sureness, tally_parts, tally_words,
 };
 use crate::{
     Disposition, Evidence, Fix, Judged, LanguageShare, Outcome, PillarResult, Problem, Report, RuleResult,
@@ -239,11 +239,7 @@ impl Page<'_> {
             Paint::Outcome(finding.outcome),
             if self.layout.is_plain() { "* " } else { "\u{2022} " },
         );
-        let unknown = match finding.outcome {
-            Outcome::Unknown => "unknown: ",
-            Outcome::Partial => "in part: ",
-            _ => "",
-        };
+        let unknown = outcome_prefix(finding.outcome);
         let sureness = sureness(finding);
         match &finding.location {
             Some(location) => {
@@ -447,13 +443,6 @@ impl Page<'_> {
             .and(Paint::Plain, &report.gate.summary);
         self.layout.paragraph(0, 2, &line)
     }
-}
-
-/// What to add, if it is the same for all findings that name anything.
-fn shared_fixes(rule: &RuleResult) -> Option<&[Fix]> {
-    let mut named = rule.findings.iter().map(|judged| &judged.finding.fixes[..]).filter(|it| !it.is_empty());
-    let first = named.next()?;
-    named.all(|fixes| fixes == first).then_some(first)
 }
 
 /// Where a finding stands among those of its rule.

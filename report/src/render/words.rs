@@ -1,7 +1,8 @@
 //! Words and numbers that the views for people share, so that a report reads the same in each of them.
 
 use crate::{
-    Confidence, Disposition, Evidence, Finding, Fix, Gate, Judged, Location, Outcome, Report, Severity, Tally,
+    Confidence, Disposition, Evidence, Finding, Fix, Gate, Judged, Location, Outcome, Report, RuleResult,
+    Severity, Tally,
 };
 
 /// The word for an outcome where it stands alone.
@@ -27,7 +28,7 @@ pub(super) fn gate_word(gate: &Gate) -> &'static str {
 }
 
 /// What the policy made of a finding, in a few words; `None` where it fails the run as findings do.
-fn disposition_words(disposition: &Disposition) -> Option<String> {
+pub(super) fn disposition_words(disposition: &Disposition) -> Option<String> {
     Some(match disposition {
         Disposition::Gating => return None,
         Disposition::Incomplete => "makes the run incomplete".into(),
@@ -60,11 +61,32 @@ pub(super) fn fix_words(fixes: &[Fix]) -> Vec<String> {
     flags.iter().map(|(flag, tools)| format!("add with {}: {flag}", tools.join(" or "))).collect()
 }
 
+/// What to add, if it is the same for all findings that name anything.
+pub(super) fn shared_fixes(rule: &RuleResult) -> Option<&[Fix]> {
+    let mut named = rule.findings.iter().map(|judged| &judged.finding.fixes[..]).filter(|it| !it.is_empty());
+    let first = named.next()?;
+    named.all(|fixes| fixes == first).then_some(first)
+}
+
 /// What is said behind a message that the facts do not prove; empty where they do.
 pub(super) fn sureness(finding: &Finding) -> &'static str {
     match finding.confidence {
         Confidence::Heuristic => " (likely)",
         Confidence::Proven => "",
+    }
+}
+
+/// A finding's message where nothing else says its outcome.
+pub(super) fn message_words(finding: &Finding) -> String {
+    format!("{}{}{}", outcome_prefix(finding.outcome), finding.message, sureness(finding))
+}
+
+/// What stands before a message that is no plain failure.
+pub(super) fn outcome_prefix(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unknown => "unknown: ",
+        Outcome::Partial => "in part: ",
+        _ => "",
     }
 }
 

@@ -197,7 +197,7 @@ fn pie_finding(at: usize) -> Finding {
         .with(Evidence::new("e_type", "ET_EXEC", "ET_DYN with DF_1_PIE").at(Location::offset(path, 16)))
 }
 
-fn sample_traits() -> FileTraits {
+pub(crate) fn sample_traits() -> FileTraits {
     FileTraits {
         kind: "executable",
         machine: Cow::Borrowed("x86-64"),
