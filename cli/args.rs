@@ -297,6 +297,8 @@ pub(crate) enum Printed {
     Csv,
     /// Annotations for GitHub Actions
     Github,
+    /// GitLab's Code Quality report
+    Gitlab,
     None,
 }
 

@@ -173,6 +173,7 @@ fn print(report: &Report, args: &OutputArgs) -> anyhow::Result<()> {
         Printed::Junit => Format::Junit,
         Printed::Csv => Format::Csv,
         Printed::Github => Format::Github,
+        Printed::Gitlab => Format::Gitlab,
     };
     render(format, report, &mut out)?;
     Ok(out.flush()?)

@@ -4,6 +4,7 @@
 
 mod arrows;
 mod diff;
+mod ci;
 mod gate;
 mod hostile;
 mod html;

@@ -9,6 +9,7 @@ use crate::Report;
 
 mod csv;
 mod github;
+mod gitlab;
 mod html;
 mod json;
 mod jsonl;
@@ -22,6 +23,7 @@ mod words;
 
 pub use csv::csv;
 pub use github::github;
+pub use gitlab::gitlab;
 pub use html::html;
 pub use json::{SCHEMA, json};
 pub use jsonl::{LINES_SCHEMA, Lines};
@@ -46,11 +48,13 @@ pub enum Format {
     Csv,
     /// Annotations of GitHub Actions.
     Github,
+    /// GitLab's Code Quality report.
+    Gitlab,
 }
 
 impl Format {
     /// Every format, with its name first and then its file extensions, longest first.
-    const NAMES: [(Self, &'static str, &'static [&'static str]); 7] = [
+    const NAMES: [(Self, &'static str, &'static [&'static str]); 8] = [
         (Self::Sarif, "sarif", &[".sarif.json", ".sarif"]),
         (Self::Json, "json", &[".json"]),
         (Self::Html, "html", &[".html", ".htm"]),
@@ -58,6 +62,7 @@ impl Format {
         (Self::Junit, "junit", &[".junit.xml", ".xml"]),
         (Self::Csv, "csv", &[".csv"]),
         (Self::Github, "github", &[]),
+        (Self::Gitlab, "gitlab", &[]),
     ];
 
     /// The format that the extension of a file's name asks for, in any case of letters; `None` if it asks for none.
@@ -77,6 +82,7 @@ impl Format {
             Self::Junit => "junit",
             Self::Csv => "csv",
             Self::Github => "github",
+            Self::Gitlab => "gitlab",
         }
     }
 }
@@ -95,7 +101,7 @@ impl FromStr for Format {
 
 /// A word that names no format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no report format; use terminal, json, sarif, html, junit, csv or github")]
+#[error("`{0}` is no report format; use terminal, json, sarif, html, junit, csv, github or gitlab")]
 pub struct UnknownFormat(String);
 
 /// Why a report could not be written.
@@ -120,6 +126,7 @@ pub fn render(format: Format, report: &Report, out: &mut dyn Write) -> Result<()
         Format::Junit => junit(report, out)?,
         Format::Csv => csv(report, out)?,
         Format::Github => github(report, out)?,
+        Format::Gitlab => gitlab(report, out)?,
     }
     Ok(())
 }
@@ -152,7 +159,7 @@ mod tests {
         let refusal = "pdf".parse::<Format>().unwrap_err().to_string();
         assert_eq!(
             refusal,
-            "`pdf` is no report format; use terminal, json, sarif, html, junit, csv or github"
+            "`pdf` is no report format; use terminal, json, sarif, html, junit, csv, github or gitlab"
         );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use hardpan_report::render::{csv, github, junit};
+use hardpan_report::render::{csv, github, gitlab, junit};
 use hardpan_report::{Cause, Disposition, Finding, Location, Report, escape};
 
 use crate::peers::{program, require, run};
@@ -184,6 +184,27 @@ fn no_name_makes_a_command_of_its_own() {
         let is_ours = ["::error ", "::warning ", "::notice "].iter().any(|start| line.starts_with(start));
         assert!(is_ours || line.starts_with("INCOMPLETE: "), "{line}");
     }
+}
+
+#[test]
+fn gitlab_gets_what_its_code_quality_report_needs() {
+    let mut out = Vec::new();
+    gitlab(&checksec_report(), &mut out).unwrap();
+    let issues: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    let issues = issues.as_array().unwrap();
+    // The one that the baseline knows is settled.
+    assert_eq!(issues.len(), 13);
+    let first = serde_json::json!({
+        "description": "pie: The program is loaded at a fixed address.; add with gcc or clang: -fPIE -pie",
+        "check_name": "ELF-001",
+        "fingerprint": "ELF-001:/usr/libexec/helper-00:pie",
+        "severity": "critical",
+        "location": { "path": "usr/libexec/helper-00", "lines": { "begin": 1 } },
+    });
+    assert_eq!(issues[0], first);
+    let fingerprints: std::collections::HashSet<_> =
+        issues.iter().map(|issue| &issue["fingerprint"]).collect();
+    assert_eq!(fingerprints.len(), issues.len());
 }
 
 fn junit_of(report: &Report) -> Vec<u8> {
