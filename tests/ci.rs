@@ -123,7 +123,7 @@ fn the_actions_log_has_no_commands_but_its_own() {
             (None, None) => {
                 let own =
                     ["::error file=", "::warning file=", "::notice file=", "::group::The", "::endgroup::"];
-                assert!(own.iter().any(|start| line.starts_with(start)), "{line}");
+                assert!(own.clone().any(|start| line.starts_with(start)), "{line}");
             }
         }
     }

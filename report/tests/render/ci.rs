@@ -75,8 +75,10 @@ fn junit_is_what_services_know_and_counts_itself() {
         assert!(cases.lines().any(|line| line == case), "{case}\n{cases}");
     }
     // Findings about files without a row are there too.
-    assert!(cases.contains("('/usr/libexec/helper-11', 'pie', 'failure: "), "{cases}");
-    assert_eq!(cases.matches("'failure: ").count(), 12, "one for each finding that fails the run: {cases}");
+    assert!(cases.contains("('/usr/libexec/helper-10', 'pie', 'failure: "), "{cases}");
+    let allowed = "('/usr/libexec/helper-11', 'pie', 'skipped: the profile debian lets it hold in part: ";
+    assert!(cases.contains(allowed), "{cases}");
+    assert_eq!(cases.matches("'failure: ").count(), 11, "one for each finding that fails the run: {cases}");
     let text = String::from_utf8(junit_of(&report)).unwrap();
     assert!(
         text.contains("\nadd with gcc or clang: -fPIE -pie\nmore: hardpan explain ELF-001</failure>"),
@@ -148,8 +150,8 @@ fn annotations_say_what_fails_and_what_to_add() {
     let first = "::error file=/usr/libexec/helper-00,title=ELF-001 pie::/usr/libexec/helper-00: The program is loaded at a \
         fixed address.%0Aadd with gcc or clang: -fPIE -pie";
     assert_eq!(lines[0], first);
-    // 12 programs, and one that could not be told.
-    assert!(text.contains("::notice title=hardpan::and 3 more;"), "{text}");
+    // 11 programs, of which 10 are shown, and one that could not be told.
+    assert!(text.contains("::notice title=hardpan::and 2 more;"), "{text}");
     assert!(!text.contains("libold"), "what the baseline knows is no news: {text}");
     assert_eq!(lines.last().unwrap().split(':').next(), Some("INCOMPLETE"));
     // Below the threshold nothing is an error.
@@ -192,8 +194,8 @@ fn gitlab_gets_what_its_code_quality_report_needs() {
     gitlab(&checksec_report(), &mut out).unwrap();
     let issues: serde_json::Value = serde_json::from_slice(&out).unwrap();
     let issues = issues.as_array().unwrap();
-    // The one that the baseline knows is settled.
-    assert_eq!(issues.len(), 13);
+    // What the baseline knows, and what a section allows, is settled.
+    assert_eq!(issues.len(), 12);
     let first = serde_json::json!({
         "description": "pie: The program is loaded at a fixed address.; add with gcc or clang: -fPIE -pie",
         "check_name": "ELF-001",

@@ -117,6 +117,7 @@ fn results_say_what_to_add_and_how_sure_they_are() {
     let rule = report.rules.iter_mut().find(|rule| rule.id == "ELF-001").unwrap();
     let last = rule.findings.last_mut().unwrap();
     last.finding.outcome = Outcome::Partial;
+    last.severity = rule.severity;
     last.finding.message = "built by `` [x](http://y) ``".into();
     let log = parsed(&report);
     let pie = last_of(&log, "ELF-001");
