@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 
 mod arrows;
-mod diff;
 mod ci;
+mod diff;
 mod gate;
 mod hostile;
 mod html;

@@ -97,7 +97,8 @@ fn is_report(path: &Path) -> anyhow::Result<bool> {
 
 fn print(diff: &Diff, args: &DiffArgs) -> anyhow::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let style = TerminalStyle { color: output::color(args.color), width: output::width(), ..TerminalStyle::FILE };
+    let style =
+        TerminalStyle { color: output::color(args.color), width: output::width(), ..TerminalStyle::FILE };
     write(diff, args.format, &style, &mut out)?;
     Ok(out.flush()?)
 }
