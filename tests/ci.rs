@@ -246,7 +246,7 @@ impl Project {
 #[derive(Clone)]
 struct Action<'a> {
     project: &'a Project,
-    action: &'a Value,
+    definition: &'a Value,
     inputs: Vec<(String, String)>,
 }
 
@@ -256,13 +256,13 @@ impl<'a> Action<'a> {
             (name.clone(), input["default"].as_str().unwrap_or_default().to_owned())
         };
         let inputs = action["inputs"].as_object().unwrap().iter().map(default).collect();
-        Self { project, action, inputs }.with("hardpan", HARDPAN)
+        Self { project, definition: action, inputs }.with("hardpan", HARDPAN)
     }
 
     fn with(&self, name: &str, value: &str) -> Self {
         let mut other = self.clone();
         let input = other.inputs.iter_mut().find(|(input, _)| input == name);
-        input.unwrap_or_else(|| panic!("no input {name}")).1 = value.to_owned();
+        value.clone_into(&mut input.unwrap_or_else(|| panic!("no input {name}")).1);
         other
     }
 
@@ -273,7 +273,7 @@ impl<'a> Action<'a> {
             dir.write(name, "");
         }
         let mut last = None;
-        for step in self.action["runs"]["steps"].as_array().unwrap() {
+        for step in self.definition["runs"]["steps"].as_array().unwrap() {
             assert_eq!(step["shell"], "bash");
             let script = step["run"].as_str().unwrap();
             assert!(!script.contains("${{"), "an expression in a script is a way in: {script}");

@@ -74,7 +74,7 @@ impl<'c> Collected<'c> {
         let context = self.context;
         let ended = context.counting("reading files", |progress| {
             scan_in_order(index, options, progress, &mut |stretch| {
-                failure = self.add(under(name, stretch)).err();
+                failure = self.add(&under(name, stretch)).err();
                 failure.is_none()
             })
         });
@@ -89,7 +89,7 @@ impl<'c> Collected<'c> {
     /// Notes an input that could not be read at all.
     pub(super) fn unusable(&mut self, input: Unreadable) -> anyhow::Result<()> {
         let unreadable = vec![input];
-        self.add(Scan { elves: Vec::new(), unreadable, files_opened: 0, hidden_places: 0 })
+        self.add(&Scan { elves: Vec::new(), unreadable, files_opened: 0, hidden_places: 0 })
     }
 
     /// Everything, for the policy to judge, and the lines that it is to end.
@@ -108,8 +108,8 @@ impl<'c> Collected<'c> {
         (draft, self.lines)
     }
 
-    fn add(&mut self, stretch: Scan) -> anyhow::Result<()> {
-        self.summary.add(&stretch, self.shows_files);
+    fn add(&mut self, stretch: &Scan) -> anyhow::Result<()> {
+        self.summary.add(stretch, self.shows_files);
         let rows: Vec<Row> = stretch.elves.iter().map(row).collect();
         if let Some(lines) = &mut self.lines {
             lines.stretch(&rows, &stretch.unreadable)?;
