@@ -45,8 +45,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Write a commented hardpan.toml
     Init(InitArgs),
-    /// Print the JSON Schema of `--format json`
-    Schema,
+    /// Print the JSON Schema of `--format json`, or of each line of `--format jsonl`
+    Schema(SchemaArgs),
 }
 
 #[derive(ClapArgs)]
@@ -257,7 +257,8 @@ impl FailOn {
 #[derive(ClapArgs)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
-    /// Write a report to a file; the ending decides the format (.html, .json, .sarif, .txt), or write FORMAT=FILE.
+    /// Write a report to a file; the ending decides the format (.html, .json, .jsonl, .sarif,
+    /// .xml for JUnit, .csv, .txt), or write FORMAT=FILE.
     /// May be repeated
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Vec<Target>,
@@ -265,6 +266,11 @@ pub(crate) struct OutputArgs {
     /// What to print on standard output
     #[arg(long, value_enum, default_value_t = Printed::Text)]
     pub(crate) format: Printed,
+
+    /// The properties that the text's table shows, by the names or ids of their rules: `relro,pie,ELF-004` [default:
+    /// those that matter most, as many as the terminal has room for]
+    #[arg(long, value_name = "RULE", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
 
     /// Print every finding, not the first few of each rule
     #[arg(long)]
@@ -277,10 +283,27 @@ pub(crate) struct OutputArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Printed {
+    /// Text whose table fits the terminal; `table` means the same
+    #[value(alias = "table")]
     Text,
+    /// Text whose table has every property whatever the width, as for `less -S`
+    Wide,
+    /// The whole report, as `hardpan schema` describes it
     Json,
+    /// JSON Lines while files are read, as `hardpan schema jsonl` describes them; for checksec only
+    Jsonl,
+    /// SARIF 2.1.0, for code-scanning services
     Sarif,
+    /// One page that needs nothing else
     Html,
+    /// JUnit XML, for services that show test results
+    Junit,
+    /// The table of executables, a line for each file
+    Csv,
+    /// Annotations for GitHub Actions
+    Github,
+    /// GitLab's Code Quality report
+    Gitlab,
     None,
 }
 
@@ -307,6 +330,21 @@ pub(crate) struct ExplainArgs {
     /// Print it as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct SchemaArgs {
+    /// The format
+    #[arg(value_enum, default_value_t = SchemaOf::Json)]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum SchemaOf {
+    /// The whole report
+    Json,
+    /// Each line of JSON Lines
+    Jsonl,
 }
 
 #[derive(ClapArgs)]

@@ -29,6 +29,8 @@ impl Interrupted {
     pub(crate) const NO_REPORT: Self = Self { left: "no report was written" };
     /// While reports were written, each in one step.
     pub(crate) const BETWEEN_REPORTS: Self = Self { left: "the reports that are there are whole" };
+    /// While lines were written.
+    pub(crate) const NO_LAST_LINE: Self = Self { left: "the lines lack the last one, of type `end`" };
     /// While a hash tree was made.
     pub(crate) const NO_TREE: Self = Self { left: "nothing that looks like a finished tree was left" };
     /// While repairs were searched.

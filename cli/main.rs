@@ -6,6 +6,7 @@ mod args;
 mod cmd;
 mod config;
 mod context;
+mod lines;
 mod output;
 mod replace;
 
@@ -60,7 +61,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
         Command::Rules(args) => unless_closed(cmd::rules::list(&args)),
         Command::Explain(args) => unless_closed(cmd::rules::explain(&args)),
         Command::Init(args) => cmd::init::run(&args),
-        Command::Schema => unless_closed(cmd::schema::run()),
+        Command::Schema(args) => unless_closed(cmd::schema::run(&args)),
         Command::Verity(command) => cmd::verity::run(command, context),
         Command::Veritysetup(args) => Ok(cmd::verity::veritysetup::run(args, context)),
     }

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context as _, bail};
+use hardpan_checksec::rules::RULES;
 use hardpan_report::Report;
-use hardpan_report::render::{Format, TerminalStyle, render, terminal};
+use hardpan_report::render::{Format, Table, TerminalStyle, render, terminal};
 
 use crate::args::{ColorChoice, OutputArgs, Printed};
 use crate::context::Context;
@@ -15,8 +16,22 @@ use crate::replace::{persist, real_path, temporary_beside};
 /// A file to write and the format to write.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    format: Format,
+    form: Form,
     path: PathBuf,
+}
+
+/// A report is rendered when everything is known; lines are written while files are read.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Report(Format),
+    Lines,
+}
+
+impl Target {
+    /// Where lines are to go, if they are what is asked for.
+    pub(crate) fn lines(&self) -> Option<&Path> {
+        matches!(self.form, Form::Lines).then_some(self.path.as_path())
+    }
 }
 
 impl FromStr for Target {
@@ -25,24 +40,40 @@ impl FromStr for Target {
     /// `report.html`, or `html=report` where the ending does not tell.
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some((format, path)) = text.split_once('=')
-            && let Ok(format) = format.parse::<Format>()
+            && let Some(form) = Form::named(format)
         {
-            return Ok(Self { format, path: path.into() });
+            return Ok(Self { form, path: path.into() });
         }
         let path = PathBuf::from(text);
-        let format = Format::of_path(&path).ok_or(
-            "its ending tells no format; use .html, .json, .sarif or .txt, or write FORMAT=FILE, as in html=report",
+        let form = Form::of_path(&path).ok_or(
+            "its ending tells no format; use .html, .json, .jsonl, .sarif, .xml (JUnit), .csv or .txt, or write FORMAT=FILE, as in html=report",
         )?;
-        Ok(Self { format, path })
+        Ok(Self { form, path })
+    }
+}
+
+impl Form {
+    fn named(name: &str) -> Option<Self> {
+        if name == "jsonl" { Some(Self::Lines) } else { name.parse().ok().map(Self::Report) }
+    }
+
+    fn of_path(path: &Path) -> Option<Self> {
+        let is_lines =
+            |end: &std::ffi::OsStr| ["jsonl", "ndjson"].iter().any(|it| end.eq_ignore_ascii_case(it));
+        if path.extension().is_some_and(is_lines) {
+            return Some(Self::Lines);
+        }
+        Format::of_path(path).map(Self::Report)
     }
 }
 
 /// Writes all reports, files first, so that a closed pipe on standard output costs none of them.
 pub(crate) fn write(report: &Report, args: &OutputArgs, context: &Context) -> anyhow::Result<()> {
     for target in &args.output {
+        let Form::Report(format) = target.form else { continue };
         context.check()?;
         let mut bytes = Vec::new();
-        render(target.format, report, &mut bytes)
+        render(format, report, &mut bytes)
             .with_context(|| format!("cannot make the report for {}", target.path.display()))?;
         replace(&target.path, &bytes)?;
     }
@@ -67,8 +98,12 @@ fn hint(report: &Report) {
     }
 }
 
-/// Refuses to write two reports to one file, of which only the second would stay. Asked before the work is done.
+/// Refuses columns that no table has, and two reports to one file, of which only the second would stay. Asked before the
+/// work is done.
 pub(crate) fn check(args: &OutputArgs) -> anyhow::Result<()> {
+    for name in &args.columns {
+        column(name)?;
+    }
     let mut seen = Vec::new();
     for target in &args.output {
         // A directory that is not there is for the writing to report.
@@ -79,6 +114,32 @@ pub(crate) fn check(args: &OutputArgs) -> anyhow::Result<()> {
         seen.push(place);
     }
     Ok(())
+}
+
+/// Refuses lines where nothing is told before everything is known.
+pub(crate) fn refuse_lines(args: &OutputArgs) -> anyhow::Result<()> {
+    if args.format == Printed::Jsonl || args.output.iter().any(|target| target.lines().is_some()) {
+        bail!(
+            "audit has no JSON Lines, since its rules judge the whole; use json, or checksec for single files"
+        );
+    }
+    Ok(())
+}
+
+/// Whether anything that is asked for shows more of a file than what the gate makes of it.
+pub(crate) fn shows_files(args: &OutputArgs) -> bool {
+    let is_report = |target: &Target| matches!(target.form, Form::Report(_));
+    !matches!(args.format, Printed::None | Printed::Jsonl) || args.output.iter().any(is_report)
+}
+
+/// Makes sure that the table has such a column: a misspelt one would be silently missing from it.
+fn column(name: &str) -> anyhow::Result<()> {
+    let metas = || RULES.iter().map(|rule| rule.meta());
+    if metas().any(|meta| meta.id == name || meta.name == name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = metas().map(|meta| &*meta.name).collect();
+    bail!("the table of executables has no column `{name}`; it has {}", names.join(", "))
 }
 
 /// Replaces a file in one step, and follows links to it: a temporary file beside it, synced, then renamed over it.
@@ -97,15 +158,22 @@ fn print(report: &Report, args: &OutputArgs) -> anyhow::Result<()> {
     let stdout = io::stdout();
     let mut out = io::BufWriter::new(stdout.lock());
     let format = match args.format {
-        Printed::None => return Ok(()),
-        Printed::Text => {
-            let style = TerminalStyle { color: color(args.color), width: width(), all: args.all };
+        // Lines have been printed while files were read.
+        Printed::None | Printed::Jsonl => return Ok(()),
+        Printed::Text | Printed::Wide => {
+            let table = if args.format == Printed::Wide { Table::Wide } else { Table::Fitted };
+            let (color, columns) = (color(args.color), &args.columns);
+            let style = TerminalStyle { color, width: width(), all: args.all, table, columns };
             terminal(report, &style, &mut out)?;
             return Ok(out.flush()?);
         }
         Printed::Json => Format::Json,
         Printed::Sarif => Format::Sarif,
         Printed::Html => Format::Html,
+        Printed::Junit => Format::Junit,
+        Printed::Csv => Format::Csv,
+        Printed::Github => Format::Github,
+        Printed::Gitlab => Format::Gitlab,
     };
     render(format, report, &mut out)?;
     Ok(out.flush()?)

@@ -2,6 +2,7 @@
 
 mod files;
 mod formats;
+mod lines;
 mod signals;
 mod terminal;
 

@@ -1,6 +1,7 @@
 //! Executables by property and by language.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use hardpan_report::{
     BytePath, Cell, Column, Confidence, FileTraits, Language, LanguageShare, Matrix, Outcome, Row,
@@ -12,38 +13,62 @@ use crate::verdict::placed;
 
 /// One row for each ELF file, one column for each rule.
 pub fn matrix(scan: &Scan) -> Matrix {
+    Matrix { columns: columns(), rows: scan.elves.iter().map(row).collect() }
+}
+
+/// One column for each rule.
+pub fn columns() -> Vec<Column> {
     let column = |rule: &&dyn crate::ElfRule| Column { rule: rule.meta().id.clone(), title: rule.column() };
-    Matrix { columns: RULES.iter().map(column).collect(), rows: scan.elves.iter().map(row).collect() }
+    RULES.iter().map(column).collect()
 }
 
 /// How much of the programs and shared objects is written in which language, the most bytes first.
 pub fn languages(scan: &Scan) -> Vec<LanguageShare> {
-    let mut shares: Vec<LanguageShare> =
-        [Language::Rust, Language::Go, Language::CFamily, Language::Unknown].into_iter().map(empty).collect();
-    for elf in &scan.elves {
+    let mut languages = Languages::default();
+    scan.elves.iter().for_each(|elf| languages.add(elf));
+    languages.shares()
+}
+
+/// Files and their bytes by language, counted one by one.
+#[derive(Debug, Default)]
+pub(crate) struct Languages {
+    counts: BTreeMap<Language, (u64, u64)>,
+}
+
+impl Languages {
+    /// Counts a file, if it is a program or a shared object.
+    pub(crate) fn add(&mut self, elf: &Elf) {
         // A program that is too damaged to be told from data still is one.
         let language = match &elf.facts {
             Ok(facts) if facts.kind.is_loaded() => facts.origin.language,
-            Ok(_) => continue,
+            Ok(_) => return,
             Err(_) => Language::Unknown,
         };
-        if let Some(share) = shares.iter_mut().find(|share| share.language == language) {
-            share.files += 1;
-            share.bytes = share.bytes.saturating_add(elf.size);
-        }
+        let (files, bytes) = self.counts.entry(language).or_default();
+        *files += 1;
+        *bytes = bytes.saturating_add(elf.size);
     }
-    shares.retain(|share| share.files > 0);
-    let files = shares.iter().map(|share| share.files).sum();
-    let bytes = shares.iter().map(|share| share.bytes).fold(0, u64::saturating_add);
-    for share in &mut shares {
-        share.files_percent = percent(share.files, files);
-        share.bytes_percent = percent(share.bytes, bytes);
+
+    /// What was counted, the most bytes first.
+    pub(crate) fn shares(&self) -> Vec<LanguageShare> {
+        let all_files = self.counts.values().map(|(files, _)| files).sum();
+        let all_bytes = self.counts.values().map(|(_, bytes)| *bytes).fold(0, u64::saturating_add);
+        let share = |(language, (files, bytes)): (&Language, &(u64, u64))| LanguageShare {
+            language: *language,
+            memory_safe: language.is_memory_safe(),
+            files: *files,
+            bytes: *bytes,
+            files_percent: percent(*files, all_files),
+            bytes_percent: percent(*bytes, all_bytes),
+        };
+        let mut shares: Vec<LanguageShare> = self.counts.iter().map(share).collect();
+        shares.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.language.cmp(&b.language)));
+        shares
     }
-    shares.sort_by(|a, b| b.bytes.cmp(&a.bytes).then(a.language.cmp(&b.language)));
-    shares
 }
 
-fn row(elf: &Elf) -> Row {
+/// What each rule says of one file.
+pub fn row(elf: &Elf) -> Row {
     let path = BytePath::from(elf.path.as_slice());
     let cells = RULES.iter().enumerate().map(|(index, _)| match elf.judgements.get(index) {
         Some(judgement) => Cell {
@@ -78,17 +103,6 @@ fn damaged(elf: &Elf) -> Cell {
         label: Cow::Borrowed("damaged"),
         message: reason.unwrap_or_default().into(),
         evidence: Box::default(),
-    }
-}
-
-fn empty(language: Language) -> LanguageShare {
-    LanguageShare {
-        language,
-        memory_safe: language.is_memory_safe(),
-        files: 0,
-        bytes: 0,
-        files_percent: 0.0,
-        bytes_percent: 0.0,
     }
 }
 

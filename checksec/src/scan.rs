@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::facts::Environment;
 use crate::nested::{self, Nested};
+use crate::order::files_by_path;
 use crate::rules::RULES;
 use crate::{ElfError, ElfFacts, HostEnvironment, IndexEnvironment};
 
@@ -106,6 +107,45 @@ pub fn scan(
         .collect();
     let hidden_places = index.blind_spots(b"/").count() as u64;
     (!stopped.into_inner()).then(|| gather(visits, hidden_places))
+}
+
+/// The same scan for who wants results as they come: files are judged in the order of their paths, a stretch at a time,
+/// and each stretch is handed to `each`, which may stop the scan by returning false. No more than a stretch is kept, so
+/// that memory does not grow with the subject. What may hide files, [`Scan::hidden_places`], is counted in the first.
+///
+/// The result is whether the scan came to its end.
+pub fn scan_in_order(
+    index: &Index<'_>,
+    options: &ScanOptions<'_>,
+    progress: &(dyn Fn(u64) -> bool + Sync),
+    each: &mut dyn FnMut(Scan) -> bool,
+) -> bool {
+    let in_index = IndexEnvironment(index);
+    let environment: &(dyn Environment + Sync) = if options.on_host { &HostEnvironment } else { &in_index };
+    let mut files = files_by_path(index);
+    files.retain(|id| options.only.is_empty() || is_below(index, *id, options.only));
+    let mut hidden_places = index.blind_spots(b"/").count() as u64;
+    if !progress((index.len() - files.len()) as u64) {
+        return false;
+    }
+    // An index without files still has places that hide some.
+    let empty: &[EntryId] = &[];
+    let stretches = files.chunks(STRETCH).chain(files.is_empty().then_some(empty));
+    for stretch in stretches {
+        let stopped = AtomicBool::new(false);
+        let look = |id: &EntryId| {
+            if stopped.load(Ordering::Relaxed) || !progress(1) {
+                stopped.store(true, Ordering::Relaxed);
+                return None;
+            }
+            visit(index, index.entry(*id), options, environment)
+        };
+        let visits: Vec<Visit> = stretch.par_iter().filter_map(look).collect();
+        if stopped.into_inner() || !each(gather(visits, std::mem::take(&mut hidden_places))) {
+            return false;
+        }
+    }
+    true
 }
 
 /// Judges one ELF file from any source. `head` is the start of it, as much as has been read already; `path` is its place
@@ -211,5 +251,8 @@ fn judge(facts: &ElfFacts) -> Vec<Judgement> {
 pub(crate) const MAGIC: &[u8] = b"\x7fELF";
 /// A page: it holds the program headers of all but the strangest files and costs one system call.
 pub(crate) const HEAD: usize = 4096;
+/// Files that are judged at a time where results are told as they come: few enough to keep their facts, and so many that
+/// processors seldom wait for the last of them.
+const STRETCH: usize = 1024;
 /// `#!`.
 const SHORTEST_SCRIPT: u64 = 2;

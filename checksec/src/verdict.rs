@@ -1,8 +1,7 @@
 //! What each rule says of the whole index.
 
 use hardpan_report::{
-    BytePath, Cause, Evidence, Finding, Fix, Judgement, Location, Outcome, RuleMeta, Tally, Verdict,
-    escape_str,
+    BytePath, Cause, Evidence, Finding, Judgement, Location, Outcome, RuleMeta, Tally, Verdict, escape_str,
 };
 
 use crate::rules::{RULES, WELL_FORMED};
@@ -12,12 +11,58 @@ use crate::scan::{Elf, Scan};
 ///
 /// A file of which nothing can be told is one finding, of the rule about its form, and counts as unknown for all.
 pub fn verdicts(scan: &Scan) -> Vec<(&'static RuleMeta, Verdict)> {
-    RULES.iter().enumerate().map(|(index, rule)| (rule.meta(), verdict(scan, index, rule.meta()))).collect()
+    let mut verdicts = Verdicts::default();
+    verdicts.add(scan, true);
+    verdicts.finish()
 }
 
-fn verdict(scan: &Scan, rule: usize, meta: &'static RuleMeta) -> Verdict {
-    let mut tally = Tally::default();
-    let mut findings = Vec::new();
+/// Verdicts in the making, from one stretch of a scan after the other.
+#[derive(Debug)]
+pub(crate) struct Verdicts {
+    rules: Vec<(Tally, Vec<Finding>)>,
+    seen: Seen,
+}
+
+/// What was looked at.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    elves: u64,
+    opened: u64,
+    unreadable: u64,
+}
+
+impl Default for Verdicts {
+    fn default() -> Self {
+        Self { rules: vec![(Tally::default(), Vec::new()); RULES.len()], seen: Seen::default() }
+    }
+}
+
+impl Verdicts {
+    /// Adds a stretch of a scan, with the facts behind its findings or without.
+    pub(crate) fn add(&mut self, scan: &Scan, with_evidence: bool) {
+        self.seen.elves += scan.elves.len() as u64;
+        self.seen.opened += scan.files_opened;
+        self.seen.unreadable += scan.unreadable.len() as u64;
+        for (index, (rule, (tally, findings))) in RULES.iter().zip(&mut self.rules).enumerate() {
+            let from = findings.len();
+            add(scan, index, rule.meta(), tally, findings);
+            if !with_evidence {
+                findings[from..].iter_mut().for_each(|finding| finding.evidence = Vec::new());
+            }
+        }
+    }
+
+    pub(crate) fn finish(self) -> Vec<(&'static RuleMeta, Verdict)> {
+        let seen = self.seen;
+        let verdict = |(tally, mut findings): (Tally, Vec<Finding>)| {
+            findings.sort_by(|a, b| a.location.cmp(&b.location));
+            Verdict::over("executables", tally, summary(tally), findings, vec![coverage(seen)])
+        };
+        RULES.iter().map(|rule| rule.meta()).zip(self.rules.into_iter().map(verdict)).collect()
+    }
+}
+
+fn add(scan: &Scan, rule: usize, meta: &'static RuleMeta, tally: &mut Tally, findings: &mut Vec<Finding>) {
     let reports_files = meta.id == WELL_FORMED;
     for elf in &scan.elves {
         match (elf.judgements.get(rule), &elf.facts) {
@@ -43,14 +88,13 @@ fn verdict(scan: &Scan, rule: usize, meta: &'static RuleMeta) -> Verdict {
     // Executables may be there too, and a rule that did not see them cannot pass. The places are findings of their own,
     // of the rule that everything be read.
     tally.unknown += scan.hidden_places;
-    findings.sort_by(|a, b| a.location.cmp(&b.location));
-    Verdict::over("executables", tally, summary(tally), findings, vec![coverage(scan)])
 }
 
 fn finding(elf: &Elf, path: &BytePath, judgement: &Judgement, meta: &RuleMeta) -> Option<Finding> {
     if matches!(judgement.outcome, Outcome::Pass | Outcome::NotApplicable) {
         return None;
     }
+    let traits = elf.traits();
     Some(Finding {
         outcome: judgement.outcome,
         cause: judgement.cause,
@@ -59,19 +103,9 @@ fn finding(elf: &Elf, path: &BytePath, judgement: &Judgement, meta: &RuleMeta) -
         key: meta.name.to_string(),
         message: judgement.message.to_string(),
         evidence: judgement.evidence.iter().map(|evidence| placed(evidence, path)).collect(),
-        fixes: fixes(judgement.outcome, elf, meta),
-        file: Some(Box::new(elf.traits())),
+        fixes: meta.fixes_for(judgement.outcome, traits.language),
+        file: Some(Box::new(traits)),
     })
-}
-
-/// What to add to the build, for the compilers that may have made the file. What is not known to be amiss needs no
-/// flag.
-fn fixes(outcome: Outcome, elf: &Elf, meta: &RuleMeta) -> Vec<Fix> {
-    if outcome == Outcome::Unknown {
-        return Vec::new();
-    }
-    let language = elf.traits().language;
-    meta.fixes.iter().copied().filter(|fix| fix.toolchain.compiles(language)).collect()
 }
 
 /// Rules know offsets only.
@@ -100,14 +134,14 @@ pub(crate) fn summary(tally: Tally) -> String {
     if rest.is_empty() { pass } else { format!("{pass}; {rest}") }
 }
 
-fn coverage(scan: &Scan) -> Evidence {
-    let seen = format!(
+fn coverage(seen: Seen) -> Evidence {
+    let text = format!(
         "{} ELF files judged, {} files opened, {} of them unreadable",
-        thousands(scan.elves.len() as u64),
-        thousands(scan.files_opened),
-        thousands(scan.unreadable.len() as u64)
+        thousands(seen.elves),
+        thousands(seen.opened),
+        thousands(seen.unreadable)
     );
-    Evidence::new("files looked at", seen, "")
+    Evidence::new("files looked at", text, "")
 }
 
 /// Digits in groups of three.

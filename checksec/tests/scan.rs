@@ -7,7 +7,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use hardpan_checksec::{Scan, ScanOptions, matrix, scan, verdicts};
+use hardpan_checksec::{Scan, ScanOptions, Summary, matrix, scan, scan_in_order, verdicts};
 use hardpan_image::{
     Anomaly, DirTree, Error, Index, Listing, Metadata, NodeId, ReadAt, Tree, TreeKind, Xattr,
 };
@@ -257,4 +257,57 @@ fn a_file_for_no_machine_is_data_in_the_shape_of_elf() {
     let found = scan(&index, &ScanOptions::default(), &|_| true).unwrap();
     assert_eq!(found.elves[0].facts.as_ref().unwrap().kind.as_str(), "other");
     assert!(found.elves[0].judgements.iter().all(|judgement| judgement.outcome != Outcome::Fail));
+}
+
+/// More files than are judged at a time, in directories whose names sort otherwise than their paths.
+#[test]
+fn a_scan_in_order_finds_what_a_scan_finds() {
+    let mut tree = hardpan_image::MemoryTree::new().file("/usr/lib/cut", 0o644, &b"\x7fELF"[..]);
+    for number in 0..1100 {
+        let path = format!("/usr/lib{}/{}/{number}", ["", "-x", "64"][number % 3], number % 7);
+        tree = tree.file(&path, 0o755, if number % 2 == 0 { tiny(SHAPES[0]) } else { b"text".to_vec() });
+    }
+    let tree = tree.file("/usr/lib/closed", 0o755, tiny(SHAPES[0])).unreadable("/usr/lib/closed");
+    let tree = tree.directory("/usr/hidden", 0o755).unreadable("/usr/hidden");
+    let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+    let whole = scan(&index, &ScanOptions::default(), &|_| true).unwrap();
+    let (mut elves, mut unreadable, mut summary, mut stretches) =
+        (Vec::new(), Vec::new(), Summary::default(), 0);
+    let ended = scan_in_order(&index, &ScanOptions::default(), &|_| true, &mut |stretch| {
+        summary.add(&stretch, true);
+        elves.extend(stretch.elves);
+        unreadable.extend(stretch.unreadable);
+        stretches += 1;
+        true
+    });
+    assert!(ended && stretches == 2, "{stretches}");
+    assert_eq!((&elves, &unreadable), (&whole.elves, &whole.unreadable));
+    assert_eq!((elves.len(), unreadable.len()), (551, 1));
+    assert_eq!(summary.elf_files(), 551);
+    let languages = format!("{:?}", summary.languages());
+    assert_eq!(languages, format!("{:?}", hardpan_checksec::languages(&whole)));
+    for ((_, ours), (_, theirs)) in summary.verdicts().iter().zip(&verdicts(&whole)) {
+        assert_eq!(ours, theirs);
+    }
+    // Whoever wants no more gets no more.
+    let mut calls = 0;
+    let stop = &mut |_| {
+        calls += 1;
+        false
+    };
+    assert!(!scan_in_order(&index, &ScanOptions::default(), &|_| true, stop));
+    assert_eq!(calls, 1);
+    assert!(!scan_in_order(&index, &ScanOptions::default(), &|_| false, &mut |_| true));
+}
+
+#[test]
+fn an_index_without_files_may_still_hide_some() {
+    let tree = hardpan_image::MemoryTree::new().directory("/lib", 0o755).unreadable("/lib");
+    let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+    let mut hidden = 0;
+    let ended = scan_in_order(&index, &ScanOptions::default(), &|_| true, &mut |stretch| {
+        hidden += stretch.hidden_places;
+        true
+    });
+    assert!(ended && hidden == 1);
 }

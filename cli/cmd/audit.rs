@@ -16,6 +16,7 @@ use crate::{config, output};
 
 pub(crate) fn run(args: &AuditArgs, context: &Context) -> anyhow::Result<u8> {
     output::check(&args.output)?;
+    output::refuse_lines(&args.output)?;
     let (policy, parameters) = config::policy(&args.gate)?;
     let tree = open(&args.path, args.image.as_deref())?;
     let host = host(args, &*tree);
@@ -93,7 +94,7 @@ fn draft<'m>(
     Ok(Draft {
         command: "audit",
         subject,
-        coverage: coverage(&index, &facts.scan, facts.unread()),
+        coverage: coverage(&index, facts.scan.elves.len() as u64, facts.unread()),
         verdicts,
         pillars: Pillar::ALL.to_vec(),
         matrix: Some(hardpan_checksec::matrix(&facts.scan)),

@@ -1,18 +1,19 @@
 //! `hardpan checksec`.
 
+mod collect;
 mod diff;
 mod inputs;
 pub(crate) mod processes;
 mod profiles;
 
-use hardpan_checksec::{languages, matrix, verdicts};
-use hardpan_report::sink::{self, Draft};
-use hardpan_report::{Pillar, Subject};
+use hardpan_report::Report;
+use hardpan_report::sink::{self, Policy};
 
 use crate::args::{ChecksecArgs, ChecksecCommand};
 use crate::context::Context;
+use crate::lines::LineWriter;
 use crate::{config, output};
-use inputs::Inputs;
+use collect::Collected;
 
 pub(crate) fn run(args: &ChecksecArgs, context: &Context) -> anyhow::Result<u8> {
     match &args.command {
@@ -23,22 +24,25 @@ pub(crate) fn run(args: &ChecksecArgs, context: &Context) -> anyhow::Result<u8> 
     output::check(&args.output)?;
     let (policy, _) = config::policy(&args.gate)?;
     let report = match processes::report(&args.processes, &policy, context)? {
-        Some(report) => report,
-        None => sink::judge(draft(Inputs::read(args, context)?), &policy),
+        Some(report) => {
+            if let Some(lines) = LineWriter::of(&args.output)? {
+                lines.whole(&report)?;
+            }
+            report
+        }
+        None => of_files(args, &policy, context)?,
     };
     output::write(&report, &args.output, context)?;
     Ok(report.gate.exit_code)
 }
 
-fn draft<'m>(inputs: Inputs) -> Draft<'m> {
-    let Inputs { kind, path, scan, coverage } = inputs;
-    Draft {
-        command: "checksec",
-        subject: Subject { kind, path, live: false, os: None },
-        coverage,
-        verdicts: verdicts(&scan),
-        pillars: vec![Pillar::HardenedExecutables],
-        matrix: Some(matrix(&scan)),
-        languages: languages(&scan),
+fn of_files(args: &ChecksecArgs, policy: &Policy, context: &Context) -> anyhow::Result<Report> {
+    let mut collected = Collected::new(&args.output, context)?;
+    inputs::read(args, &mut collected)?;
+    let (draft, lines) = collected.finish();
+    let report = sink::judge(draft, policy);
+    if let Some(lines) = lines {
+        lines.end(&report)?;
     }
+    Ok(report)
 }

@@ -7,12 +7,12 @@ pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod verity;
 
-use hardpan_checksec::{Scan, cause_of};
+use hardpan_checksec::cause_of;
 use hardpan_image::{FileKind, Index, Trouble};
 use hardpan_report::{BytePath, Coverage, Finding, Problem, escape_str};
 
 /// What was read and what was not, for the report.
-pub(crate) fn coverage(index: &Index<'_>, scan: &Scan, unread: Vec<&Finding>) -> Coverage {
+pub(crate) fn coverage(index: &Index<'_>, elf_files: u64, unread: Vec<&Finding>) -> Coverage {
     let count = |kind| index.entries().filter(|entry| entry.metadata.kind == kind).count() as u64;
     let mut problems: Vec<Problem> = index.troubles().iter().map(problem).collect();
     problems.extend(unread.into_iter().map(|finding| Problem {
@@ -31,7 +31,7 @@ pub(crate) fn coverage(index: &Index<'_>, scan: &Scan, unread: Vec<&Finding>) ->
         entries: index.len() as u64,
         files: count(FileKind::File),
         directories: count(FileKind::Directory),
-        elf_files: scan.elves.len() as u64,
+        elf_files,
         not_entered: not_entered.collect(),
         problems,
     }

@@ -2,9 +2,16 @@
 
 use std::io::Write as _;
 
+use hardpan_report::render::{LINES_SCHEMA, SCHEMA};
+
+use crate::args::{SchemaArgs, SchemaOf};
 use crate::exit;
 
-pub(crate) fn run() -> anyhow::Result<u8> {
-    std::io::stdout().lock().write_all(hardpan_report::render::SCHEMA.as_bytes())?;
+pub(crate) fn run(args: &SchemaArgs) -> anyhow::Result<u8> {
+    let schema = match args.of {
+        SchemaOf::Json => SCHEMA,
+        SchemaOf::Jsonl => LINES_SCHEMA,
+    };
+    std::io::stdout().lock().write_all(schema.as_bytes())?;
     Ok(exit::CLEAN)
 }

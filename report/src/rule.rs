@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use crate::{Language, Pillar, Severity};
+use crate::{Language, Outcome, Pillar, Severity};
 
 /// The headings that every rule page has, in order.
 pub const PAGE_SECTIONS: [&str; 4] =
@@ -109,6 +109,15 @@ impl RuleMeta {
     pub const fn with_fixes(mut self, fixes: &'static [Fix]) -> Self {
         self.fixes = fixes;
         self
+    }
+
+    /// What to add to the build of a file in a language, for the compilers that may have made it. What is not known to be
+    /// amiss needs no flag.
+    pub fn fixes_for(&self, outcome: Outcome, language: Language) -> Vec<Fix> {
+        if !matches!(outcome, Outcome::Fail | Outcome::Partial) {
+            return Vec::new();
+        }
+        self.fixes.iter().copied().filter(|fix| fix.toolchain.compiles(language)).collect()
     }
 
     /// Metadata of a rule about the run itself, which stands below the pillars.

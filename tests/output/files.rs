@@ -14,7 +14,7 @@ fn an_ending_that_tells_no_format_lists_those_that_do() {
     let dir = small();
     for name in ["report.pdf", "report", ".html/report", "xml=report.html.bak"] {
         let message = dir.fails(2, &["checksec", "bin", "-o", name]);
-        for part in [name, ".html", ".json", ".sarif", ".txt", "FORMAT=FILE"] {
+        for part in [name, ".html", ".json", ".jsonl", ".sarif", ".xml", ".csv", ".txt", "FORMAT=FILE"] {
             assert!(message.contains(part), "{part} is not in: {message}");
         }
     }

@@ -8,10 +8,13 @@ use serde_json::Value;
 use super::{assert_harmless, hostile_tree};
 use crate::peers::{VALIDATOR, fetched, objections, python_with_jsonschema, require};
 use crate::util::report::Report;
-use crate::util::{Dir, HARDPAN, lacks};
+use crate::util::{Dir, HARDPAN, chmod, elf, lacks, unprivileged};
 
 /// In the npm package `@microsoft/jest-sarif` 1.0.0-beta.0.
 const SARIF_SCHEMA: &str = "node_modules/@microsoft/jest-sarif/lib/schemas/sarif-2.1.0-rtm.5.json";
+
+/// What standard output can be asked for, but JSON Lines, which audits lack.
+const FORMATS: [&str; 9] = ["text", "wide", "json", "sarif", "html", "junit", "csv", "github", "gitlab"];
 
 /// The runs: all programs of this machine, a hostile tree, its archive, and one with damage of every kind.
 const RUNS: [&[&str]; 5] = [
@@ -83,8 +86,12 @@ fn hostile_names_reach_no_format_raw() {
     }
     let dir = runs();
     for run in RUNS {
-        for format in ["text", "json", "sarif", "html"] {
-            let output = dir.run(&[run, &["--all", "--format", format]].concat());
+        for format in FORMATS {
+            let mut output = dir.run(&[run, &["--all", "--format", format]].concat());
+            if format == "csv" {
+                // RFC 4180 ends lines so; the names themselves have no carriage return left.
+                output.stdout.retain(|byte| *byte != b'\r');
+            }
             assert_harmless(&format!("{run:?} as {format}"), &output.stdout);
             assert_harmless(&format!("standard error of {run:?}"), &output.stderr);
         }
@@ -127,16 +134,29 @@ fn all_formats_are_written_in_one_run() {
         return;
     }
     let dir = hostile_tree();
-    let outputs = ["r.html", "r.json", "r.sarif", "r.txt", "html=page", "json=data.txt"];
+    let outputs = [
+        "r.html",
+        "r.json",
+        "r.sarif",
+        "r.txt",
+        "html=page",
+        "json=data.txt",
+        "r.xml",
+        "r.csv",
+        "github=hub",
+    ];
     let options: Vec<&str> = outputs.iter().flat_map(|output| ["--output", output]).collect();
     let printed = dir.run(&[&["audit", "root", "--format=none"], options.as_slice()].concat());
     assert_eq!(printed.status.code(), Some(1));
     assert!(printed.stdout.is_empty() && printed.stderr.is_empty());
-    assert_eq!(dir.names(), ["data.txt", "page", "r.html", "r.json", "r.sarif", "r.txt", "root"]);
+    assert_eq!(
+        dir.names(),
+        ["data.txt", "hub", "page", "r.csv", "r.html", "r.json", "r.sarif", "r.txt", "r.xml", "root"]
+    );
     // Each is what standard output would have been.
-    for (file, format) in
-        [("r.html", "html"), ("r.json", "json"), ("r.sarif", "sarif"), ("page", "html"), ("data.txt", "json")]
-    {
+    let files = [("r.html", "html"), ("r.json", "json"), ("r.sarif", "sarif"), ("page", "html")];
+    let more = [("data.txt", "json"), ("r.xml", "junit"), ("r.csv", "csv"), ("hub", "github")];
+    for (file, format) in files.into_iter().chain(more) {
         let stdout = dir.run(&["audit", "root", "--format", format]).stdout;
         assert!(fs::read(dir.path(file)).unwrap() == stdout, "{file}");
     }
@@ -144,6 +164,42 @@ fn all_formats_are_written_in_one_run() {
     let text = fs::read_to_string(dir.path("r.txt")).unwrap();
     for rule in json.rules().iter().filter(|rule| rule["outcome"] == "fail") {
         assert!(text.contains(rule["id"].as_str().unwrap()), "{} is not in the text", rule["id"]);
+    }
+}
+
+/// What is wrong with one file keeps no other from being reported, in no format, and the exit code says so in each.
+#[test]
+fn every_format_is_complete_where_a_scan_failed_in_places() {
+    if lacks(&["cc", "setpriv"]) {
+        return;
+    }
+    let dir = Dir::for_everybody();
+    for (name, bytes) in [("closed", elf::weak()), ("hardened", elf::hardened()), ("weak", elf::weak())] {
+        dir.write(format!("bin/{name}"), bytes);
+    }
+    dir.write("bin/damaged", &elf::hardened()[..100]);
+    chmod(&dir.path("bin/closed"), 0o600);
+    for format in FORMATS.into_iter().chain(["jsonl"]) {
+        let output = unprivileged(&dir, &["checksec", "bin", "--all", "--format", format]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{format}");
+        let text = String::from_utf8(output.stdout).unwrap().replace("&#x2f;", "/");
+        for name in ["closed", "damaged", "weak"] {
+            assert!(text.contains(&format!("bin/{name}")), "{name} is not in {format}: {text}");
+        }
+        // What passes has nothing to say where only findings are told.
+        assert!(matches!(format, "sarif" | "github" | "gitlab") || text.contains("bin/hardened"), "{format}");
+        assert!(text.contains("Permission denied"), "{format} does not say why: {text}");
+        let is_incomplete = match format {
+            "json" => text.contains("\"exit_code\": 2"),
+            "jsonl" => text.trim_end().ends_with('}') && text.contains("\"exit_code\":2"),
+            "sarif" => text.contains("\"executionSuccessful\": false"),
+            "junit" => text.contains("<error ") && text.ends_with("</testsuites>\n"),
+            "csv" => text.contains("unknown:unread"),
+            // It has no word for that; the job's exit code has.
+            "gitlab" => text.ends_with("]\n") && text.contains("\"check_name\": \"ELF-010\""),
+            _ => text.contains("INCOMPLETE"),
+        };
+        assert!(is_incomplete, "{format}: {text}");
     }
 }
 

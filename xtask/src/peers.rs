@@ -87,6 +87,7 @@ const PACKAGES: &[(&str, &str, &str)] = &[
         "/usr/lib/llvm-14/lib/clang/14.0.6/lib/linux/libclang_rt.safestack-x86_64.a",
         "binaries with known flags",
     ),
+    ("python3-yaml", "/usr/lib/python3/dist-packages/yaml", "what is offered to CI services"),
     ("python3-rfc3987", "/usr/lib/python3/dist-packages/rfc3987.py", "URIs in SARIF"),
 ];
 

@@ -11,7 +11,8 @@ use hardpan_report::policy::Policy;
 use hardpan_report::render::TerminalStyle;
 use hardpan_report::sink;
 
-use super::inputs::Inputs;
+use super::collect::Collected;
+use super::inputs;
 use crate::args::{DiffArgs, DiffFormat};
 use crate::context::Context;
 use crate::replace::real_path;
@@ -74,7 +75,9 @@ fn side(path: &Path, image: Option<&str>, policy: &Policy, context: &Context) ->
         }
         return Ok(side);
     }
-    let report = sink::judge(super::draft(Inputs::of(path, image, context)?), policy);
+    let mut collected = Collected::silent(context);
+    inputs::one(path, image, &mut collected)?;
+    let report = sink::judge(collected.finish().0, policy);
     let mut side = Side::of(&report)?;
     if side.kind == "files" {
         side.rooted_at(&escape(path.canonicalize()?.as_os_str().as_bytes()));
@@ -94,7 +97,8 @@ fn is_report(path: &Path) -> anyhow::Result<bool> {
 
 fn print(diff: &Diff, args: &DiffArgs) -> anyhow::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let style = TerminalStyle { color: output::color(args.color), width: output::width(), all: true };
+    let style =
+        TerminalStyle { color: output::color(args.color), width: output::width(), ..TerminalStyle::FILE };
     write(diff, args.format, &style, &mut out)?;
     Ok(out.flush()?)
 }

@@ -5,72 +5,77 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use hardpan_checksec::{Scan, ScanOptions, Unreadable, cause_of, scan};
-use hardpan_image::{DirTree, Index, OpenError, ResolveError};
-use hardpan_report::{BytePath, Cause, Coverage, Problem};
+use hardpan_audit::Progress;
+use hardpan_checksec::{ScanOptions, Unreadable, cause_of};
+use hardpan_image::{DirTree, Error, Index, OpenError, ResolveError};
+use hardpan_report::{BytePath, Cause};
 
+use super::collect::Collected;
 use crate::args::ChecksecArgs;
-use crate::cmd::{audit, coverage};
-use crate::context::{Context, Interrupted};
+use crate::cmd::audit;
+use crate::context::Interrupted;
 
-/// Everything that was read, as one scan.
-pub(super) struct Inputs {
-    pub(super) kind: &'static str,
-    /// As the user named it.
-    pub(super) path: BytePath,
-    pub(super) scan: Scan,
-    pub(super) coverage: Coverage,
-}
-
-impl Inputs {
-    pub(super) fn read(args: &ChecksecArgs, context: &Context) -> anyhow::Result<Self> {
-        let image = args.image.as_deref();
-        if let Some(root) = &args.root {
-            return inside(root, &args.paths, image, context);
-        }
-        match &args.paths[..] {
-            [path] => Self::of(path, image, context),
-            paths if !paths.iter().any(|path| is_root(path)) => files(paths, context),
-            paths => several(paths, image, context),
-        }
+/// Reads what is named, one root after another, and files of this host first.
+pub(super) fn read(args: &ChecksecArgs, collected: &mut Collected<'_>) -> anyhow::Result<()> {
+    let image = args.image.as_deref();
+    if let Some(root) = &args.root {
+        return inside(root, &args.paths, image, collected);
     }
-
-    /// One input alone.
-    pub(super) fn of(path: &Path, image: Option<&str>, context: &Context) -> anyhow::Result<Self> {
-        if is_root(path) || !may_be_elf(path) {
-            return whole(path, image, context);
+    match &args.paths[..] {
+        [path] => one(path, image, collected),
+        paths if !paths.iter().any(|path| is_root(path)) => {
+            collected.begin("files", joined(paths))?;
+            files(paths, collected)
         }
-        files(&[path.to_owned()], context)
+        paths => several(paths, image, collected),
     }
 }
 
-/// A root of its own.
-fn whole(path: &Path, image: Option<&str>, context: &Context) -> anyhow::Result<Inputs> {
+/// One input alone.
+pub(super) fn one(path: &Path, image: Option<&str>, collected: &mut Collected<'_>) -> anyhow::Result<()> {
+    if is_root(path) || !may_be_elf(path) {
+        return whole(path, image, false, collected);
+    }
+    collected.begin("files", named(path))?;
+    files(&[path.to_owned()], collected)
+}
+
+/// A root of its own, or one of several.
+fn whole(
+    path: &Path,
+    image: Option<&str>,
+    is_one_of_several: bool,
+    collected: &mut Collected<'_>,
+) -> anyhow::Result<()> {
     let tree = audit::open(path, image)?;
-    let index = context.counting("listing files", |progress| Index::build(&*tree, progress))?;
-    let index = index.ok_or(Interrupted::NO_REPORT)?;
-    let scan = judge(&index, &ScanOptions::default(), context)?;
-    let coverage = coverage(&index, &scan, Vec::new());
-    Ok(Inputs { kind: tree.kind().as_str(), path: named(path), scan, coverage })
+    let index = list(|progress| Index::build(&*tree, progress), collected)?;
+    if !is_one_of_several {
+        collected.begin(tree.kind().as_str(), named(path))?;
+    }
+    let name = is_one_of_several.then(|| path.as_os_str().as_bytes());
+    collected.judge(&index, &ScanOptions::default(), name)
 }
 
 /// Paths inside a root. All of it is listed, since what is named may be reached through links.
-fn inside(root: &Path, paths: &[PathBuf], image: Option<&str>, context: &Context) -> anyhow::Result<Inputs> {
+fn inside(
+    root: &Path,
+    paths: &[PathBuf],
+    image: Option<&str>,
+    collected: &mut Collected<'_>,
+) -> anyhow::Result<()> {
     let tree = audit::open(root, image)?;
-    let index = context.counting("listing files", |progress| Index::build(&*tree, progress))?;
-    let index = index.ok_or(Interrupted::NO_REPORT)?;
+    let index = list(|progress| Index::build(&*tree, progress), collected)?;
     let resolve = |path: &PathBuf| {
         let what = |error: ResolveError| format!("{} in {}: {error}", path.display(), root.display());
         index.resolve(path.as_os_str().as_bytes()).map_err(|error| anyhow::anyhow!(what(error)))
     };
     let only = paths.iter().map(resolve).collect::<anyhow::Result<Vec<_>>>()?;
-    let scan = judge(&index, &ScanOptions { only: &only, ..ScanOptions::default() }, context)?;
-    let coverage = coverage(&index, &scan, Vec::new());
-    Ok(Inputs { kind: tree.kind().as_str(), path: named(root), scan, coverage })
+    collected.begin(tree.kind().as_str(), named(root))?;
+    collected.judge(&index, &ScanOptions { only: &only, ..ScanOptions::default() }, None)
 }
 
 /// Files and directories of this host, by their absolute paths.
-fn files(paths: &[PathBuf], context: &Context) -> anyhow::Result<Inputs> {
+fn files(paths: &[PathBuf], collected: &mut Collected<'_>) -> anyhow::Result<()> {
     let absolute = paths
         .iter()
         .map(|path| path.canonicalize().with_context(|| format!("cannot read {}", path.display())))
@@ -78,32 +83,34 @@ fn files(paths: &[PathBuf], context: &Context) -> anyhow::Result<Inputs> {
     // Whoever names a file on a network share wants it read.
     let tree = DirTree::open(Path::new("/"))?.entering_remote();
     let wanted: Vec<Vec<u8>> = absolute.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect();
-    let index = context.counting("listing files", |progress| Index::build_only(&tree, &wanted, progress))?;
-    let index = index.ok_or(Interrupted::NO_REPORT)?;
-    let scan = judge(&index, &ScanOptions { on_host: true, ..ScanOptions::default() }, context)?;
+    let index = list(|progress| Index::build_only(&tree, &wanted, progress), collected)?;
     for (path, wanted) in paths.iter().zip(&wanted) {
         reached(&index, wanted).with_context(|| format!("cannot read {}", path.display()))?;
     }
-    let coverage = coverage(&index, &scan, Vec::new());
-    Ok(Inputs { kind: "files", path: joined(paths), scan, coverage })
+    collected.judge(&index, &ScanOptions { on_host: true, ..ScanOptions::default() }, None)
 }
 
 /// Roots of their own, one after another, beside files of this host.
-fn several(paths: &[PathBuf], image: Option<&str>, context: &Context) -> anyhow::Result<Inputs> {
+fn several(paths: &[PathBuf], image: Option<&str>, collected: &mut Collected<'_>) -> anyhow::Result<()> {
     let (roots, rest): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| is_root(path));
-    let mut all = if rest.is_empty() { nothing() } else { files(&rest, context)? };
+    collected.begin("inputs", joined(paths))?;
+    if !rest.is_empty() {
+        files(&rest, collected)?;
+    }
     for root in roots {
-        let name = root.as_os_str().as_bytes();
-        match whole(&root, image, context) {
-            Ok(one) => {
-                all.scan.adopt(name, one.scan);
-                add(&mut all.coverage, name, one.coverage);
-            }
-            Err(error) => all.scan.unreadable.push(unusable(name, error)?),
+        if let Err(error) = whole(&root, image, true, collected) {
+            collected.unusable(unusable(root.as_os_str().as_bytes(), error)?)?;
         }
     }
-    all.scan.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(Inputs { kind: "inputs", path: joined(paths), ..all })
+    Ok(())
+}
+
+fn list<'t>(
+    build: impl FnOnce(Progress<'_>) -> Result<Option<Index<'t>>, Error>,
+    collected: &Collected<'_>,
+) -> anyhow::Result<Index<'t>> {
+    let index = collected.context.counting("listing files", build)?;
+    Ok(index.ok_or(Interrupted::NO_REPORT)?)
 }
 
 /// What is in one of several inputs, and cannot be read, does not keep the others from being judged. Names that lead
@@ -116,39 +123,6 @@ fn unusable(name: &[u8], error: anyhow::Error) -> anyhow::Result<Unreadable> {
         _ => return Err(error),
     };
     Ok(Unreadable { path: name.to_vec(), cause, reason: error.root_cause().to_string() })
-}
-
-fn nothing() -> Inputs {
-    let scan = Scan { elves: Vec::new(), unreadable: Vec::new(), files_opened: 0, hidden_places: 0 };
-    let coverage = Coverage {
-        entries: 0,
-        files: 0,
-        directories: 0,
-        elf_files: 0,
-        not_entered: Vec::new(),
-        problems: Vec::new(),
-    };
-    Inputs { kind: "inputs", path: BytePath::from(""), scan, coverage }
-}
-
-fn add(all: &mut Coverage, name: &[u8], one: Coverage) {
-    let here = |problem: Problem| Problem {
-        path: BytePath::from([name, b":", problem.path.as_bytes()].concat()),
-        ..problem
-    };
-    all.entries += one.entries;
-    all.files += one.files;
-    all.directories += one.directories;
-    all.elf_files += one.elf_files;
-    all.not_entered.extend(one.not_entered.into_iter().map(here));
-    all.problems.extend(one.problems.into_iter().map(here));
-    all.not_entered.sort();
-    all.problems.sort();
-}
-
-fn judge(index: &Index<'_>, options: &ScanOptions<'_>, context: &Context) -> anyhow::Result<Scan> {
-    let scan = context.counting("reading files", |progress| scan(index, options, progress));
-    Ok(scan.ok_or(Interrupted::NO_REPORT)?)
 }
 
 /// Whether the path is a root file system of its own, in which `/usr/lib` means its own `/usr/lib`.

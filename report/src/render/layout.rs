@@ -145,6 +145,11 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// A line that is not broken, whatever the width.
+    pub(super) fn whole(&mut self, line: &Line) -> io::Result<()> {
+        self.row(0, trim_end(&line.cells))
+    }
+
     fn row(&mut self, indent: usize, cells: &[Styled]) -> io::Result<()> {
         let mut text = if cells.is_empty() { String::new() } else { " ".repeat(indent) };
         for group in cells.chunk_by(|a, b| a.1 == b.1) {

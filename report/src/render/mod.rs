@@ -7,8 +7,13 @@ use std::str::FromStr;
 
 use crate::Report;
 
+mod csv;
+mod github;
+mod gitlab;
 mod html;
 mod json;
+mod jsonl;
+mod junit;
 pub(crate) mod layout;
 mod markdown;
 mod matrix;
@@ -17,10 +22,15 @@ mod sarif;
 mod terminal;
 mod words;
 
+pub use csv::csv;
+pub use github::github;
+pub use gitlab::gitlab;
 pub use html::html;
 pub use json::{SCHEMA, json};
+pub use jsonl::{LINES_SCHEMA, Lines};
+pub use junit::junit;
 pub use sarif::{RESULT_LIMIT, sarif};
-pub use terminal::{TerminalStyle, terminal};
+pub use terminal::{Table, TerminalStyle, terminal};
 
 /// The forms that a report can take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +43,27 @@ pub enum Format {
     Sarif,
     /// One self-contained page.
     Html,
+    /// JUnit XML, for services that show test results.
+    Junit,
+    /// The table of executables, for spreadsheets.
+    Csv,
+    /// Annotations of GitHub Actions.
+    Github,
+    /// GitLab's Code Quality report.
+    Gitlab,
 }
 
 impl Format {
     /// Every format, with its name first and then its file extensions, longest first.
-    const NAMES: [(Self, &'static str, &'static [&'static str]); 4] = [
+    const NAMES: [(Self, &'static str, &'static [&'static str]); 8] = [
         (Self::Sarif, "sarif", &[".sarif.json", ".sarif"]),
         (Self::Json, "json", &[".json"]),
         (Self::Html, "html", &[".html", ".htm"]),
         (Self::Terminal, "terminal", &[".txt"]),
+        (Self::Junit, "junit", &[".junit.xml", ".xml"]),
+        (Self::Csv, "csv", &[".csv"]),
+        (Self::Github, "github", &[]),
+        (Self::Gitlab, "gitlab", &[]),
     ];
 
     /// The format that the extension of a file's name asks for, in any case of letters; `None` if it asks for none.
@@ -58,6 +80,10 @@ impl Format {
             Self::Json => "json",
             Self::Sarif => "sarif",
             Self::Html => "html",
+            Self::Junit => "junit",
+            Self::Csv => "csv",
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
         }
     }
 }
@@ -76,7 +102,7 @@ impl FromStr for Format {
 
 /// A word that names no format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no report format; use terminal, json, sarif or html")]
+#[error("`{0}` is no report format; use terminal, json, sarif, html, junit, csv, github or gitlab")]
 pub struct UnknownFormat(String);
 
 /// Why a report could not be written.
@@ -98,6 +124,10 @@ pub fn render(format: Format, report: &Report, out: &mut dyn Write) -> Result<()
         Format::Json => json(report, out)?,
         Format::Sarif => sarif(report, out)?,
         Format::Html => html(report, out)?,
+        Format::Junit => junit(report, out)?,
+        Format::Csv => csv(report, out)?,
+        Format::Github => github(report, out)?,
+        Format::Gitlab => gitlab(report, out)?,
     }
     Ok(())
 }
@@ -115,6 +145,8 @@ mod tests {
         assert_eq!(of("a.htm"), Some(Format::Html));
         assert_eq!(of("a.html"), Some(Format::Html));
         assert_eq!(of("a.txt"), Some(Format::Terminal));
+        assert_eq!(of("junit.xml"), Some(Format::Junit));
+        assert_eq!(of("a.csv"), Some(Format::Csv));
         assert_eq!(of("report.json/evidence"), None);
         assert_eq!(of("report"), None);
     }
@@ -125,7 +157,10 @@ mod tests {
             assert_eq!(name.parse(), Ok(format));
             assert_eq!(format.as_str(), name);
         }
-        let refusal = "xml".parse::<Format>().unwrap_err().to_string();
-        assert_eq!(refusal, "`xml` is no report format; use terminal, json, sarif or html");
+        let refusal = "pdf".parse::<Format>().unwrap_err().to_string();
+        assert_eq!(
+            refusal,
+            "`pdf` is no report format; use terminal, json, sarif, html, junit, csv, github or gitlab"
+        );
     }
 }

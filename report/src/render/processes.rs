@@ -50,7 +50,7 @@ fn line(row: &ProcessRow, widths: &[usize]) -> Line {
     let mut at = PID + NAME;
     for (cell, width) in row.cells.iter().zip(widths) {
         at += width;
-        line = put_cell(line, cell).pad(at);
+        line = put_cell(line, Some(cell)).pad(at);
     }
     let program = row.program.as_ref().map(ToString::to_string);
     line.and(Paint::Plain, program.as_deref().unwrap_or("-"))

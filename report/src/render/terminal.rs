@@ -7,11 +7,11 @@ use super::markdown::{Block, blocks, first_paragraph, plain};
 use super::matrix;
 use super::processes;
 use super::words::{
-    bytes, count, coverage_words, evidence_place, gate_word, location_words, outcome_word, policy_words,
-    tally_parts, tally_words,
+    bytes, count, coverage_words, evidence_place, fix_words, gate_word, location_words, outcome_prefix,
+    outcome_word, policy_words, shared_fixes, sureness, tally_parts, tally_words,
 };
 use crate::{
-    Disposition, Evidence, Judged, LanguageShare, Outcome, PillarResult, Problem, Report, RuleResult,
+    Disposition, Evidence, Fix, Judged, LanguageShare, Outcome, PillarResult, Problem, Report, RuleResult,
 };
 
 /// Findings shown for each rule, and problems for each list, unless all are asked for.
@@ -25,23 +25,36 @@ const WIDE: usize = 110;
 
 /// How the text is laid out.
 #[derive(Clone, Copy, Debug)]
-pub struct TerminalStyle {
+pub struct TerminalStyle<'a> {
     /// Whether to colour. Without colour the text has nothing but ASCII of its own.
     pub color: bool,
-    /// Columns that no line exceeds; at least 24 are used.
+    /// Columns that no line exceeds, but those of [`Table::Wide`]; at least 24 are used.
     pub width: usize,
     /// Whether to list every finding rather than the first few of each rule.
     pub all: bool,
+    /// How the table of executables is laid out.
+    pub table: Table,
+    /// The properties that the table shows, by the id or the name of their rules; empty for the table's own choice.
+    pub columns: &'a [String],
 }
 
-impl TerminalStyle {
+impl TerminalStyle<'static> {
     /// For a file rather than a terminal.
-    pub const FILE: Self = Self { color: false, width: 120, all: true };
+    pub const FILE: Self = Self { color: false, width: 120, all: true, table: Table::Fitted, columns: &[] };
+}
+
+/// How wide the table of executables may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Table {
+    /// As wide as the text: the properties that matter most stay, and the others are named.
+    Fitted,
+    /// As wide as all properties need, for a pager or a file.
+    Wide,
 }
 
 /// Writes the report as text. `checksec` leads with its table. `audit` ends with the pillars at a glance, because the end
 /// is what a terminal shows when the report has run through; the gate's sentence is last.
-pub fn terminal(report: &Report, style: &TerminalStyle, out: &mut dyn Write) -> io::Result<()> {
+pub fn terminal(report: &Report, style: &TerminalStyle<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut page = Page { layout: Layout::new(out, style.color, style.width), all: style.all };
     page.header(report)?;
     match &report.matrix {
@@ -49,7 +62,7 @@ pub fn terminal(report: &Report, style: &TerminalStyle, out: &mut dyn Write) -> 
             if let Some(running) = &report.processes {
                 processes::table(&mut page.layout, running)?;
             }
-            matrix::table(&mut page.layout, table)?;
+            matrix::table(&mut page.layout, report, table, style)?;
             page.totals(report)?;
             page.checksec_rules(report)?;
         }
@@ -172,9 +185,10 @@ impl Page<'_> {
         if self.all {
             self.rule_facts(rule)?;
         }
-        self.findings(rule)?;
+        let shared = shared_fixes(rule);
+        self.findings(rule, shared.is_none())?;
         if matches!(rule.outcome, Outcome::Fail | Outcome::Partial) {
-            self.remedy(rule)?;
+            self.remedy(rule, shared.unwrap_or_default())?;
         }
         // Long entries need air between them; a list of passes reads better without.
         if rule.findings.is_empty() { Ok(()) } else { self.layout.blank() }
@@ -190,7 +204,8 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn findings(&mut self, rule: &RuleResult) -> io::Result<()> {
+    /// `with_fixes` where the findings do not share what to add.
+    fn findings(&mut self, rule: &RuleResult, with_fixes: bool) -> io::Result<()> {
         let mut ordered: Vec<&Judged> = rule.findings.iter().collect();
         // What fails the run comes before what the policy has settled; the order by path stays within each.
         ordered.sort_by_key(|judged| urgency(&judged.disposition));
@@ -202,6 +217,9 @@ impl Page<'_> {
         }
         for judged in ordered.iter().take(shown) {
             self.finding(rule, judged)?;
+            if with_fixes {
+                self.fixes(MARK + 2, "", &judged.finding.fixes, "")?;
+            }
         }
         self.more(MARK, ordered.len().saturating_sub(shown))
     }
@@ -225,11 +243,8 @@ impl Page<'_> {
             Paint::Outcome(finding.outcome),
             if self.layout.is_plain() { "* " } else { "\u{2022} " },
         );
-        let unknown = match finding.outcome {
-            Outcome::Unknown => "unknown: ",
-            Outcome::Partial => "in part: ",
-            _ => "",
-        };
+        let unknown = outcome_prefix(finding.outcome);
+        let sureness = sureness(finding);
         match &finding.location {
             Some(location) => {
                 self.layout.paragraph(
@@ -237,14 +252,17 @@ impl Page<'_> {
                     MARK + 4,
                     &bullet.and(Paint::Strong, &location_words(location)),
                 )?;
-                let message =
-                    Line::of(Paint::Outcome(finding.outcome), unknown).and(Paint::Plain, &finding.message);
+                let message = Line::of(Paint::Outcome(finding.outcome), unknown)
+                    .and(Paint::Plain, &finding.message)
+                    .and(Paint::Faint, sureness);
                 self.layout.paragraph(MARK + 2, MARK + 4, &message)?;
             }
             None if finding.message == rule.summary => {}
             None => {
-                let line =
-                    bullet.and(Paint::Outcome(finding.outcome), unknown).and(Paint::Plain, &finding.message);
+                let line = bullet
+                    .and(Paint::Outcome(finding.outcome), unknown)
+                    .and(Paint::Plain, &finding.message)
+                    .and(Paint::Faint, sureness);
                 self.layout.paragraph(MARK, MARK + 2, &line)?;
             }
         }
@@ -288,9 +306,34 @@ impl Page<'_> {
         self.layout.paragraph(indent, indent + 2, &Line::of(Paint::Faint, &text))
     }
 
-    /// The whole remedy where everything is asked for, else its first paragraph and where the rest is.
-    fn remedy(&mut self, rule: &RuleResult) -> io::Result<()> {
+    /// What to add to the build, one line for each flag, with a word before the first and one behind the last.
+    fn fixes(&mut self, indent: usize, before: &str, fixes: &[Fix], behind: &str) -> io::Result<()> {
+        let lines = fix_words(fixes);
+        let last = lines.len().saturating_sub(1);
+        for (at, words) in lines.iter().enumerate() {
+            let behind = if at == last { behind } else { "" };
+            let line = Line::of(Paint::Strong, if at == 0 { before } else { "" })
+                .pad(before.len())
+                .and(Paint::Plain, words)
+                .and(Paint::Faint, behind);
+            self.layout.paragraph(indent, indent + before.len() + 2, &line)?;
+        }
+        Ok(())
+    }
+
+    /// The flags to add where the findings share them. Else, or where everything is asked for, the remedy: the whole, or
+    /// its first paragraph and where the rest is.
+    fn remedy(&mut self, rule: &RuleResult, fixes: &[Fix]) -> io::Result<()> {
         let all = blocks(&rule.remedy);
+        let more = if all.is_empty() || self.all {
+            String::new()
+        } else {
+            format!(" (more: hardpan explain {})", rule.id)
+        };
+        self.fixes(MARK, "Fix: ", fixes, &more)?;
+        if !fixes.is_empty() && !self.all {
+            return Ok(());
+        }
         if self.all {
             return all.iter().enumerate().try_for_each(|(at, block)| self.remedy_block(at == 0, block));
         }

@@ -1,6 +1,9 @@
 //! Words and numbers that the views for people share, so that a report reads the same in each of them.
 
-use crate::{Disposition, Evidence, Finding, Gate, Judged, Location, Outcome, Report, Severity, Tally};
+use crate::{
+    Confidence, Disposition, Evidence, Finding, Fix, Gate, Judged, Location, Outcome, Report, RuleResult,
+    Severity, Tally,
+};
 
 /// The word for an outcome where it stands alone.
 pub(super) fn outcome_word(outcome: Outcome) -> &'static str {
@@ -25,7 +28,7 @@ pub(super) fn gate_word(gate: &Gate) -> &'static str {
 }
 
 /// What the policy made of a finding, in a few words; `None` where it fails the run as findings do.
-fn disposition_words(disposition: &Disposition) -> Option<String> {
+pub(super) fn disposition_words(disposition: &Disposition) -> Option<String> {
     Some(match disposition {
         Disposition::Gating => return None,
         Disposition::Incomplete => "makes the run incomplete".into(),
@@ -44,6 +47,47 @@ pub(super) fn policy_words(heading: Severity, judged: &Judged) -> Option<String>
     let severity = (judged.severity != heading).then(|| format!("severity {} here", judged.severity));
     let parts: Vec<String> = severity.into_iter().chain(disposition_words(&judged.disposition)).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What to add to a build, one line for each flag, with the tools that take it alike named together.
+pub(super) fn fix_words(fixes: &[Fix]) -> Vec<String> {
+    let mut flags: Vec<(&str, Vec<&str>)> = Vec::new();
+    for fix in fixes {
+        match flags.iter_mut().find(|(flag, _)| *flag == fix.add) {
+            Some((_, tools)) => tools.push(fix.toolchain.as_str()),
+            None => flags.push((fix.add, vec![fix.toolchain.as_str()])),
+        }
+    }
+    flags.iter().map(|(flag, tools)| format!("add with {}: {flag}", tools.join(" or "))).collect()
+}
+
+/// What to add, if it is the same for all findings that name anything.
+pub(super) fn shared_fixes(rule: &RuleResult) -> Option<&[Fix]> {
+    let mut named = rule.findings.iter().map(|judged| &judged.finding.fixes[..]).filter(|it| !it.is_empty());
+    let first = named.next()?;
+    named.all(|fixes| fixes == first).then_some(first)
+}
+
+/// What is said behind a message that the facts do not prove; empty where they do.
+pub(super) fn sureness(finding: &Finding) -> &'static str {
+    match finding.confidence {
+        Confidence::Heuristic => " (likely)",
+        Confidence::Proven => "",
+    }
+}
+
+/// A finding's message where nothing else says its outcome.
+pub(super) fn message_words(finding: &Finding) -> String {
+    format!("{}{}{}", outcome_prefix(finding.outcome), finding.message, sureness(finding))
+}
+
+/// What stands before a message that is no plain failure.
+pub(super) fn outcome_prefix(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Unknown => "unknown: ",
+        Outcome::Partial => "in part: ",
+        _ => "",
+    }
 }
 
 /// The place of a finding: its own, else that of its first fact that has one.
@@ -82,6 +126,7 @@ pub(super) fn tally_words(tally: &Tally, unit: &str) -> String {
 pub(super) fn tally_parts(tally: &Tally) -> Vec<String> {
     let counts = [
         (tally.fail, "fail"),
+        (tally.partial, "partial"),
         (tally.unknown, "unknown"),
         (tally.pass, "pass"),
         (tally.not_applicable, "not applicable"),
@@ -153,6 +198,7 @@ fn spot_words(location: &Location) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Toolchain;
 
     #[test]
     fn numbers_read_well() {
@@ -164,6 +210,19 @@ mod tests {
         assert_eq!(bytes(1536), "1.50 KiB");
         assert_eq!(bytes(12_900_000), "12.3 MiB");
         assert_eq!(bytes(u64::MAX), "15.9 EiB");
+    }
+
+    #[test]
+    fn tools_that_take_the_same_flag_are_named_together() {
+        let fix = |toolchain, add| Fix { toolchain, add };
+        let fixes = [
+            fix(Toolchain::Gcc, "-Wl,-z,now"),
+            fix(Toolchain::Clang, "-Wl,-z,now"),
+            fix(Toolchain::Rustc, "-C relro-level=full"),
+        ];
+        let words = ["add with gcc or clang: -Wl,-z,now", "add with rustc: -C relro-level=full"];
+        assert_eq!(fix_words(&fixes), words);
+        assert!(fix_words(&[]).is_empty());
     }
 
     #[test]

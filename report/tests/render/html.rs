@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use hardpan_report::render::{Format, html, render};
-use hardpan_report::{Pillar, Report, escape};
+use hardpan_report::{Fix, Pillar, Report, Toolchain, escape};
 
 use crate::browser::Browser;
 use crate::peers::{program, require, run};
@@ -50,8 +50,8 @@ fn everything_of_the_report_is_on_the_page() {
         page.contains("<dt>fail the run</dt><dd>13</dd>")
             && page.contains("<dt>threshold</dt><dd>medium</dd>")
     );
-    assert!(page.contains("<td class=\"unknown\"><i>UNKNOWN </i>malformed</td>"));
-    assert!(page.contains("<td class=\"fail\"><i>FAIL </i>partial</td>"));
+    assert!(page.contains("<td class=\"unknown\" data-n=\"1 0\"><i>UNKNOWN </i>malformed</td>"));
+    assert!(page.contains("<td class=\"fail\" data-n=\"1 0\"><i>FAIL </i>partial</td>"));
     assert!(page.contains("<rect width=\"38.2%\" height=\"100%\"/>"));
 }
 
@@ -215,6 +215,36 @@ fn the_filter_leaves_what_it_is_asked_for() {
 }
 
 #[test]
+fn a_cell_tells_its_facts_and_each_text_is_there_once() {
+    let page = page(&sample_report());
+    assert_eq!(page.matches("<li>DT_FLAGS: 0x8; wanted: DF_BIND_NOW</li>").count(), 1);
+    assert_eq!(page.matches("<li>it is not so</li>").count(), 1);
+    let name = "a_cell_tells_its_facts_and_each_text_is_there_once";
+    let Some(browser) = require(name, "chromium", Browser::find()) else { return };
+    let choose = "const cells = document.querySelectorAll('.matrix tbody tr:last-child td'); \
+        cells[0].dispatchEvent(new Event('mouseover', { bubbles: true })); cells[1].click();";
+    let told = "`${cells[0].title} | ${[...document.querySelectorAll('#cell p')].map((it) => it.textContent).join(' / ')}`";
+    let wanted = "DT_FLAGS: 0x8; wanted: DF_BIND_NOW | /usr/lib/libold.so.1: RELRO, FAIL partial / it is not so / \
+        DT_FLAGS: 0x8; wanted: DF_BIND_NOW";
+    assert_eq!(titled(&browser, choose, told), wanted);
+    // A second choice of the same cell closes what the first has opened.
+    let twice = format!("{choose} cells[1].click();");
+    assert_eq!(titled(&browser, &twice, "document.getElementById('cell').hidden"), "true");
+}
+
+#[test]
+fn flags_to_add_stand_by_the_rule_or_by_each_finding() {
+    let mut report = sample_report();
+    let flag = "<p class=\"fix\">add with gcc or clang: <code>-fPIE -pie</code></p>";
+    assert_eq!(page(&report).matches(flag).count(), 1);
+    assert!(page(&report).contains("Only partial RELRO. <span class=\"tag\">likely</span>"));
+    let rule = report.rules.iter_mut().find(|rule| rule.id == "ELF-001").unwrap();
+    rule.findings[1].finding.fixes = vec![Fix::new(Toolchain::Go, "-buildmode=pie")];
+    assert_eq!(page(&report).matches(flag).count(), 11);
+    assert!(page(&report).contains("<p class=\"fix\">add with go: <code>-buildmode=pie</code></p>"));
+}
+
+#[test]
 fn paper_shows_what_the_screen_has_folded() {
     let name = "paper_shows_what_the_screen_has_folded";
     let Some(browser) = require(name, "chromium", Browser::find()) else { return };
@@ -258,7 +288,7 @@ fn the_same_report_gives_the_same_bytes() {
     assert!(page(&sample_report()).contains(&escaped(&escape(HOSTILE))));
 }
 
-/// What is left to see after a script has used the filter. The page's policy forbids other scripts, so it is taken out.
+/// What is left to see after a script has used the filter.
 fn filtered(browser: &Browser, action: &str) -> String {
     const REPORT: &str = "
         const seen = (selector) => [...document.querySelectorAll(selector)].filter((it) => !it.closest('[hidden]'));
@@ -266,14 +296,23 @@ fn filtered(browser: &Browser, action: &str) -> String {
         setTimeout(() => document.title = `findings ${seen('.finding').length}, rules ${ids('details.rule')}, ` +
             `pillars ${ids('section.pillar')}, rows ${seen('.matrix tbody tr').length}, ` +
             `shown ${document.getElementById('shown').textContent}`, 500);";
+    let inputs =
+        "const words = document.getElementById('words'), outcome = document.getElementById('outcome')";
+    title_after(browser, &format!("{inputs}; {action}; {REPORT}"))
+}
+
+/// What an expression is after some actions on the sample's page.
+fn titled(browser: &Browser, action: &str, expression: &str) -> String {
+    title_after(browser, &format!("{action} setTimeout(() => document.title = String({expression}), 500);"))
+}
+
+/// The title that a script gives the sample's page. The page's policy forbids other scripts, so it is taken out.
+fn title_after(browser: &Browser, script: &str) -> String {
     let page = page(&sample_report());
     let start = page.find("<meta http-equiv").unwrap();
     let end = start + page[start..].find('\n').unwrap();
     let free = format!("{}{}", &page[..start], &page[end..]);
-    let script = format!(
-        "<script>{{ const words = document.getElementById('words'), outcome = document.getElementById('outcome'); \
-         {action}; {REPORT} }}</script></body>"
-    );
+    let script = format!("<script>{{ {script} }}</script></body>");
     let shown = browser.show(&free.replace("</body>", &script), &["--virtual-time-budget=5000"]);
     let title = shown.dom.split("<title>").nth(1).and_then(|rest| rest.split("</title>").next());
     title.unwrap().to_owned()

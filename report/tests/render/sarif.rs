@@ -112,6 +112,36 @@ fn decisions_of_the_policy_are_suppressions_and_baseline_states() {
 }
 
 #[test]
+fn results_say_what_to_add_and_how_sure_they_are() {
+    let mut report = sample_report();
+    let rule = report.rules.iter_mut().find(|rule| rule.id == "ELF-001").unwrap();
+    let last = rule.findings.last_mut().unwrap();
+    last.finding.outcome = Outcome::Partial;
+    last.severity = rule.severity;
+    last.finding.message = "built by `` [x](http://y) ``".into();
+    let log = parsed(&report);
+    let pie = last_of(&log, "ELF-001");
+    let text = pie["message"]["text"].as_str().unwrap();
+    assert!(text.starts_with("in part: built by"), "{text}");
+    assert!(text.ends_with("\nadd with gcc or clang: -fPIE -pie"), "{text}");
+    let markdown = pie["message"]["markdown"].as_str().unwrap();
+    assert!(
+        markdown.starts_with("``` in part: built by `` [x](http://y) ``. ```\n- `e_type: "),
+        "{markdown}"
+    );
+    assert!(markdown.ends_with("\n- add with gcc or clang: `-fPIE -pie`"), "{markdown}");
+    assert_eq!((&pie["kind"], &pie["level"]), (&json!("fail"), &json!("error")));
+    let file = json!({ "kind": "executable", "machine": "x86-64", "language": "c-family", "build_id": "0123456789abcdef" });
+    assert_eq!(pie["properties"]["file"], file);
+    assert_eq!(pie["properties"]["outcome"], "partial");
+    assert_eq!(pie["properties"]["fixes"][0], json!({ "toolchain": "gcc", "add": "-fPIE -pie" }));
+    let relro = last_of(&log, "ELF-002");
+    assert_eq!(relro["properties"], json!({ "outcome": "fail", "confidence": "heuristic" }));
+    assert!(relro["message"].get("markdown").is_none());
+    assert_eq!(last_of(&log, "KRN-004")["properties"]["cause"], "no-facts");
+}
+
+#[test]
 fn rules_carry_what_a_reader_needs() {
     let log = parsed(&sample_report());
     let rules = log["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();

@@ -1,9 +1,9 @@
 //! Reports to render: a small one with everything that can be in one, and a large one.
 
 use hardpan_report::{
-    Cause, Cell, Column, Confidence, Coverage, Disposition, Evidence, Finding, Gate, Judged, Language,
-    LanguageShare, Location, Matrix, Outcome, Pillar, PillarResult, Problem, Report, Row, RuleResult,
-    Severity, Subject, Tally, Tool, Totals, escape,
+    Cause, Cell, Column, Confidence, Coverage, Disposition, Evidence, FileTraits, Finding, Fix, Gate, Judged,
+    Language, LanguageShare, Location, Matrix, Outcome, Pillar, PillarResult, Problem, Report, Row,
+    RuleResult, Severity, Subject, Tally, Tool, Toolchain, Totals, escape,
 };
 use std::borrow::Cow;
 
@@ -191,8 +191,20 @@ fn pie_rule() -> RuleResult {
 
 fn pie_finding(at: usize) -> Finding {
     let path = format!("/usr/libexec/helper-{at:02}");
-    Finding::fail(Some(Location::file(path.clone())), "pie", "The program is loaded at a fixed address.")
+    let fixes = [Toolchain::Gcc, Toolchain::Clang].map(|toolchain| Fix::new(toolchain, "-fPIE -pie"));
+    let finding =
+        Finding::fail(Some(Location::file(path.clone())), "pie", "The program is loaded at a fixed address.");
+    Finding { fixes: fixes.into(), file: Some(Box::new(sample_traits())), ..finding }
         .with(Evidence::new("e_type", "ET_EXEC", "ET_DYN with DF_1_PIE").at(Location::offset(path, 16)))
+}
+
+pub(crate) fn sample_traits() -> FileTraits {
+    FileTraits {
+        kind: "executable",
+        machine: Cow::Borrowed("x86-64"),
+        language: Language::CFamily,
+        build_id: Some("0123456789abcdef".into()),
+    }
 }
 
 fn relro_rule() -> RuleResult {
@@ -205,6 +217,7 @@ fn relro_rule() -> RuleResult {
     );
     let known = Finding::fail(Some(Location::file("/usr/lib/libold.so.1")), "relro", "Only partial RELRO.")
         .with(Evidence::new("DT_FLAGS", "0x0", "DF_BIND_NOW"));
+    let known = Finding { confidence: Confidence::Heuristic, ..known };
     let broken = Finding::unknown(
         Cause::Malformed,
         Some(Location::offset("/usr/lib/broken.so", 64)),

@@ -1,7 +1,7 @@
 //! The text for people.
 
-use hardpan_report::render::{Format, TerminalStyle, render, terminal};
-use hardpan_report::{Disposition, Outcome, Report};
+use hardpan_report::render::{Format, Table, TerminalStyle, render, terminal};
+use hardpan_report::{Disposition, Fix, Outcome, Report, Severity, Toolchain};
 use unicode_width::UnicodeWidthStr;
 
 use crate::support::{HOSTILE, bare_report, checksec_report, clean_report, large_report, sample_report};
@@ -31,7 +31,7 @@ fn nothing_that_came_from_the_subject_can_drive_the_terminal() {
     report.subject.os = Some("Evil\u{1b}]0;title\u{7}\u{9b}31m".into());
     report.gate.summary = "fine\r\u{8}\u{8}".into();
     for color in [false, true] {
-        let text = styled(&report, TerminalStyle { color, width: 80, all: true });
+        let text = styled(&report, TerminalStyle { color, width: 80, all: true, ..TerminalStyle::FILE });
         let rest = without_our_colors(&text);
         let stray = rest.chars().find(|character| character.is_control() && *character != '\n');
         assert_eq!(stray, None, "{rest:?}");
@@ -60,7 +60,7 @@ fn without_colour_words_tell_the_outcomes_and_our_own_text_is_ascii() {
 #[test]
 fn colours_change_nothing_but_colours() {
     let report = sample_report();
-    let colored = styled(&report, TerminalStyle { color: true, width: 80, all: true });
+    let colored = styled(&report, TerminalStyle { color: true, width: 80, all: true, ..TerminalStyle::FILE });
     assert!(colored.contains("\x1b[1;31mFAIL\x1b[0m"));
     assert!(colored.contains("\x1b[1;32mPASS\x1b[0m"));
     assert!(colored.contains("\x1b[1;33mUNKNOWN\x1b[0m"));
@@ -80,8 +80,7 @@ FAIL    ELF-001  Every program is position-independent  [high]
 ";
     assert!(text.contains(expected), "{text}");
     let remedy = "        ... and 9 more (--all, or --output report.html)
-        Fix: Build with the distribution's hardening flags. (more: hardpan
-             explain ELF-001)
+        Fix: add with gcc or clang: -fPIE -pie (more: hardpan explain ELF-001)
 ";
     assert!(text.contains(remedy), "{text}");
     assert!(text.contains("helper-02") && !text.contains("helper-03"));
@@ -152,16 +151,94 @@ fn checksec_is_a_table_where_there_is_room() {
 }
 
 #[test]
-fn checksec_is_a_list_where_there_is_none() {
-    let narrow = text(&checksec_report(), 80, false);
+fn a_terminal_shows_the_gravest_properties_and_names_the_others() {
+    let fitted = text(&checksec_report(), 80, false);
+    let expected = "\
+ PIE       RELRO       NX    CANARY   FORTIFY   RPATH  FILE
+";
+    assert!(fitted.contains(expected), "{fitted}");
+    assert!(
+        fitted.contains("-library  ?malformed   yes   yes      12/14     none   /usr/lib/broken.so\n"),
+        "{fitted}"
+    );
+    let left_out = "\
+Judged, but too wide to show here: ELF-006, ELF-008, ELF-009 (--format wide, or
+  --columns NAME,NAME)
+";
+    assert!(fitted.contains(left_out), "{fitted}");
+    assert!(!text(&checksec_report(), 140, false).contains("too wide"));
+    assert!(fitted.contains("FAIL    ELF-002  relro: 1 fail, 1 unknown, 399 pass, 9 not applicable\n"));
+    // Where there is less room, the gravest stay although milder ones come first.
+    let mut report = checksec_report();
+    for rule in &mut report.rules {
+        rule.severity = if rule.id == "ELF-003" { Severity::Critical } else { Severity::Low };
+    }
+    let columns = &mut report.matrix.as_mut().unwrap().columns;
+    for (column, rule) in
+        columns.iter_mut().zip(["A", "B", "C", "D", "E", "ELF-001", "ELF-002", "F", "ELF-003"])
+    {
+        column.rule = rule.into();
+    }
+    let fitted = text(&report, 65, false);
+    assert!(fitted.contains("\n PIE       CET/BTI     RPATH   STRIPPED  FILE\n"), "{fitted}");
+}
+
+#[test]
+fn checksec_is_a_list_where_there_is_hardly_room() {
+    let narrow = text(&checksec_report(), 50, false);
     let expected = "\
 /usr/lib/broken.so  shared object
-  PIE      -library    RELRO    ?malformed  NX        yes
-  CANARY    yes        FORTIFY   12/14      CET/BTI   ibt+shstk
-  RPATH     none       TEXTREL   none       STRIPPED  yes
+  PIE      -library    RELRO    ?malformed
+  NX        yes        CANARY    yes
+  FORTIFY   12/14      CET/BTI   ibt+shstk
+  RPATH     none       TEXTREL   none
+  STRIPPED  yes
 ";
     assert!(narrow.contains(expected), "{narrow}");
-    assert!(narrow.contains("FAIL    ELF-002  relro: 1 fail, 1 unknown, 399 pass, 9 not applicable\n"));
+}
+
+#[test]
+fn a_wide_table_has_every_property_whatever_the_width() {
+    let style = TerminalStyle { width: 40, table: Table::Wide, ..TerminalStyle::FILE };
+    let wide = styled(&checksec_report(), style);
+    let expected = "\
+ PIE       RELRO       NX    CANARY   FORTIFY   CET/BTI     RPATH   TEXTREL   STRIPPED  TYPE              FILE
+";
+    assert!(wide.contains(expected), "{wide}");
+    let row = "!no        full        yes   yes      12/14     ibt+shstk   none    none      yes       \
+        executable        /usr/libexec/helper-00\n";
+    assert!(wide.contains(row.trim_start()), "{wide}");
+}
+
+#[test]
+fn columns_are_those_that_were_asked_for_in_their_order() {
+    let columns = ["ELF-009", "pie", "ELF-004"].map(str::to_owned);
+    for (width, table) in [(80, Table::Fitted), (300, Table::Fitted), (40, Table::Wide)] {
+        let style = TerminalStyle { width, table, columns: &columns, ..TerminalStyle::FILE };
+        let text = styled(&checksec_report(), style);
+        assert!(text.contains("\n STRIPPED   PIE       CANARY  "), "{text}");
+        assert!(!text.contains("too wide"), "{text}");
+    }
+}
+
+#[test]
+fn flags_to_add_are_named_once_where_all_findings_need_the_same() {
+    let mut report = checksec_report();
+    let plain = text(&report, 100, false);
+    assert_eq!(plain.matches("add with gcc or clang: -fPIE -pie").count(), 1, "{plain}");
+    assert!(
+        plain.contains("        Fix: add with gcc or clang: -fPIE -pie (more: hardpan explain ELF-001)\n")
+    );
+    assert!(plain.contains("          Only partial RELRO. (likely)\n"), "{plain}");
+    let all = text(&report, 100, true);
+    assert_eq!(all.matches("add with gcc or clang: -fPIE -pie").count(), 1, "{all}");
+    assert!(all.contains("cc -fPIE -pie -Wl,-z,relro,-z,now main.c"), "{all}");
+    // Another language needs another flag: then each finding has its own.
+    let rule = report.rules.iter_mut().find(|rule| rule.id == "ELF-001").unwrap();
+    rule.findings[1].finding.fixes = vec![Fix::new(Toolchain::Rustc, "-C relocation-model=pie")];
+    let mixed = text(&report, 100, false);
+    assert_eq!(mixed.matches("\n          add with gcc or clang: -fPIE -pie\n").count(), 2, "{mixed}");
+    assert_eq!(mixed.matches("\n          add with rustc: -C relocation-model=pie\n").count(), 1, "{mixed}");
 }
 
 #[test]
@@ -206,10 +283,10 @@ fn large_checksec() -> Report {
 }
 
 fn text(report: &Report, width: usize, all: bool) -> String {
-    styled(report, TerminalStyle { color: false, width, all })
+    styled(report, TerminalStyle { color: false, width, all, ..TerminalStyle::FILE })
 }
 
-fn styled(report: &Report, style: TerminalStyle) -> String {
+fn styled(report: &Report, style: TerminalStyle<'_>) -> String {
     let mut out = Vec::new();
     terminal(report, &style, &mut out).unwrap();
     String::from_utf8(out).unwrap()

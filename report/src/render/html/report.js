@@ -1,5 +1,5 @@
 "use strict";
-// Everything here is an addition: the page says the same without it.
+// Everything here is an addition: the page says the same without it, but the facts behind what passes in the table.
 (() => {
   const byId = (id) => document.getElementById(id);
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -59,6 +59,34 @@
     const target = location.hash.length > 1 && byId(decodeURIComponent(location.hash.slice(1)));
     if (target && target.tagName === "DETAILS") target.open = true;
   };
+
+  // Cells have the numbers of their texts, which are made when they are wanted: there may be hundreds of thousands.
+  const table = document.querySelector(".matrix"), cell = byId("cell"), notes = byId("notes");
+  const told = (td) => td.dataset.n.split(" ").map((at) => notes.children[at].textContent);
+  const cellOf = (event) => event.target.closest("td[data-n]");
+  let chosen = null;
+  const choose = (td) => {
+    if (chosen) chosen.classList.remove("chosen");
+    chosen = td === chosen ? null : td;
+    cell.hidden = !chosen;
+    if (!chosen) return;
+    td.classList.add("chosen");
+    const title = td.closest("table").tHead.rows[0].cells[td.cellIndex].textContent;
+    const path = td.parentElement.cells[0].querySelector("code").textContent;
+    const line = (words) => Object.assign(document.createElement("p"), { textContent: words });
+    cell.replaceChildren(line(path + ": " + title + ", " + td.textContent), ...told(td).map(line));
+  };
+  if (table) {
+    byId("hint").hidden = false;
+    table.addEventListener("mouseover", (event) => {
+      const td = cellOf(event);
+      if (td && !td.title) td.title = told(td).join("\n");
+    });
+    table.addEventListener("click", (event) => {
+      const td = cellOf(event);
+      if (td) choose(td);
+    });
+  }
 
   let timer = 0;
   const later = () => {

@@ -1,14 +1,17 @@
 //! What the page's template is given: the report in the order and the words of the page.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::render::markdown;
 use crate::render::words::{
-    evidence_place, gate_word, location_words, outcome_word, policy_words, tally_parts, tally_words,
+    evidence_place, fix_words, gate_word, location_words, outcome_word, policy_words, shared_fixes,
+    tally_parts, tally_words,
 };
 use crate::{
-    Column, Coverage, Disposition, Evidence, Gate, Judged, LanguageShare, Location, Outcome, PillarResult,
-    Report, Row, RuleResult, Severity, Subject, Tool, Totals,
+    Cell, Column, Confidence, Coverage, Disposition, Evidence, Fix, Gate, Judged, LanguageShare, Location,
+    Outcome, PillarResult, Report, Row, RuleResult, Severity, Subject, Tool, Totals,
 };
 
 /// Rows of a table that the browser lays out together or, out of sight, not at all.
@@ -31,6 +34,8 @@ pub(super) struct Page<'a> {
     sections: Vec<Section<'a>>,
     chunks: Vec<Chunk<'a>>,
     columns: Vec<ColumnView<'a>>,
+    /// What cells say when they are pointed at, each text once, by the numbers that they have of it.
+    notes: Vec<String>,
     executables: usize,
     severities: Vec<Share>,
 }
@@ -83,6 +88,7 @@ struct RuleView<'a> {
     is_bad: bool,
     is_open: bool,
     counted: Option<String>,
+    fixes: Vec<FixView>,
     rationale: String,
     remedy: String,
     facts: Vec<Fact<'a>>,
@@ -94,10 +100,19 @@ struct FindingView<'a> {
     mark: Mark,
     place: Option<String>,
     message: &'a str,
+    is_likely: bool,
+    fixes: Vec<FixView>,
     settled: bool,
     disposition: Option<String>,
     cause: Option<&'static str>,
     facts: Vec<Fact<'a>>,
+}
+
+/// `gcc or clang`, and what they are to be given.
+#[derive(Serialize)]
+struct FixView {
+    words: String,
+    flag: String,
 }
 
 #[derive(Serialize)]
@@ -129,6 +144,7 @@ struct RowView<'a> {
 struct CellView<'a> {
     mark: Mark,
     label: &'a str,
+    notes: String,
 }
 
 #[derive(Serialize)]
@@ -154,6 +170,9 @@ struct Share {
 /// The page of a report.
 pub(super) fn page(report: &Report) -> Page<'_> {
     let rows = report.matrix.as_ref().map_or(&[][..], |matrix| &matrix.rows);
+    let mut notes = Notes::default();
+    let chunks = rows.chunks(CHUNK).enumerate();
+    let chunks = chunks.map(|(at, rows)| chunk(at * CHUNK, rows, &mut notes)).collect();
     Page {
         head: Head {
             tool: &report.tool,
@@ -174,13 +193,14 @@ pub(super) fn page(report: &Report) -> Page<'_> {
         verdict_word: gate_word(&report.gate),
         cards: report.pillars.iter().map(card).collect(),
         sections: sections(report),
-        chunks: rows.chunks(CHUNK).enumerate().map(|(at, rows)| chunk(at * CHUNK, rows)).collect(),
+        chunks,
         columns: report
             .matrix
             .iter()
             .flat_map(|matrix| &matrix.columns)
             .map(|it| column(report, it))
             .collect(),
+        notes: notes.texts,
         executables: rows.len(),
         severities: severities(report),
     }
@@ -222,6 +242,7 @@ fn sections(report: &Report) -> Vec<Section<'_>> {
 
 fn rule(rule: &RuleResult) -> RuleView<'_> {
     let is_bad = matches!(rule.outcome, Outcome::Fail | Outcome::Partial | Outcome::Unknown);
+    let shared = shared_fixes(rule);
     let counted = rule.tally.as_ref().zip(rule.unit).map(|(tally, unit)| tally_words(tally, unit));
     RuleView {
         id: &rule.id,
@@ -233,14 +254,16 @@ fn rule(rule: &RuleResult) -> RuleView<'_> {
         is_bad,
         is_open: is_bad && rule.findings.len() <= OPEN,
         counted,
+        fixes: fixes(shared.unwrap_or_default()),
         rationale: markdown::html(&rule.rationale),
         remedy: markdown::html(&rule.remedy),
         facts: facts(None, &rule.evidence),
-        findings: rule.findings.iter().map(|judged| finding(rule, judged)).collect(),
+        findings: rule.findings.iter().map(|judged| finding(rule, judged, shared.is_none())).collect(),
     }
 }
 
-fn finding<'a>(rule: &RuleResult, judged: &'a Judged) -> FindingView<'a> {
+/// `with_fixes` where the rule's findings do not share what to add.
+fn finding<'a>(rule: &RuleResult, judged: &'a Judged, with_fixes: bool) -> FindingView<'a> {
     let finding = &judged.finding;
     let is_settled = matches!(
         judged.disposition,
@@ -250,6 +273,8 @@ fn finding<'a>(rule: &RuleResult, judged: &'a Judged) -> FindingView<'a> {
         mark: mark(finding.outcome),
         place: finding.location.as_ref().map(location_words),
         message: &finding.message,
+        is_likely: finding.confidence == Confidence::Heuristic,
+        fixes: if with_fixes { fixes(&finding.fixes) } else { Vec::new() },
         settled: is_settled,
         disposition: policy_words(rule.severity, judged),
         cause: finding.cause.map(crate::Cause::as_str),
@@ -267,11 +292,59 @@ fn facts<'a>(known: Option<&Location>, evidence: &'a [Evidence]) -> Vec<Fact<'a>
     evidence.iter().map(fact).collect()
 }
 
-fn chunk(first: usize, rows: &[Row]) -> Chunk<'_> {
-    Chunk { first: first + 1, last: first + rows.len(), rows: rows.iter().map(row).collect() }
+fn fixes(fixes: &[Fix]) -> Vec<FixView> {
+    let split = |words: String| match words.split_once(": ") {
+        Some((words, flag)) => FixView { words: words.into(), flag: flag.into() },
+        None => FixView { words, flag: String::new() },
+    };
+    fix_words(fixes).into_iter().map(split).collect()
 }
 
-fn row(row: &Row) -> RowView<'_> {
+/// The texts behind cells. Thousands of files have the same few facts; a page in which each cell had its own text would
+/// not open.
+#[derive(Default)]
+struct Notes {
+    texts: Vec<String>,
+    numbers: HashMap<String, usize>,
+}
+
+/// Texts of one page: most rules have some dozens, and those that name addresses have one for each file. What comes after
+/// is in the other forms of the report.
+const NOTES: usize = 10_000;
+
+impl Notes {
+    /// The numbers of a cell's texts, its message first.
+    fn of(&mut self, cell: &Cell) -> String {
+        let fact = |fact: &Evidence| {
+            let wanted = if fact.wanted.is_empty() { "" } else { "; wanted: " };
+            format!("{}: {}{wanted}{}", fact.what, fact.seen, fact.wanted)
+        };
+        let message = (!cell.message.is_empty()).then(|| cell.message.to_string());
+        let texts = message.into_iter().chain(cell.evidence.iter().map(fact));
+        let numbers: Vec<String> =
+            texts.filter_map(|text| self.number(text)).map(|number| number.to_string()).collect();
+        numbers.join(" ")
+    }
+
+    fn number(&mut self, text: String) -> Option<usize> {
+        if let Some(number) = self.numbers.get(&text) {
+            return Some(*number);
+        }
+        let number = self.texts.len();
+        (number < NOTES).then(|| {
+            self.texts.push(text.clone());
+            self.numbers.insert(text, number);
+            number
+        })
+    }
+}
+
+fn chunk<'a>(first: usize, rows: &'a [Row], notes: &mut Notes) -> Chunk<'a> {
+    let rows: Vec<RowView<'_>> = rows.iter().map(|it| row(it, notes)).collect();
+    Chunk { first: first + 1, last: first + rows.len(), rows }
+}
+
+fn row<'a>(row: &'a Row, notes: &mut Notes) -> RowView<'a> {
     RowView {
         path: row.path.to_string(),
         kind: row.kind,
@@ -281,7 +354,7 @@ fn row(row: &Row) -> RowView<'_> {
         cells: row
             .cells
             .iter()
-            .map(|cell| CellView { mark: mark(cell.outcome), label: &cell.label })
+            .map(|cell| CellView { mark: mark(cell.outcome), label: &cell.label, notes: notes.of(cell) })
             .collect(),
     }
 }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::notices::SummedUp;
 use super::{BASE, RESULT_LIMIT, kind_and_level, sentence, uri};
-use crate::render::words::{count, evidence_place, place};
-use crate::{Disposition, Evidence, Judged, Location, Outcome, Report, RuleResult, Severity};
+use crate::render::words::{count, evidence_place, fix_words, message_words, place};
+use crate::{Disposition, Evidence, Finding, Judged, Location, Outcome, Report, RuleResult, Severity};
 
 /// The results in the order of the report, and the rules whose findings had to be summed up.
 pub(super) fn results(report: &Report) -> (Vec<Value>, Vec<SummedUp>) {
@@ -50,6 +50,7 @@ struct Draft<'a> {
     judged: &'a Judged,
     severity: Severity,
     message: String,
+    markdown: Option<String>,
     fingerprint: String,
     related: Vec<Value>,
 }
@@ -66,6 +67,10 @@ impl Draft<'_> {
             "locations": [primary_location(self.judged)],
             "partialFingerprints": { "hardpan/v1": self.fingerprint },
         });
+        if let Some(markdown) = self.markdown {
+            result["message"]["markdown"] = markdown.into();
+        }
+        result["properties"] = properties(self.judged);
         if !self.related.is_empty() {
             result["relatedLocations"] = self.related.into();
         }
@@ -83,14 +88,59 @@ impl Draft<'_> {
 fn single<'a>(index: usize, rule: &'a RuleResult, judged: &'a Judged) -> Draft<'a> {
     let finding = &judged.finding;
     let known = place(finding);
-    let mut message = sentence(&finding.message);
+    let mut message = sentence(&message_words(finding));
     for evidence in &finding.evidence {
         message.push('\n');
         message.push_str(&fact(known, evidence));
     }
+    let markdown = markdown(known, finding);
+    for fix in fix_words(&finding.fixes) {
+        message.extend(["\n", &fix]);
+    }
     let related = finding.evidence.iter().filter_map(related_location).collect();
     let (severity, fingerprint) = (judged.severity, judged.fingerprint.clone());
-    Draft { index, rule, judged, severity, message, fingerprint, related }
+    Draft { index, rule, judged, severity, message, markdown, fingerprint, related }
+}
+
+/// The message with its flags as code, for viewers that show it; where there are none, plain text does. Text of the subject
+/// stands in code spans only, in which nothing but backticks means anything.
+fn markdown(known: Option<&Location>, finding: &Finding) -> Option<String> {
+    if finding.fixes.is_empty() {
+        return None;
+    }
+    let mut text = code(&sentence(&message_words(finding)));
+    for evidence in &finding.evidence {
+        text.extend(["\n- ", &code(&fact(known, evidence))]);
+    }
+    for words in fix_words(&finding.fixes) {
+        let (tools, flag) = words.split_once(": ").unwrap_or((&words, ""));
+        text.extend(["\n- ", tools, ": ", &code(flag)]);
+    }
+    Some(text)
+}
+
+/// A code span (CommonMark 0.31, 6.1) whose fence is longer than any run of backticks in the text.
+fn code(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let space = if longest > 0 { " " } else { "" };
+    format!("{fence}{space}{text}{space}{fence}")
+}
+
+/// What SARIF has no property of its own for (3.8).
+fn properties(judged: &Judged) -> Value {
+    let finding = &judged.finding;
+    let mut properties = json!({ "outcome": finding.outcome, "confidence": finding.confidence });
+    if let Some(cause) = finding.cause {
+        properties["cause"] = cause.as_str().into();
+    }
+    if !finding.fixes.is_empty() {
+        properties["fixes"] = json!(finding.fixes);
+    }
+    if let Some(file) = &finding.file {
+        properties["file"] = json!(file);
+    }
+    properties
 }
 
 /// One result for all findings of a rule that have the same outcome and that the policy treats alike.
@@ -122,7 +172,7 @@ fn sum<'a>(
         format!("{} findings{at}: {}", count(group.len() as u64), sentence(&judged.finding.message));
     let fingerprint = format!("{}::summed-up:{outcome}:{disposition}", rule.id);
     let severity = group.iter().map(|judged| judged.severity).max().unwrap_or(rule.severity);
-    Draft { index, rule, judged, severity, message, fingerprint, related: Vec::new() }
+    Draft { index, rule, judged, severity, message, markdown: None, fingerprint, related: Vec::new() }
 }
 
 /// The rules to sum up so that the results are no more than the limit: those with the most findings first, since that
