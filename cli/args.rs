@@ -119,6 +119,11 @@ pub(crate) struct ChecksecArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) image: Option<String>,
 
+    /// Judge the members of static libraries (.a) in directories and images too. Nothing runs them before they are
+    /// linked, so they are left out and counted unless the library itself is named
+    #[arg(long, conflicts_with_all = ["pid", "all_processes"])]
+    pub(crate) members: bool,
+
     #[command(flatten)]
     pub(crate) processes: ProcessArgs,
 

@@ -16,6 +16,7 @@ impl Scan {
             file
         }));
         self.files_opened += other.files_opened;
+        self.closed_libraries += other.closed_libraries;
         self.hidden_places += other.hidden_places;
         self.elves.sort_by(|a, b| a.path.cmp(&b.path));
         self.unreadable.sort_by(|a, b| a.path.cmp(&b.path));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use hardpan_image::{Entry, EntryId, Fault, FileKind, Index, ReadAt, read_exact_at};
+use hardpan_image::{Ar, Entry, EntryId, Fault, FileKind, Index, ReadAt, read_exact_at};
 use hardpan_report::{Cause, FileTraits, Judgement, Language};
 use rayon::prelude::*;
 
@@ -28,10 +28,15 @@ pub struct ScanOptions<'s> {
     pub on_host: bool,
     /// The entries at or below which to scan; everything if there are none.
     pub only: &'s [EntryId],
+    /// Whether to judge the members of static libraries, which nothing runs before they are linked, and of which a system
+    /// with compilers has tens of thousands. Libraries that are left are counted.
+    pub members: bool,
+    /// Static libraries to open all the same, because somebody named them.
+    pub libraries: &'s [EntryId],
 }
 
 /// What a scan found.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Scan {
     /// The ELF files, ordered by path.
     pub elves: Vec<Elf>,
@@ -39,6 +44,8 @@ pub struct Scan {
     pub unreadable: Vec<Unreadable>,
     /// How many files were opened.
     pub files_opened: u64,
+    /// How many static libraries were not opened.
+    pub closed_libraries: u64,
     /// How many places of the index may hide files that were therefore not looked at.
     pub hidden_places: u64,
 }
@@ -171,12 +178,13 @@ enum Visit {
     Elf(Box<Elf>),
     /// What is in it is judged instead.
     Nested(Nested),
+    ClosedLibrary,
     Other,
     Unreadable(Unreadable),
 }
 
 fn gather(visits: Vec<Visit>, hidden_places: u64) -> Scan {
-    let mut scan = Scan { elves: Vec::new(), unreadable: Vec::new(), files_opened: 0, hidden_places };
+    let mut scan = Scan { hidden_places, ..Scan::default() };
     for visit in visits {
         scan.files_opened += 1;
         match visit {
@@ -185,6 +193,7 @@ fn gather(visits: Vec<Visit>, hidden_places: u64) -> Scan {
                 scan.elves.extend(nested.elves);
                 scan.unreadable.extend(nested.unreadable);
             }
+            Visit::ClosedLibrary => scan.closed_libraries += 1,
             Visit::Other => {}
             Visit::Unreadable(file) => scan.unreadable.push(file),
         }
@@ -236,6 +245,9 @@ fn visit(
     if !head.starts_with(MAGIC) {
         if let Some(sniff) = options.sniff {
             sniff(entry, head);
+        }
+        if Ar::is_archive(head) && !options.members && !options.libraries.contains(&entry.id) {
+            return Some(Visit::ClosedLibrary);
         }
         let nested = nested::look(entry, &*source, head, || index.path(entry.id), environment);
         return Some(nested.map_or(Visit::Other, Visit::Nested));

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use hardpan_checksec::{Scan, ScanOptions, scan};
+use hardpan_image::{DirTree, Index};
 use hardpan_report::Cause;
 
 use crate::support::{Root, find, has_peers, run};
@@ -17,7 +19,7 @@ fn object(directory: &Path, name: &str, flags: &[&str]) {
     run("cc", &[&["-O2", "-c", "x.c", "-o", name], flags].concat(), directory);
 }
 
-fn paths(scan: &hardpan_checksec::Scan) -> Vec<String> {
+fn paths(scan: &Scan) -> Vec<String> {
     scan.elves.iter().map(|elf| String::from_utf8_lossy(&elf.path).into_owned()).collect()
 }
 
@@ -43,6 +45,28 @@ fn members_of_libraries_are_judged_under_their_names() {
         assert_eq!((&member.judgements, member.size), (&file.judgements, file.size));
     }
     assert_ne!(find(&scan, "/good.o").judgements, find(&scan, "/weak.o").judgements);
+}
+
+#[test]
+fn libraries_that_nobody_named_are_counted_and_left_closed() {
+    if !has_peers("libraries_that_nobody_named_are_counted_and_left_closed", &["cc", "ar"]) {
+        return;
+    }
+    let root = Root::new();
+    object(root.path(), "x.o", &[]);
+    run("ar", &["qc", "named.a", "x.o"], root.path());
+    run("ar", &["qc", "other.a", "x.o"], root.path());
+    let tree = DirTree::open(root.path()).unwrap();
+    let index = Index::build(&tree, &|_| true).unwrap().unwrap();
+    let named = [index.lookup(b"/named.a").unwrap()];
+    let found = |libraries, members| {
+        scan(&index, &ScanOptions { libraries, members, ..ScanOptions::default() }, &|_| true).unwrap()
+    };
+    let shown = |scan: Scan| (paths(&scan), scan.closed_libraries);
+    let with = |more: &[&str]| more.iter().chain(&["/x.o"]).map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(shown(found(&[], false)), (with(&[]), 2));
+    assert_eq!(shown(found(&named, false)), (with(&["/named.a(x.o)"]), 1));
+    assert_eq!(shown(found(&[], true)), (with(&["/named.a(x.o)", "/other.a(x.o)"]), 0));
 }
 
 #[test]

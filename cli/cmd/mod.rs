@@ -32,6 +32,7 @@ pub(crate) fn coverage(index: &Index<'_>, elf_files: u64, unread: Vec<&Finding>)
         files: count(FileKind::File),
         directories: count(FileKind::Directory),
         elf_files,
+        closed_libraries: 0,
         not_entered: not_entered.collect(),
         problems,
     }

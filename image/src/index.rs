@@ -1,6 +1,6 @@
 //! A whole tree walked once, and the look-ups that rules make in it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -329,6 +329,7 @@ impl<'t> Index<'t> {
     /// One level of directories at a time: a level's directories are independent, and appending them in order keeps
     /// the numbering independent of the threads.
     fn walk(&mut self, paths: &[Vec<u8>], progress: &(dyn Fn(u64) -> bool + Sync)) -> bool {
+        let wanted = Wanted::of(paths);
         let mut seen: HashMap<(u64, u64), u32> = HashMap::new();
         let mut level: Vec<u32> = vec![0];
         while !level.is_empty() {
@@ -336,7 +337,7 @@ impl<'t> Index<'t> {
             for part in level.chunks(LISTED_AT_ONCE) {
                 for (at, listing) in part.iter().zip(self.listings(part, progress)) {
                     let Some(listing) = listing else { return false };
-                    self.adopt(*at, listing, paths, &mut seen, &mut next);
+                    self.adopt(*at, listing, &wanted, &mut seen, &mut next);
                 }
             }
             level = next;
@@ -363,7 +364,7 @@ impl<'t> Index<'t> {
         &mut self,
         directory: u32,
         listing: Result<Listed, Error>,
-        paths: &[Vec<u8>],
+        wanted: &Wanted<'_>,
         seen: &mut HashMap<(u64, u64), u32>,
         next: &mut Vec<u32>,
     ) {
@@ -380,7 +381,7 @@ impl<'t> Index<'t> {
         let start = self.count();
         for found in found {
             let path = [path.strip_suffix(b"/").unwrap_or(&path), b"/", &found.name].concat();
-            if !paths.is_empty() && !paths.iter().any(|wanted| may_concern(&path, wanted)) {
+            if !wanted.concerns(&path) {
                 continue;
             }
             if let Err(error) = self.append(directory, found) {
@@ -447,6 +448,34 @@ impl<'t> Index<'t> {
     }
 }
 
+/// The parts of a tree that are asked for. Thousands of paths may be named, and each entry that is met is held against
+/// them, so both questions are look-ups.
+struct Wanted<'p> {
+    named: HashSet<&'p [u8]>,
+    above: HashSet<&'p [u8]>,
+}
+
+impl<'p> Wanted<'p> {
+    fn of(paths: &'p [Vec<u8>]) -> Self {
+        let without_slash = |path: &'p Vec<u8>| path.strip_suffix(b"/").unwrap_or(path);
+        let named: HashSet<&[u8]> = paths.iter().map(without_slash).collect();
+        Self { above: named.iter().copied().flat_map(ancestors).collect(), named }
+    }
+
+    /// Whether an entry is one of the paths, below one or above one; everything is where no path is named.
+    fn concerns(&self, path: &[u8]) -> bool {
+        self.named.is_empty()
+            || self.named.contains(path)
+            || self.above.contains(path)
+            || ancestors(path).any(|above| self.named.contains(above))
+    }
+}
+
+/// The directories above a path, the root, which is empty, included.
+fn ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    (0..path.len()).filter(|at| path[*at] == b'/').map(|at| &path[..at])
+}
+
 fn list(tree: &dyn Tree, directory: NodeId) -> Result<Listed, Error> {
     let mut entries = match tree.read_dir(directory)? {
         Listing::Entries(entries) => entries,
@@ -507,6 +536,28 @@ mod tests {
         assert_eq!(index.resolve(b"/to-file"), Err(ResolveError::NotADirectory));
         assert_eq!(index.resolve(b"/to-dir//"), Ok(index.lookup(b"/dir").unwrap()));
         assert_eq!(index.resolve(b"/to-nothing"), Err(ResolveError::NotFound));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_may_concern_a_path() {
+        let paths = ["/usr/bin/sh", "/opt/", "/usr/lib"].map(|path| path.as_bytes().to_vec());
+        let wanted = Wanted::of(&paths);
+        for path in [
+            "/usr",
+            "/usr/bin",
+            "/usr/bin/sh",
+            "/usr/bin/sh2",
+            "/usr/lib/x/y",
+            "/opt",
+            "/opt/a",
+            "/optional",
+            "/x",
+        ] {
+            let by_definition = paths.iter().any(|wanted| may_concern(path.as_bytes(), wanted));
+            assert_eq!(wanted.concerns(path.as_bytes()), by_definition, "{path}");
+        }
+        assert!(Wanted::of(&[]).concerns(b"/x"));
+        assert!(Wanted::of(&[b"/".to_vec()]).concerns(b"/x"));
     }
 
     #[test]

@@ -85,6 +85,8 @@ pub struct Coverage {
     pub directories: u64,
     /// ELF files.
     pub elf_files: u64,
+    /// Static libraries that were not opened, so that their members were not judged.
+    pub closed_libraries: u64,
     /// Mounts and file systems that were not entered, with the reason.
     pub not_entered: Vec<Problem>,
     /// What could not be read, with the reason.

@@ -94,7 +94,7 @@ enum Judged {
 }
 
 fn empty() -> ProcessScan {
-    let files = Scan { elves: Vec::new(), unreadable: Vec::new(), files_opened: 0, hidden_places: 0 };
+    let files = Scan::default();
     ProcessScan { processes: Vec::new(), kernel_threads: 0, ended: 0, gone: 0, files, unread: Vec::new() }
 }
 

@@ -66,7 +66,7 @@ impl Root {
 pub(crate) fn scan_directory(path: &Path) -> Scan {
     let tree = DirTree::open(path).unwrap();
     let index = Index::build(&tree, &|_| true).unwrap().unwrap();
-    scan(&index, &ScanOptions::default(), &|_| true).unwrap()
+    scan(&index, &ScanOptions { members: true, ..ScanOptions::default() }, &|_| true).unwrap()
 }
 
 pub(crate) fn find<'s>(scan: &'s Scan, path: &str) -> &'s Elf {

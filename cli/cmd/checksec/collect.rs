@@ -14,6 +14,8 @@ use crate::output;
 /// A run in the making.
 pub(super) struct Collected<'c> {
     pub(super) context: &'c Context,
+    /// Whether members of static libraries are judged that nobody named.
+    pub(super) members: bool,
     lines: Option<LineWriter>,
     /// Whether the table and the facts behind findings are kept for the end.
     shows_files: bool,
@@ -34,6 +36,7 @@ impl<'c> Collected<'c> {
     pub(super) fn silent(context: &'c Context) -> Self {
         Self {
             context,
+            members: false,
             lines: None,
             shows_files: true,
             subject: Subject { kind: "inputs", path: BytePath::from(""), live: false, os: None },
@@ -89,7 +92,7 @@ impl<'c> Collected<'c> {
     /// Notes an input that could not be read at all.
     pub(super) fn unusable(&mut self, input: Unreadable) -> anyhow::Result<()> {
         let unreadable = vec![input];
-        self.add(&Scan { elves: Vec::new(), unreadable, files_opened: 0, hidden_places: 0 })
+        self.add(&Scan { unreadable, ..Scan::default() })
     }
 
     /// Everything, for the policy to judge, and the lines that it is to end.
@@ -109,6 +112,7 @@ impl<'c> Collected<'c> {
     }
 
     fn add(&mut self, stretch: &Scan) -> anyhow::Result<()> {
+        self.coverage.closed_libraries += stretch.closed_libraries;
         self.summary.add(stretch, self.shows_files);
         let rows: Vec<Row> = stretch.elves.iter().map(row).collect();
         if let Some(lines) = &mut self.lines {
@@ -134,7 +138,7 @@ impl<'c> Collected<'c> {
 
 fn under(name: Option<&[u8]>, stretch: Scan) -> Scan {
     let Some(name) = name else { return stretch };
-    let mut named = Scan { elves: Vec::new(), unreadable: Vec::new(), files_opened: 0, hidden_places: 0 };
+    let mut named = Scan::default();
     named.adopt(name, stretch);
     named
 }

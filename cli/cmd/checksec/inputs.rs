@@ -18,6 +18,7 @@ use crate::context::Interrupted;
 /// Reads what is named, one root after another, and files of this host first.
 pub(super) fn read(args: &ChecksecArgs, collected: &mut Collected<'_>) -> anyhow::Result<()> {
     let image = args.image.as_deref();
+    collected.members = args.members;
     if let Some(root) = &args.root {
         return inside(root, &args.paths, image, collected);
     }
@@ -53,7 +54,7 @@ fn whole(
         collected.begin(tree.kind().as_str(), named(path))?;
     }
     let name = is_one_of_several.then(|| path.as_os_str().as_bytes());
-    collected.judge(&index, &ScanOptions::default(), name)
+    collected.judge(&index, &ScanOptions { members: collected.members, ..ScanOptions::default() }, name)
 }
 
 /// Paths inside a root. All of it is listed, since what is named may be reached through links.
@@ -71,7 +72,9 @@ fn inside(
     };
     let only = paths.iter().map(resolve).collect::<anyhow::Result<Vec<_>>>()?;
     collected.begin(tree.kind().as_str(), named(root))?;
-    collected.judge(&index, &ScanOptions { only: &only, ..ScanOptions::default() }, None)
+    let members = collected.members;
+    let options = ScanOptions { only: &only, libraries: &only, members, ..ScanOptions::default() };
+    collected.judge(&index, &options, None)
 }
 
 /// Files and directories of this host, by their absolute paths.
@@ -87,7 +90,10 @@ fn files(paths: &[PathBuf], collected: &mut Collected<'_>) -> anyhow::Result<()>
     for (path, wanted) in paths.iter().zip(&wanted) {
         reached(&index, wanted).with_context(|| format!("cannot read {}", path.display()))?;
     }
-    collected.judge(&index, &ScanOptions { on_host: true, ..ScanOptions::default() }, None)
+    let libraries: Vec<_> = wanted.iter().filter_map(|path| index.lookup(path)).collect();
+    let members = collected.members;
+    let options = ScanOptions { on_host: true, libraries: &libraries, members, ..ScanOptions::default() };
+    collected.judge(&index, &options, None)
 }
 
 /// Roots of their own, one after another, beside files of this host.

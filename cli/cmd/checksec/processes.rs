@@ -75,6 +75,7 @@ fn draft<'m>(scan: &ProcessScan, path: &str) -> Draft<'m> {
             files: scan.files.files_opened,
             directories: 0,
             elf_files: scan.files.elves.len() as u64,
+            closed_libraries: 0,
             not_entered: Vec::new(),
             problems: scan.unread.iter().map(problem).collect(),
         },

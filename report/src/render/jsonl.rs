@@ -223,6 +223,7 @@ struct Counts {
     files: u64,
     directories: u64,
     elf_files: u64,
+    closed_libraries: u64,
     not_entered: u64,
     problems: u64,
 }
@@ -234,6 +235,7 @@ impl Counts {
             files: coverage.files,
             directories: coverage.directories,
             elf_files: coverage.elf_files,
+            closed_libraries: coverage.closed_libraries,
             not_entered: coverage.not_entered.len() as u64,
             problems: coverage.problems.len() as u64,
         }

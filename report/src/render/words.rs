@@ -1,5 +1,7 @@
 //! Words and numbers that the views for people share, so that a report reads the same in each of them.
 
+use std::fmt::Write as _;
+
 use crate::{
     Confidence, Disposition, Evidence, Finding, Fix, Gate, Judged, Location, Outcome, Report, RuleResult,
     Severity, Tally,
@@ -144,13 +146,22 @@ pub(super) fn coverage_words(report: &Report) -> String {
             count(coverage.entries)
         );
     }
-    format!(
+    let mut words = format!(
         "{} entries: {} files ({} of them ELF), {} directories",
         count(coverage.entries),
         count(coverage.files),
         count(coverage.elf_files),
         count(coverage.directories)
-    )
+    );
+    match coverage.closed_libraries {
+        0 => {}
+        1 => words.push_str("; 1 static library not opened"),
+        many => {
+            // Writing to a String cannot fail.
+            let _ = write!(words, "; {} static libraries not opened", count(many));
+        }
+    }
+    words
 }
 
 /// A count with a comma at each thousand.

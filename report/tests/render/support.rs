@@ -413,6 +413,7 @@ fn sample_coverage() -> Coverage {
         files: 5_943,
         directories: 1_204,
         elf_files: 410,
+        closed_libraries: 3,
         not_entered: vec![not_entered],
         problems: problems.into(),
     }
