@@ -25,7 +25,10 @@ pub(crate) fn files_by_path(index: &Index<'_>) -> Vec<EntryId> {
 }
 
 fn by_path(a: &Entry<'_>, b: &Entry<'_>) -> Ordering {
-    a.name.iter().chain(slash(a)).cmp(b.name.iter().chain(slash(b)))
+    let common = a.name.len().min(b.name.len());
+    let rest = |entry: &Entry<'_>| entry.name[common..].iter().copied().chain(slash(entry).copied()).next();
+    // Names in a directory differ, so that the first byte behind what they share decides.
+    a.name[..common].cmp(&b.name[..common]).then_with(|| rest(a).cmp(&rest(b)))
 }
 
 fn slash(entry: &Entry<'_>) -> Option<&'static u8> {

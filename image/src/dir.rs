@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::RwLock;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
@@ -29,9 +29,16 @@ pub struct DirTree {
     path: PathBuf,
     root: OwnedFd,
     enter_remote: bool,
+    is_brief: bool,
+    /// The directories whose files were opened last, since files are mostly opened directory by directory: opening one from
+    /// its directory takes the kernel half the time of walking there from the root. A directory has one place.
+    directories: [KeptOpen; KEPT_OPEN],
     /// Grows as directories are listed.
     nodes: RwLock<Nodes>,
 }
+
+/// A directory's node and its descriptor.
+type KeptOpen = Mutex<Option<(u32, Arc<OwnedFd>)>>;
 
 /// A node's number is its index, so that a `NodeId` stays 8 bytes and a path is rebuilt from parents instead of being
 /// stored for every file. A system has hundreds of thousands of files, so a node is no more than what it takes to find
@@ -116,7 +123,14 @@ impl DirTree {
         let stat = rustix::fs::fstat(&root).map_err(system("stat"))?;
         let mut nodes = Nodes::default();
         nodes.push(0, b"", Identity::of(&metadata_of(&stat)))?;
-        Ok(Self { path: path.to_owned(), root, enter_remote: false, nodes: RwLock::new(nodes) })
+        Ok(Self {
+            path: path.to_owned(),
+            root,
+            enter_remote: false,
+            is_brief: false,
+            directories: [const { Mutex::new(None) }; KEPT_OPEN],
+            nodes: RwLock::new(nodes),
+        })
     }
 
     /// The same tree, with file systems behind a network or a user process entered like any other.
@@ -125,9 +139,19 @@ impl DirTree {
         Self { enter_remote: true, ..self }
     }
 
+    /// The same tree, whose files are listed without a look at each: of a regular file, no more than kind, device and inode
+    /// of its metadata are to be relied on. For who opens every file anyway, it saves a system call for each.
+    ///
+    /// A file is then whatever regular file has the name when it is opened, reached through no link. That it is the one
+    /// that was listed cannot be told, since a file that is mounted over another is listed as the one below.
+    #[must_use]
+    pub fn briefly(self) -> Self {
+        Self { is_brief: true, ..self }
+    }
+
     /// The path below the root, without a leading `/`; `.` for the root itself.
     fn relative_path(&self, node: NodeId) -> Result<Vec<u8>, Error> {
-        let nodes = self.nodes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         let mut at = index_of(node, nodes.records.len())?;
         let mut names: Vec<&[u8]> = Vec::new();
         while at != 0 {
@@ -141,7 +165,7 @@ impl DirTree {
 
     /// The node's identity and its parent's device.
     fn recorded(&self, node: NodeId) -> Result<(Identity, u64), Error> {
-        let nodes = self.nodes.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         let node = &nodes.records[index_of(node, nodes.records.len())?];
         let parent = &nodes.records[node.parent as usize];
         Ok((nodes.identity(node), nodes.identity(parent).device))
@@ -152,10 +176,52 @@ impl DirTree {
         let (recorded, _) = self.recorded(node)?;
         let fd = open_beneath(&self.root, &self.relative_path(node)?, flags).map_err(system("open"))?;
         let stat = rustix::fs::fstat(&fd).map_err(system("stat"))?;
-        if Identity::of(&metadata_of(&stat)) != recorded {
-            return Err(Error::Changed { what: "another file has its name now".into() });
-        }
+        self.hold(recorded, &stat)?;
         Ok((fd, stat))
+    }
+
+    /// Opens a file from its directory, with the same certainty: the directory was opened from the root, and a name is one
+    /// step.
+    fn open_file(&self, file: NodeId, flags: OFlags) -> Result<(OwnedFd, Stat), Error> {
+        let (recorded, parent, name) = self.place(file)?;
+        let directory = self.directory(parent)?;
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(&*directory, name, flags, Mode::empty()).map_err(system("open"))?;
+        let stat = rustix::fs::fstat(&fd).map_err(system("stat"))?;
+        self.hold(recorded, &stat)?;
+        Ok((fd, stat))
+    }
+
+    /// A node's identity, its parent, and its name.
+    fn place(&self, node: NodeId) -> Result<(Identity, u32, Vec<u8>), Error> {
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        let node = &nodes.records[index_of(node, nodes.records.len())?];
+        Ok((nodes.identity(node), node.parent, nodes.name(node).to_vec()))
+    }
+
+    /// The directory, opened; from its place if it was the last of those that share it.
+    fn directory(&self, directory: u32) -> Result<Arc<OwnedFd>, Error> {
+        let place = &self.directories[directory as usize % KEPT_OPEN];
+        if let Some((kept, fd)) = &*place.lock().unwrap_or_else(PoisonError::into_inner)
+            && *kept == directory
+        {
+            return Ok(Arc::clone(fd));
+        }
+        let (fd, _) = self.open_node(NodeId(directory.into()), OFlags::PATH | OFlags::DIRECTORY)?;
+        let fd = Arc::new(fd);
+        *place.lock().unwrap_or_else(PoisonError::into_inner) = Some((directory, Arc::clone(&fd)));
+        Ok(fd)
+    }
+
+    /// Makes sure that what was opened is what was listed.
+    fn hold(&self, recorded: Identity, stat: &Stat) -> Result<(), Error> {
+        let found = Identity::of(&metadata_of(stat));
+        let is_same = if self.is_brief && recorded.kind == FileKind::File {
+            found.kind == recorded.kind
+        } else {
+            found == recorded
+        };
+        if is_same { Ok(()) } else { Err(Error::Changed { what: "another file has its name now".into() }) }
     }
 
     /// Why a directory is not to be entered. Asked without opening it for reading, which would set off an automount.
@@ -187,7 +253,7 @@ impl DirTree {
     /// Stats each name and records the nodes in one step, so that the lock is taken once a directory.
     fn record(&self, parent: NodeId, found: Vec<(Box<[u8]>, Metadata)>) -> Result<Vec<DirEntry>, Error> {
         let parent = u32::try_from(parent.0).map_err(|_| too_many())?;
-        let mut nodes = self.nodes.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
         let mut entries = Vec::with_capacity(found.len());
         for (name, metadata) in found {
             let node = nodes.push(parent, &name, Identity::of(&metadata))?;
@@ -220,12 +286,17 @@ impl Tree for DirTree {
         if let Some(not_entered) = self.barrier(directory)? {
             return Ok(not_entered);
         }
-        let (fd, _) = self.open_node(directory, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK)?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
+        let (fd, stat) = self.open_node(directory, flags)?;
         let mut found = Vec::new();
         for entry in Dir::read_from(&fd).map_err(system("readdir"))? {
             let entry = entry.map_err(system("readdir"))?;
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            if self.is_brief && entry.file_type() == FileType::RegularFile {
+                found.push((name.to_bytes().into(), brief(stat.st_dev, entry.ino())));
                 continue;
             }
             match rustix::fs::statat(&fd, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -270,7 +341,7 @@ impl Tree for DirTree {
             return Err(Error::WrongKind { wanted: "regular file" });
         }
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let (fd, stat) = self.open_node(file, flags)?;
+        let (fd, stat) = self.open_file(file, flags)?;
         Ok(Box::new(OpenFile { file: File::from(fd), len: u64::try_from(stat.st_size).unwrap_or(0) }))
     }
 
@@ -385,6 +456,22 @@ fn metadata_of(stat: &Stat) -> Metadata {
     }
 }
 
+/// What a directory says of a regular file in it.
+fn brief(device: u64, inode: u64) -> Metadata {
+    Metadata {
+        kind: FileKind::File,
+        mode: 0,
+        uid: 0,
+        gid: 0,
+        size: u64::MAX,
+        links: 1,
+        device,
+        inode,
+        rdev: None,
+        mtime: 0,
+    }
+}
+
 enum Foreign {
     Kernel,
     Automount,
@@ -443,6 +530,9 @@ const REMOTE_FILESYSTEMS: [(i64, &str); 9] = [
     (0xff53_4d42, "cifs"),
 ];
 
+/// More than there are threads that open files, of a process's usual 1,024 descriptors.
+const KEPT_OPEN: usize = 64;
+
 /// Enough for the labels and capabilities that files have in practice.
 const XATTR_LIST_FIRST: usize = 1024;
 /// `XATTR_LIST_MAX` of Linux.
@@ -468,6 +558,29 @@ mod tests {
         std::fs::remove_file(dir.path().join("file")).unwrap();
         std::fs::rename(dir.path().join("other"), dir.path().join("file")).unwrap();
         assert!(matches!(tree.open(file), Err(Error::Changed { .. })));
+    }
+
+    #[test]
+    fn a_brief_listing_opens_the_same_files_and_no_links() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a/b", "a/c", "d/e"] {
+            std::fs::create_dir_all(dir.path().join(name).parent().unwrap()).unwrap();
+            std::fs::write(dir.path().join(name), name).unwrap();
+        }
+        let tree = DirTree::open(dir.path()).unwrap().briefly();
+        let index = crate::Index::build(&tree, &|_| true).unwrap().unwrap();
+        let read = |path: &str| index.read(index.lookup(path.as_bytes()).unwrap(), 100);
+        for name in ["a/b", "d/e", "a/c", "a/b"] {
+            assert_eq!(read(&format!("/{name}")).unwrap(), name.as_bytes());
+        }
+        std::fs::remove_file(dir.path().join("a/b")).unwrap();
+        std::os::unix::fs::symlink("c", dir.path().join("a/b")).unwrap();
+        assert!(read("/a/b").is_err(), "a link that was swapped in");
+        std::fs::remove_file(dir.path().join("a/c")).unwrap();
+        std::fs::create_dir(dir.path().join("a/c")).unwrap();
+        assert!(matches!(read("/a/c"), Err(Error::Changed { .. })), "a directory that was swapped in");
+        std::fs::rename(dir.path().join("d"), dir.path().join("f")).unwrap();
+        assert_eq!(read("/d/e").unwrap(), b"d/e", "the directory is held");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use hardpan_audit::Progress;
 use hardpan_checksec::{ScanOptions, Unreadable, cause_of};
-use hardpan_image::{DirTree, Error, Index, OpenError, ResolveError};
+use hardpan_image::{DirTree, Error, Index, OpenError, ResolveError, Tree};
 use hardpan_report::{BytePath, Cause};
 
 use super::collect::Collected;
@@ -48,13 +48,22 @@ fn whole(
     is_one_of_several: bool,
     collected: &mut Collected<'_>,
 ) -> anyhow::Result<()> {
-    let tree = audit::open(path, image)?;
+    let tree = open(path, image)?;
     let index = list(|progress| Index::build(&*tree, progress), collected)?;
     if !is_one_of_several {
         collected.begin(tree.kind().as_str(), named(path))?;
     }
     let name = is_one_of_several.then(|| path.as_os_str().as_bytes());
     collected.judge(&index, &ScanOptions { members: collected.members, ..ScanOptions::default() }, name)
+}
+
+/// Opens a root. Of a directory's files, checksec needs no more beforehand than that they are files.
+fn open(path: &Path, image: Option<&str>) -> anyhow::Result<Box<dyn Tree>> {
+    if image.is_none() && path.is_dir() && !hardpan_image::is_layout(path) {
+        let tree = DirTree::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        return Ok(Box::new(tree.briefly()));
+    }
+    audit::open(path, image)
 }
 
 /// Paths inside a root. All of it is listed, since what is named may be reached through links.
@@ -64,7 +73,7 @@ fn inside(
     image: Option<&str>,
     collected: &mut Collected<'_>,
 ) -> anyhow::Result<()> {
-    let tree = audit::open(root, image)?;
+    let tree = open(root, image)?;
     let index = list(|progress| Index::build(&*tree, progress), collected)?;
     let resolve = |path: &PathBuf| {
         let what = |error: ResolveError| format!("{} in {}: {error}", path.display(), root.display());
@@ -84,7 +93,7 @@ fn files(paths: &[PathBuf], collected: &mut Collected<'_>) -> anyhow::Result<()>
         .map(|path| path.canonicalize().with_context(|| format!("cannot read {}", path.display())))
         .collect::<anyhow::Result<Vec<_>>>()?;
     // Whoever names a file on a network share wants it read.
-    let tree = DirTree::open(Path::new("/"))?.entering_remote();
+    let tree = DirTree::open(Path::new("/"))?.entering_remote().briefly();
     let wanted: Vec<Vec<u8>> = absolute.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect();
     let index = list(|progress| Index::build_only(&tree, &wanted, progress), collected)?;
     for (path, wanted) in paths.iter().zip(&wanted) {
@@ -138,7 +147,9 @@ fn is_root(path: &Path) -> bool {
     }
     if path.is_dir() {
         let has_system = ["usr", "etc"].iter().any(|name| path.join(name).is_dir());
-        return has_system || hardpan_image::is_layout(path);
+        // Some packages make a `/usr/etc`, and yet `/usr` is a part of a root.
+        let is_part = path.canonicalize().is_ok_and(|path| path.ends_with("usr"));
+        return (has_system && !is_part) || hardpan_image::is_layout(path);
     }
     let is_module = hardpan_checksec::is_compressed_module(path.as_os_str().as_bytes());
     path.is_file() && !is_module && hardpan_image::holds_tree(&head(path))
