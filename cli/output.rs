@@ -132,6 +132,12 @@ pub(crate) fn shows_files(args: &OutputArgs) -> bool {
     !matches!(args.format, Printed::None | Printed::Jsonl) || args.output.iter().any(is_report)
 }
 
+/// Whether anything that is asked for shows the facts behind each cell of the table.
+pub(crate) fn shows_facts(args: &OutputArgs) -> bool {
+    let is_full = |target: &Target| matches!(target.form, Form::Report(Format::Json | Format::Html));
+    matches!(args.format, Printed::Json | Printed::Html) || args.output.iter().any(is_full)
+}
+
 /// Makes sure that the table has such a column: a misspelt one would be silently missing from it.
 fn column(name: &str) -> anyhow::Result<()> {
     let metas = || RULES.iter().map(|rule| rule.meta());

@@ -1,9 +1,11 @@
 //! What one run adds up to, while it tells of files as they are judged.
 
+use std::borrow::Cow;
+
 use hardpan_checksec::{Scan, ScanOptions, Summary, Unreadable, columns, row, scan_in_order};
 use hardpan_image::Index;
 use hardpan_report::sink::Draft;
-use hardpan_report::{BytePath, Coverage, Matrix, Pillar, Problem, Row, Subject};
+use hardpan_report::{BytePath, Cell, Coverage, Matrix, Pillar, Problem, Row, Subject};
 
 use crate::args::OutputArgs;
 use crate::cmd::coverage;
@@ -19,6 +21,8 @@ pub(super) struct Collected<'c> {
     lines: Option<LineWriter>,
     /// Whether the table and the facts behind findings are kept for the end.
     shows_files: bool,
+    /// Whether the facts behind each cell of the table are, which weigh more than all the rest.
+    shows_facts: bool,
     subject: Subject,
     coverage: Coverage,
     summary: Summary,
@@ -29,7 +33,12 @@ impl<'c> Collected<'c> {
     /// Nothing yet. What is to be written decides what is kept.
     pub(super) fn new(args: &OutputArgs, context: &'c Context) -> anyhow::Result<Self> {
         let shows_files = output::shows_files(args);
-        Ok(Self { lines: LineWriter::of(args)?, shows_files, ..Self::silent(context) })
+        Ok(Self {
+            lines: LineWriter::of(args)?,
+            shows_files,
+            shows_facts: output::shows_facts(args),
+            ..Self::silent(context)
+        })
     }
 
     /// Nothing yet, of which everything is kept and nothing told.
@@ -39,6 +48,7 @@ impl<'c> Collected<'c> {
             members: false,
             lines: None,
             shows_files: true,
+            shows_facts: true,
             subject: Subject { kind: "inputs", path: BytePath::from(""), live: false, os: None },
             coverage: Coverage::default(),
             summary: Summary::default(),
@@ -114,11 +124,14 @@ impl<'c> Collected<'c> {
     fn add(&mut self, stretch: &Scan) -> anyhow::Result<()> {
         self.coverage.closed_libraries += stretch.closed_libraries;
         self.summary.add(stretch, self.shows_files);
-        let rows: Vec<Row> = stretch.elves.iter().map(row).collect();
+        let mut rows: Vec<Row> = stretch.elves.iter().map(row).collect();
         if let Some(lines) = &mut self.lines {
             lines.stretch(&rows, &stretch.unreadable)?;
         }
         if self.shows_files {
+            if !self.shows_facts {
+                rows.iter_mut().flat_map(|row| &mut row.cells).for_each(without_facts);
+            }
             self.rows.extend(rows);
         }
         Ok(())
@@ -134,6 +147,11 @@ impl<'c> Collected<'c> {
         all.not_entered.sort();
         all.problems.sort();
     }
+}
+
+fn without_facts(cell: &mut Cell) {
+    cell.evidence = Box::default();
+    cell.message = Cow::Borrowed("");
 }
 
 fn under(name: Option<&[u8]>, stretch: Scan) -> Scan {

@@ -1,7 +1,8 @@
 //! Sections with debugging information, compressed or not, relocated or not.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::cell::RefCell;
+use std::io::{Cursor, Read};
 
 use flate2::read::ZlibDecoder;
 use object::elf::{ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD, SHF_COMPRESSED};
@@ -16,16 +17,28 @@ use crate::reader::{ByteOrder, Class, Reader};
 pub(super) struct DebugSection<'a> {
     reader: Reader<'a>,
     structure: &'static str,
-    body: Body,
+    body: Body<'a>,
     relocations: Option<Relocations<'a>>,
     offset: u64,
 }
 
-enum Body {
+enum Body<'a> {
     /// The bytes are in the file.
     Plain { size: u64 },
     /// They were compressed.
     Inflated(Vec<u8>),
+    /// They are compressed, and are read from the first to the last.
+    Rolling { size: u64, stream: RefCell<Rolling<'a>> },
+}
+
+/// How a section is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// From anywhere. A compressed section is unpacked at once.
+    Random,
+    /// Never from before the last place. Of a compressed section no more than a window is kept, since the information of
+    /// one program can be larger than everything else that is held in memory.
+    Forward,
 }
 
 impl<'a> DebugSection<'a> {
@@ -36,13 +49,13 @@ impl<'a> DebugSection<'a> {
         structure: &'static str,
         section: Section,
         is_old: bool,
-        relocations: Option<Relocations<'a>>,
+        (access, relocations): (Access, Option<Relocations<'a>>),
     ) -> Result<Self, ElfError> {
         reader.end(structure, section.offset, section.size)?;
         let body = if section.flags & SHF_COMPRESSED.0 != 0 {
-            inflate_elf(reader, structure, section)?
+            inflate_elf(reader, structure, section, access)?
         } else if is_old {
-            inflate_old(reader, structure, section)?
+            inflate_old(reader, structure, section, access)?
         } else {
             Body::Plain { size: section.size }
         };
@@ -52,7 +65,7 @@ impl<'a> DebugSection<'a> {
     /// How many bytes there are, uncompressed.
     pub(super) fn len(&self) -> u64 {
         match &self.body {
-            Body::Plain { size } => *size,
+            Body::Plain { size } | Body::Rolling { size, .. } => *size,
             Body::Inflated(bytes) => bytes.len() as u64,
         }
     }
@@ -61,7 +74,7 @@ impl<'a> DebugSection<'a> {
     pub(super) fn place(&self, at: u64) -> u64 {
         match self.body {
             Body::Plain { .. } => self.offset.saturating_add(at),
-            Body::Inflated(_) => self.offset,
+            Body::Inflated(_) | Body::Rolling { .. } => self.offset,
         }
     }
 
@@ -77,6 +90,9 @@ impl<'a> DebugSection<'a> {
                 let start = usize::try_from(at).unwrap_or(usize::MAX);
                 let rest = all.get(start..).unwrap_or_default();
                 rest.iter().take(usize::try_from(length).unwrap_or(usize::MAX)).copied().collect()
+            }
+            Body::Rolling { stream, .. } => {
+                stream.borrow_mut().window(at, length).map_err(|reason| self.malformed(at, reason))?
             }
         };
         if let Some(relocations) = &self.relocations {
@@ -107,7 +123,12 @@ impl<'a> DebugSection<'a> {
 }
 
 /// A compression header of the gABI, and what follows it.
-fn inflate_elf(reader: &Reader<'_>, structure: &'static str, section: Section) -> Result<Body, ElfError> {
+fn inflate_elf<'a>(
+    reader: &Reader<'a>,
+    structure: &'static str,
+    section: Section,
+    access: Access,
+) -> Result<Body<'a>, ElfError> {
     let header: u64 = if reader.class == Class::Elf32 { 12 } else { 24 };
     let fields = reader.bytes(structure, section.offset, header.min(section.size))?;
     if section.size < header {
@@ -120,18 +141,23 @@ fn inflate_elf(reader: &Reader<'_>, structure: &'static str, section: Section) -
     let (kind, size) = (fields.u32(0), fields.native(4, 8));
     let packed = packed(reader, structure, section, header, size)?;
     if kind == ELFCOMPRESS_ZLIB.0 {
-        unpack(structure, section, ZlibDecoder::new(&*packed), size)
+        unpack(structure, section, ZlibDecoder::new(packed), size, access)
     } else if kind == ELFCOMPRESS_ZSTD.0 {
-        let decoder = StreamingDecoder::new(&*packed)
+        let decoder = StreamingDecoder::new(packed)
             .map_err(|error| ElfError::malformed(structure, section.offset, error.to_string()))?;
-        unpack(structure, section, decoder, size)
+        unpack(structure, section, decoder, size, access)
     } else {
         Err(ElfError::malformed(structure, section.offset, format!("ch_type {kind} is no known compression")))
     }
 }
 
 /// `ZLIB` and the size as a big-endian number.
-fn inflate_old(reader: &Reader<'_>, structure: &'static str, section: Section) -> Result<Body, ElfError> {
+fn inflate_old<'a>(
+    reader: &Reader<'a>,
+    structure: &'static str,
+    section: Section,
+    access: Access,
+) -> Result<Body<'a>, ElfError> {
     let fields = reader.bytes(structure, section.offset, OLD_HEADER.min(section.size))?;
     let Some(size) = fields.bytes.strip_prefix(b"ZLIB").and_then(|size| <[u8; 8]>::try_from(size).ok())
     else {
@@ -143,38 +169,75 @@ fn inflate_old(reader: &Reader<'_>, structure: &'static str, section: Section) -
     };
     let size = u64::from_be_bytes(size);
     let packed = packed(reader, structure, section, OLD_HEADER, size)?;
-    unpack(structure, section, ZlibDecoder::new(&*packed), size)
+    unpack(structure, section, ZlibDecoder::new(packed), size, access)
 }
 
 /// The compressed bytes, unless they are to become more than we take.
-fn packed<'r>(
-    reader: &'r Reader<'_>,
+fn packed<'a>(
+    reader: &Reader<'a>,
     structure: &'static str,
     section: Section,
     header: u64,
     size: u64,
-) -> Result<Cow<'r, [u8]>, ElfError> {
+) -> Result<Cursor<Cow<'a, [u8]>>, ElfError> {
     if size > MAX_INFLATED || section.size > MAX_INFLATED {
         return Err(ElfError::Limit { structure, offset: section.offset, limit: MAX_INFLATED });
     }
-    Ok(reader.bytes(structure, section.offset + header, section.size - header)?.bytes)
+    let fields = reader.bytes(structure, section.offset + header, section.size - header)?;
+    Ok(Cursor::new(fields.bytes))
 }
 
 /// Takes as many bytes as were announced: what comes after them is never looked at.
-fn unpack(
+fn unpack<'a>(
     structure: &'static str,
     section: Section,
-    decoder: impl Read,
+    decoder: impl Read + 'a,
     size: u64,
-) -> Result<Body, ElfError> {
+    access: Access,
+) -> Result<Body<'a>, ElfError> {
+    if access == Access::Forward {
+        let stream = Rolling { decoder: Box::new(decoder.take(size)), start: 0, bytes: Vec::new() };
+        return Ok(Body::Rolling { size, stream: RefCell::new(stream) });
+    }
     let fault = |reason: String| ElfError::malformed(structure, section.offset, reason);
-    // Memory grows with what comes out and not with what was announced.
+    // What is reserved is used as bytes come out, and no more of it is than was announced.
     let mut bytes = Vec::new();
+    bytes.reserve_exact(usize::try_from(size).unwrap_or(0));
     decoder.take(size).read_to_end(&mut bytes).map_err(|error| fault(error.to_string()))?;
     if bytes.len() as u64 != size {
         return Err(fault(format!("{} bytes came out of the {size} announced", bytes.len())));
     }
     Ok(Body::Inflated(bytes))
+}
+
+/// A stream, of which the bytes from `start` are kept until they are behind the window.
+struct Rolling<'a> {
+    decoder: Box<dyn Read + 'a>,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Rolling<'_> {
+    /// The bytes at `at`, which must all be there.
+    fn window(&mut self, at: u64, length: u64) -> Result<Vec<u8>, String> {
+        let behind = at.checked_sub(self.start).ok_or("is behind what is kept")?;
+        let kept = self.bytes.len() as u64;
+        if behind < kept {
+            self.bytes.drain(..usize::try_from(behind).unwrap_or(usize::MAX));
+        } else {
+            self.bytes.clear();
+            let between = behind - kept;
+            let skipped = std::io::copy(&mut (&mut self.decoder).take(between), &mut std::io::sink());
+            if skipped.map_err(|error| error.to_string())? != between {
+                return Err("fewer bytes came out than were announced".into());
+            }
+        }
+        self.start = at;
+        let more = length.saturating_sub(self.bytes.len() as u64);
+        (&mut self.decoder).take(more).read_to_end(&mut self.bytes).map_err(|error| error.to_string())?;
+        let window = usize::try_from(length).ok().and_then(|length| self.bytes.get(..length));
+        Ok(window.ok_or("fewer bytes came out than were announced")?.to_vec())
+    }
 }
 
 impl Reader<'_> {

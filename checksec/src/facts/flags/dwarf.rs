@@ -10,7 +10,7 @@ use gimli::{
 use crate::ElfError;
 use crate::facts::flags::abbreviation;
 use crate::facts::flags::claims::{Claims, Unit};
-use crate::facts::flags::debug_section::DebugSection;
+use crate::facts::flags::debug_section::{Access, DebugSection};
 use crate::facts::flags::options::Options;
 use crate::facts::flags::relocated::Relocations;
 use crate::facts::flags::runtime::{self, Part};
@@ -78,13 +78,13 @@ type Value<'v> = AttributeValue<EndianSlice<'v, RunTimeEndian>>;
 
 impl<'a> Dwarf<'a> {
     fn open(reader: &Reader<'a>, sections: &BuildSections, info: super::Debug) -> Result<Self, ElfError> {
-        let open = |debug: super::Debug| {
+        let open = |debug: super::Debug, access| {
             let relocations =
                 debug.relocations.map(|table| Relocations::read(reader, table, sections.symbols));
             let (relocations, section) = (relocations.transpose()?, debug.section);
-            DebugSection::open(reader, debug.name, section, debug.is_old, relocations)
+            DebugSection::open(reader, debug.name, section, debug.is_old, (access, relocations))
         };
-        let optional = |name| sections.debug(name).map(open).transpose();
+        let optional = |name| sections.debug(name).map(|debug| open(debug, Access::Random)).transpose();
         let no_abbrev =
             || ElfError::malformed(".debug_info", info.section.offset, "there is no .debug_abbrev");
         Ok(Self {
@@ -93,8 +93,9 @@ impl<'a> Dwarf<'a> {
                 ByteOrder::Big => RunTimeEndian::Big,
             },
             reader: *reader,
-            abbrev: open(sections.debug(".debug_abbrev").ok_or_else(no_abbrev)?)?,
-            info: open(info)?,
+            abbrev: open(sections.debug(".debug_abbrev").ok_or_else(no_abbrev)?, Access::Random)?,
+            // Units are read one after the other, and no part of one that was passed.
+            info: open(info, Access::Forward)?,
             strings: optional(".debug_str")?,
             line_strings: optional(".debug_line_str")?,
             offsets: optional(".debug_str_offsets")?,
