@@ -232,6 +232,10 @@ fn visit(
         Err(error) if error.fault() == Fault::Gone => return None,
         Err(error) => return unreadable(cause_of(error.fault()), error.to_string()),
     };
+    // A tree that lists briefly told no size.
+    if source.len() < least {
+        return None;
+    }
     let mut head = [0; HEAD];
     let head = &mut head[..usize::try_from(source.len()).unwrap_or(HEAD).min(HEAD)];
     match read_exact_at(&*source, head, 0) {
