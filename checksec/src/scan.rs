@@ -269,6 +269,6 @@ pub(crate) const MAGIC: &[u8] = b"\x7fELF";
 pub(crate) const HEAD: usize = 4096;
 /// Files that are judged at a time where results are told as they come: few enough to keep their facts, and so many that
 /// processors seldom wait for the last of them.
-const STRETCH: usize = 1024;
+const STRETCH: usize = 256;
 /// `#!`.
 const SHORTEST_SCRIPT: u64 = 2;
