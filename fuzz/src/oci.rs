@@ -43,8 +43,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
 
 /// A layout with one image, as a tar.
 fn layout(layers: &[&[u8]]) -> Vec<u8> {
-    let digest =
-        |bytes: &[u8]| -> String { Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect() };
+    let digest = sha256;
     let named = |bytes: &[u8]| format!(r#"{{"digest":"sha256:{}","size":{}}}"#, digest(bytes), bytes.len());
     let listed: Vec<String> = layers.iter().map(|layer| named(layer)).collect();
     let manifest = format!(r#"{{"layers":[{}]}}"#, listed.join(","));

@@ -28,14 +28,14 @@ pub fn seeds() -> Vec<Vec<u8>> {
 
 /// A package with the tags that matter.
 fn package(payload: &[u8], compressor: &str) -> Vec<u8> {
-    let digest: String = Sha256::digest(payload).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = sha256(payload);
     let main = header(&[
         (1124, 6, b"cpio\0".to_vec()),
         (1125, 6, format!("{compressor}\0").into_bytes()),
         (5092, 8, format!("{digest}\0").into_bytes()),
         (5093, 4, vec![0, 0, 0, 8]),
     ]);
-    let sum: String = Sha256::digest(&main).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = sha256(&main);
     let mut package = [&LEAD[..], &[3, 0]].concat();
     package.resize(96, 0);
     package[79] = 5;
