@@ -1,9 +1,7 @@
 //! Container images in a tar.
 
-use sha2::{Digest as _, Sha256};
-
 use crate::common::pack::tar;
-use crate::common::tree;
+use crate::common::{sha256, tree};
 
 /// Nothing is read past what is there. The input is a tar, or the second layer of an image that our own writer makes: then
 /// every file is of one of the two layers, and the first layer's are all there if the second has no whiteouts.
@@ -43,12 +41,11 @@ pub fn seeds() -> Vec<Vec<u8>> {
 
 /// A layout with one image, as a tar.
 fn layout(layers: &[&[u8]]) -> Vec<u8> {
-    let digest = sha256;
-    let named = |bytes: &[u8]| format!(r#"{{"digest":"sha256:{}","size":{}}}"#, digest(bytes), bytes.len());
+    let named = |bytes: &[u8]| format!(r#"{{"digest":"sha256:{}","size":{}}}"#, sha256(bytes), bytes.len());
     let listed: Vec<String> = layers.iter().map(|layer| named(layer)).collect();
     let manifest = format!(r#"{{"layers":[{}]}}"#, listed.join(","));
     let index = format!(r#"{{"manifests":[{}]}}"#, named(manifest.as_bytes()));
-    let path = |bytes: &[u8]| format!("blobs/sha256/{}", digest(bytes));
+    let path = |bytes: &[u8]| format!("blobs/sha256/{}", sha256(bytes));
     let mut files = vec![
         ("oci-layout".to_owned(), &b"{}"[..]),
         ("index.json".to_owned(), index.as_bytes()),

@@ -1,9 +1,7 @@
 //! RPM packages.
 
-use sha2::{Digest as _, Sha256};
-
 use crate::common::pack::{cpio, gzip};
-use crate::common::tree;
+use crate::common::{sha256, tree};
 
 /// Nothing is read past what is there. The input is a package, or, without the magic number, a payload that our own writer
 /// puts into one with its digest: its tree is then the one that the payload has by itself.
