@@ -1,7 +1,10 @@
 //! What each rule says of the whole index.
 
+use std::sync::Arc;
+
 use hardpan_report::{
-    BytePath, Cause, Evidence, Finding, Judgement, Location, Outcome, RuleMeta, Tally, Verdict, escape_str,
+    BytePath, Cause, Evidence, FileTraits, Finding, Judgement, Location, Outcome, RuleMeta, Tally, Verdict,
+    escape_str,
 };
 
 use crate::rules::{RULES, WELL_FORMED};
@@ -43,9 +46,10 @@ impl Verdicts {
         self.seen.elves += scan.elves.len() as u64;
         self.seen.opened += scan.files_opened;
         self.seen.unreadable += scan.unreadable.len() as u64;
+        let known: Vec<Known> = scan.elves.iter().map(Known::of).collect();
         for (index, (rule, (tally, findings))) in RULES.iter().zip(&mut self.rules).enumerate() {
             let from = findings.len();
-            add(scan, index, rule.meta(), tally, findings);
+            add(scan, &known, (index, rule.meta()), tally, findings);
             if !with_evidence {
                 findings[from..].iter_mut().for_each(|finding| finding.evidence = Vec::new());
             }
@@ -62,13 +66,31 @@ impl Verdicts {
     }
 }
 
-fn add(scan: &Scan, rule: usize, meta: &'static RuleMeta, tally: &mut Tally, findings: &mut Vec<Finding>) {
+/// What the findings of one file share.
+struct Known {
+    path: BytePath,
+    traits: Arc<FileTraits>,
+}
+
+impl Known {
+    fn of(elf: &Elf) -> Self {
+        Self { path: BytePath::from(elf.path.as_slice()), traits: Arc::new(elf.traits()) }
+    }
+}
+
+fn add(
+    scan: &Scan,
+    known: &[Known],
+    (rule, meta): (usize, &'static RuleMeta),
+    tally: &mut Tally,
+    findings: &mut Vec<Finding>,
+) {
     let reports_files = meta.id == WELL_FORMED;
-    for elf in &scan.elves {
+    for (elf, known) in scan.elves.iter().zip(known) {
         match (elf.judgements.get(rule), &elf.facts) {
             (Some(judgement), _) => {
                 tally.count(judgement.outcome);
-                findings.extend(finding(elf, &BytePath::from(elf.path.as_slice()), judgement, meta));
+                findings.extend(finding(known, judgement, meta));
             }
             (None, facts) => {
                 tally.count(Outcome::Unknown);
@@ -90,11 +112,11 @@ fn add(scan: &Scan, rule: usize, meta: &'static RuleMeta, tally: &mut Tally, fin
     tally.unknown += scan.hidden_places;
 }
 
-fn finding(elf: &Elf, path: &BytePath, judgement: &Judgement, meta: &RuleMeta) -> Option<Finding> {
+fn finding(known: &Known, judgement: &Judgement, meta: &RuleMeta) -> Option<Finding> {
     if matches!(judgement.outcome, Outcome::Pass | Outcome::NotApplicable) {
         return None;
     }
-    let traits = elf.traits();
+    let Known { path, traits } = known;
     Some(Finding {
         outcome: judgement.outcome,
         cause: judgement.cause,
@@ -104,7 +126,7 @@ fn finding(elf: &Elf, path: &BytePath, judgement: &Judgement, meta: &RuleMeta) -
         message: judgement.message.to_string(),
         evidence: judgement.evidence.iter().map(|evidence| placed(evidence, path)).collect(),
         fixes: meta.fixes_for(judgement.outcome, traits.language),
-        file: Some(Box::new(traits)),
+        file: Some(Arc::clone(traits)),
     })
 }
 

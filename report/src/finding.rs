@@ -1,6 +1,7 @@
 //! What rules produce: judgements of one file, verdicts over a subject, and the evidence for both.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -195,9 +196,9 @@ pub struct Finding {
     /// What to add to the build that made the file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fixes: Vec<Fix>,
-    /// What is known of the file, if it is an executable.
+    /// What is known of the file, if it is an executable. Shared, since most files have several findings.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<Box<FileTraits>>,
+    pub file: Option<Arc<FileTraits>>,
 }
 
 impl Finding {

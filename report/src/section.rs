@@ -180,7 +180,7 @@ mod tests {
     fn finding(outcome: Outcome) -> Finding {
         let mut finding = Finding::fail(Some(Location::file("/usr/lib/libx.so")), "k", "bad");
         finding.outcome = outcome;
-        finding.file = Some(Box::new(FileTraits {
+        finding.file = Some(std::sync::Arc::new(FileTraits {
             kind: "shared object",
             machine: "aarch64".into(),
             language: Language::Rust,

@@ -64,7 +64,7 @@ fn finding(scan: &ProcessScan, process: &Process, judgement: Judgement, meta: &R
         message: format!("process {} ({name}): {}", process.pid, judgement.message),
         evidence: judgement.evidence,
         fixes: Vec::new(),
-        file: program(scan, process).map(|elf| Box::new(elf.traits())),
+        file: program(scan, process).map(|elf| std::sync::Arc::new(elf.traits())),
     })
 }
 

@@ -228,7 +228,7 @@ fn a_section_that_matches_no_file_is_a_finding_at_its_line() {
 fn a_waiver_by_build_id_covers_that_build_and_with_a_path_only_there() {
     let build = |path, id: Option<&str>| {
         let mut finding = program(path, Outcome::Fail);
-        finding.file.as_mut().unwrap().build_id = id.map(Into::into);
+        std::sync::Arc::make_mut(finding.file.as_mut().unwrap()).build_id = id.map(Into::into);
         finding
     };
     let findings = || {
@@ -276,7 +276,7 @@ fn a_known_failure_covers_what_got_better_and_a_known_part_covers_no_failure() {
 fn program(path: &str, outcome: Outcome) -> Finding {
     let traits =
         FileTraits { kind: "PIE", machine: "x86-64".into(), language: Language::CFamily, build_id: None };
-    Finding { outcome, file: Some(Box::new(traits)), ..failure(path) }
+    Finding { outcome, file: Some(std::sync::Arc::new(traits)), ..failure(path) }
 }
 
 fn row(path: &str, kind: &'static str) -> Row {

@@ -169,7 +169,7 @@ fn no_name_makes_a_command_of_its_own() {
     let rule = report.rules.iter_mut().find(|rule| rule.id == "ELF-002").unwrap();
     let judged = &mut rule.findings[0];
     judged.finding = Finding {
-        file: Some(Box::new(sample_traits())),
+        file: Some(std::sync::Arc::new(sample_traits())),
         ..Finding::unknown(
             Cause::Malformed,
             Some(Location::line(&b"/a,b:c\n::error::x%\r"[..], 7)),

@@ -194,7 +194,7 @@ fn pie_finding(at: usize) -> Finding {
     let fixes = [Toolchain::Gcc, Toolchain::Clang].map(|toolchain| Fix::new(toolchain, "-fPIE -pie"));
     let finding =
         Finding::fail(Some(Location::file(path.clone())), "pie", "The program is loaded at a fixed address.");
-    Finding { fixes: fixes.into(), file: Some(Box::new(sample_traits())), ..finding }
+    Finding { fixes: fixes.into(), file: Some(std::sync::Arc::new(sample_traits())), ..finding }
         .with(Evidence::new("e_type", "ET_EXEC", "ET_DYN with DF_1_PIE").at(Location::offset(path, 16)))
 }
 
