@@ -124,11 +124,26 @@ fn judge_member(
     let path = || [library, b"(", name, b")"].concat();
     match start(&section) {
         Ok(head) if head.starts_with(MAGIC) => Ok(Some(judge_file(&section, &head, path(), environment))),
-        Ok(_) => Ok(None),
+        // Members of other kinds are data, but for these, which hold code that would pass unseen.
+        Ok(head) => match hidden_code(&head) {
+            Some(reason) => {
+                Err(Unreadable { path: path(), cause: Cause::NoFacts, reason: reason.to_owned() })
+            }
+            None => Ok(None),
+        },
         Err(error) => {
             Err(Unreadable { path: path(), cause: cause_of(error.fault()), reason: error.to_string() })
         }
     }
+}
+
+/// Why a member that begins so may hold code though it is no ELF file.
+fn hidden_code(head: &[u8]) -> Option<&'static str> {
+    if Ar::is_archive(head) {
+        return Some("a library within a library, which was not looked into");
+    }
+    let is_bitcode = BITCODE.iter().any(|magic| head.starts_with(magic));
+    is_bitcode.then_some("LLVM bitcode, which becomes machine code only when it is linked")
 }
 
 /// The first bytes of a file.
@@ -138,6 +153,8 @@ fn start(source: &dyn ReadAt) -> Result<Vec<u8>, Error> {
     Ok(head)
 }
 
+/// Bitcode as it is, and in a wrapper.
+const BITCODE: [&[u8]; 2] = [b"BC\xc0\xde", b"\xde\xc0\x17\x0b"];
 /// What `depmod` and the kernel take for compressed modules.
 const MODULE_ENDINGS: [&[u8]; 3] = [b".ko.gz", b".ko.xz", b".ko.zst"];
 /// The largest modules have some 30 MiB, and ten times that with debugging information.

@@ -92,6 +92,24 @@ fn damaged_and_thin_libraries_are_unknown() {
 }
 
 #[test]
+fn members_that_hold_code_in_another_form_are_unknown() {
+    if !has_peers("members_that_hold_code_in_another_form_are_unknown", &["cc", "clang", "ar"]) {
+        return;
+    }
+    let root = Root::new();
+    object(root.path(), "x.o", &[]);
+    run("clang", &["-flto", "-c", "x.c", "-o", "bitcode.o"], root.path());
+    run("ar", &["qc", "inner.a", "x.o"], root.path());
+    run("ar", &["qcS", "libx.a", "bitcode.o", "inner.a", "x.c"], root.path());
+    std::fs::remove_file(root.path().join("inner.a")).unwrap();
+    let scan = root.scan();
+    assert_eq!(paths(&scan), ["/x.o"]);
+    let unreadable: Vec<_> = scan.unreadable.iter().map(|file| (&file.path[..], file.cause)).collect();
+    let wanted = [&b"/libx.a(bitcode.o)"[..], b"/libx.a(inner.a)"];
+    assert_eq!(unreadable, wanted.map(|path| (path, Cause::NoFacts)));
+}
+
+#[test]
 fn compressed_modules_are_judged_as_what_is_in_them() {
     if !has_peers("compressed_modules_are_judged_as_what_is_in_them", &["cc", "gzip", "xz", "zstd"]) {
         return;
