@@ -144,3 +144,33 @@ fn an_image_of_several_is_named() {
     assert_eq!(dir.report(&["checksec", "layout", "--image=two"]).exit_code(), 1);
     assert!(dir.fails(2, &["audit", "layout", "--image=three"]).contains("`three`"));
 }
+
+/// What is told of a library that cannot be judged is told in every format, and what is no file at all is an error.
+#[test]
+fn what_cannot_be_judged_is_no_clean_report() {
+    if lacks(&["cc", "ar", "mkfifo"]) {
+        return;
+    }
+    let dir = Dir::new();
+    dir.write("inner.o", elf::hardened());
+    dir.tool("ar", &["qc", "inner.a", "inner.o"]);
+    dir.tool("ar", &["qcS", "outer.a", "inner.a"]);
+    dir.tool("ar", &["qcT", "thin.a", "inner.o"]);
+    let csv = |name: &str| {
+        let output = dir.hardpan(&["checksec", name, "--format=csv"]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    for (name, code, shown) in [("outer.a", 2, "outer.a(inner.a)"), ("thin.a", 0, "thin.a")] {
+        let (found, text) = csv(name);
+        assert_eq!(found, Some(code), "{text}");
+        assert!(text.lines().any(|line| line.contains(shown) && line.contains("unknown:unread")), "{text}");
+    }
+    dir.tool("mkfifo", &["fifo"]);
+    for arguments in [&["checksec", "fifo"][..], &["checksec", "inner.o", "fifo"], &["checksec", "/dev/null"]]
+    {
+        let output = dir.hardpan(arguments).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {words}");
+        assert!(words.contains("neither a file nor a directory"), "{words}");
+    }
+}

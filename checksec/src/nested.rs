@@ -126,9 +126,7 @@ fn judge_member(
         Ok(head) if head.starts_with(MAGIC) => Ok(Some(judge_file(&section, &head, path(), environment))),
         // Members of other kinds are data, but for these, which hold code that would pass unseen.
         Ok(head) => match hidden_code(&head) {
-            Some(reason) => {
-                Err(Unreadable { path: path(), cause: Cause::NoFacts, reason: reason.to_owned() })
-            }
+            Some((cause, reason)) => Err(Unreadable { path: path(), cause, reason: reason.to_owned() }),
             None => Ok(None),
         },
         Err(error) => {
@@ -138,12 +136,12 @@ fn judge_member(
 }
 
 /// Why a member that begins so may hold code though it is no ELF file.
-fn hidden_code(head: &[u8]) -> Option<&'static str> {
+fn hidden_code(head: &[u8]) -> Option<(Cause, &'static str)> {
     if Ar::is_archive(head) {
-        return Some("a library within a library, which was not looked into");
+        return Some((Cause::Limit, "a library within a library, which was not looked into"));
     }
     let is_bitcode = BITCODE.iter().any(|magic| head.starts_with(magic));
-    is_bitcode.then_some("LLVM bitcode, which becomes machine code only when it is linked")
+    is_bitcode.then_some((Cause::NoFacts, "LLVM bitcode, which becomes machine code only when it is linked"))
 }
 
 /// The first bytes of a file.

@@ -105,8 +105,8 @@ fn members_that_hold_code_in_another_form_are_unknown() {
     let scan = root.scan();
     assert_eq!(paths(&scan), ["/x.o"]);
     let unreadable: Vec<_> = scan.unreadable.iter().map(|file| (&file.path[..], file.cause)).collect();
-    let wanted = [&b"/libx.a(bitcode.o)"[..], b"/libx.a(inner.a)"];
-    assert_eq!(unreadable, wanted.map(|path| (path, Cause::NoFacts)));
+    let wanted = [(&b"/libx.a(bitcode.o)"[..], Cause::NoFacts), (b"/libx.a(inner.a)", Cause::Limit)];
+    assert_eq!(unreadable, wanted);
 }
 
 #[test]
