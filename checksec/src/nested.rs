@@ -91,6 +91,7 @@ fn list(source: &dyn ReadAt) -> (Named, Option<(Cause, String)>) {
         Err(error) => return (found, Some((cause_of(error.fault()), error.to_string()))),
     };
     let mut seen: HashMap<Vec<u8>, u32> = HashMap::new();
+    let mut left = MAX_NAMES;
     loop {
         match archive.next() {
             // The files that it names may lie anywhere, and what is inside the tree is judged there.
@@ -99,6 +100,11 @@ fn list(source: &dyn ReadAt) -> (Named, Option<(Cause, String)>) {
                 return (found, Some((Cause::NoFacts, reason.into())));
             }
             Ok(Some(member)) => {
+                let Some(rest) = left.checked_sub(member.name.len()) else {
+                    let reason = format!("its members have more than {MAX_NAMES} bytes of names");
+                    return (found, Some((Cause::Limit, reason)));
+                };
+                left = rest;
                 let count = seen.entry(member.name.clone()).or_insert(0);
                 *count += 1;
                 let name = match *count {
@@ -151,6 +157,8 @@ fn start(source: &dyn ReadAt) -> Result<Vec<u8>, Error> {
     Ok(head)
 }
 
+/// Of all names together, which may be one in the file: some hundred bytes for each member of the largest libraries.
+const MAX_NAMES: usize = 16 << 20;
 /// Bitcode as it is, and in a wrapper.
 const BITCODE: [&[u8]; 2] = [b"BC\xc0\xde", b"\xde\xc0\x17\x0b"];
 /// What `depmod` and the kernel take for compressed modules.

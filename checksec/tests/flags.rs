@@ -493,6 +493,29 @@ fn what_was_read_before_damage_is_no_proof_of_all() {
     }
 }
 
+/// A mebibyte of units whose strings overlap would otherwise take minutes.
+#[test]
+fn strings_of_units_that_overlap_have_an_end() {
+    if !has_peers("units with overlapping strings", &["gcc"]) {
+        return;
+    }
+    let root = Root::new();
+    let unit = ".4byte 12\n.2byte 4\n.4byte 0\n.byte 8, 1\n.4byte .Ls + \\+ % 512\n";
+    let text = format!(
+        ".section .debug_abbrev,\"\",@progbits\n.byte 1, 0x11, 0, 0x25, 0x0e, 0, 0, 0\n\
+         .section .debug_info,\"\",@progbits\n.rept 2048\n{unit}.endr\n\
+         .section .debug_str,\"MS\",@progbits,1\n.Ls: .fill 66048, 1, 120\n.byte 0\n\
+         .section .note.GNU-stack,\"\",@progbits\n"
+    );
+    // Assemblers before 2.43 do not count repetitions.
+    let units = (0..2048).map(|at| unit.replace("\\+ % 512", &(at % 512).to_string())).collect::<String>();
+    root.write("units.s", text.replace(&format!(".rept 2048\n{unit}.endr\n"), &units).as_bytes());
+    run("gcc", &["-shared", "-nostdlib", "units.s", "-o", "units.so"], root.path());
+    let facts = facts(&std::fs::read(root.path().join("units.so")).unwrap()).unwrap();
+    let gap = facts.flags.gap().unwrap();
+    assert_eq!(gap.cause(), hardpan_report::Cause::Limit, "{gap}");
+}
+
 /// What is recorded of one object file says nothing of another that records nothing, whose functions may be the very ones
 /// that needed it.
 #[test]
