@@ -99,8 +99,30 @@ fn the_action_takes_a_baseline_and_tells_a_broken_run_from_a_failed_one() {
         assert_eq!(output.status.code(), Some(2), "{}", text(&output));
         assert!(project.read("outputs").contains("exit-code=2\n"));
         assert!(project.read("summary").ends_with("the log has the reason.\n"));
+        assert!(
+            !project.dir.path("hardpan.sarif").exists(),
+            "an earlier run's report is left to be uploaded"
+        );
     }
     assert!(!project.dir.path("pwned").exists(), "an input was run as a command");
+}
+
+/// A report that is too long for the summary is cut there, and the step ends as the run did.
+#[test]
+fn the_action_ends_as_the_run_did_whatever_the_reports_length() {
+    let name = "the_action_ends_as_the_run_did_whatever_the_reports_length";
+    let Some(action) = parsed(name, "action.yml") else { return };
+    let project = project();
+    // Stands in for a run with a long report.
+    let long = "#!/bin/bash\n[ \"$1\" != --version ] || exit 0\nfor word; do [[ $word != terminal=* ]] || yes '<&' | head -c 3000000 > \"${word#terminal=}\"; done\nexit 1\n";
+    project.dir.write_program("long", long);
+    let run = Action::new(&project, &action)
+        .with("paths", "build")
+        .with("hardpan", project.dir.path("long").to_str().unwrap());
+    let output = run.run();
+    assert_eq!(output.status.code(), Some(1));
+    let summary = project.read("summary");
+    assert!(summary.len() < 1 << 20 && summary.ends_with("</pre>\n"));
 }
 
 /// The log of the runner is a channel of commands.

@@ -144,3 +144,66 @@ fn an_image_of_several_is_named() {
     assert_eq!(dir.report(&["checksec", "layout", "--image=two"]).exit_code(), 1);
     assert!(dir.fails(2, &["audit", "layout", "--image=three"]).contains("`three`"));
 }
+
+/// What is told of a library that cannot be judged is told in every format, and what is no file at all is an error.
+#[test]
+fn what_cannot_be_judged_is_no_clean_report() {
+    if lacks(&["cc", "ar", "mkfifo"]) {
+        return;
+    }
+    let dir = Dir::new();
+    dir.write("inner.o", elf::hardened());
+    dir.tool("ar", &["qc", "inner.a", "inner.o"]);
+    dir.tool("ar", &["qcS", "outer.a", "inner.a"]);
+    dir.tool("ar", &["qcT", "thin.a", "inner.o"]);
+    let csv = |name: &str| {
+        let output = dir.hardpan(&["checksec", name, "--format=csv"]).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    for (name, code, shown) in [("outer.a", 2, "outer.a(inner.a)"), ("thin.a", 0, "thin.a")] {
+        let (found, text) = csv(name);
+        assert_eq!(found, Some(code), "{text}");
+        assert!(text.lines().any(|line| line.contains(shown) && line.contains("unknown:unread")), "{text}");
+    }
+    dir.tool("mkfifo", &["fifo"]);
+    for arguments in [&["checksec", "fifo"][..], &["checksec", "inner.o", "fifo"], &["checksec", "/dev/null"]]
+    {
+        let output = dir.hardpan(arguments).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {words}");
+        assert!(words.contains("neither a file nor a directory"), "{words}");
+    }
+}
+
+/// What a policy says of a path holds for it in each of several roots as in one alone, and for no path that only ends so.
+#[test]
+fn a_policy_means_the_paths_inside_of_each_root() {
+    if lacks(&["cc"]) {
+        return;
+    }
+    let dir = Dir::new();
+    for root in ["one", "two"] {
+        dir.write_program(format!("{root}/usr/bin/weak"), elf::weak());
+    }
+    let config = |text: &str| dir.write("policy.toml", text);
+    let code = |inputs: &[&str]| {
+        let arguments = [&["checksec", "--config", "policy.toml"], inputs].concat();
+        dir.hardpan(&arguments).output().unwrap().status.code()
+    };
+    let critical = "[gate]\nfail-on = \"critical\"\n[severity]\nELF-004 = \"off\"\n";
+    config(&format!(
+        "{critical}[[checksec.section]]\npath = \"/usr/bin/*\"\nrules = {{ relro = \"critical\" }}\n"
+    ));
+    assert_eq!((code(&["one"]), code(&["one", "two"])), (Some(1), Some(1)));
+    // The files of one root are asked for, and others have the path behind their own.
+    let other = "[[checksec.section]]\npath = \"one:/usr/bin/*\"\nrules = { relro = \"critical\" }\n";
+    config(&format!("{critical}{other}"));
+    assert_eq!((code(&["one", "two"]), code(&["two"])), (Some(1), Some(0)));
+    dir.write_program("two/opt/x:/usr/bin/weak", elf::weak());
+    std::fs::remove_dir_all(dir.path("two/usr/bin")).unwrap();
+    config(&format!(
+        "{critical}[[checksec.section]]\npath = \"/opt/**\"\nrules = {{ relro = \"critical\" }}\n\
+         [[checksec.section]]\npath = \"/usr/bin/*\"\nrules = {{ relro = \"off\" }}\n"
+    ));
+    assert_eq!(code(&["one", "two"]), Some(1), "a directory's name takes a file out of its place");
+}

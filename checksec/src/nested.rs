@@ -91,6 +91,7 @@ fn list(source: &dyn ReadAt) -> (Named, Option<(Cause, String)>) {
         Err(error) => return (found, Some((cause_of(error.fault()), error.to_string()))),
     };
     let mut seen: HashMap<Vec<u8>, u32> = HashMap::new();
+    let mut left = MAX_NAMES;
     loop {
         match archive.next() {
             // The files that it names may lie anywhere, and what is inside the tree is judged there.
@@ -99,6 +100,11 @@ fn list(source: &dyn ReadAt) -> (Named, Option<(Cause, String)>) {
                 return (found, Some((Cause::NoFacts, reason.into())));
             }
             Ok(Some(member)) => {
+                let Some(rest) = left.checked_sub(member.name.len()) else {
+                    let reason = format!("its members have more than {MAX_NAMES} bytes of names");
+                    return (found, Some((Cause::Limit, reason)));
+                };
+                left = rest;
                 let count = seen.entry(member.name.clone()).or_insert(0);
                 *count += 1;
                 let name = match *count {
@@ -124,11 +130,24 @@ fn judge_member(
     let path = || [library, b"(", name, b")"].concat();
     match start(&section) {
         Ok(head) if head.starts_with(MAGIC) => Ok(Some(judge_file(&section, &head, path(), environment))),
-        Ok(_) => Ok(None),
+        // Members of other kinds are data, but for these, which hold code that would pass unseen.
+        Ok(head) => match hidden_code(&head) {
+            Some((cause, reason)) => Err(Unreadable { path: path(), cause, reason: reason.to_owned() }),
+            None => Ok(None),
+        },
         Err(error) => {
             Err(Unreadable { path: path(), cause: cause_of(error.fault()), reason: error.to_string() })
         }
     }
+}
+
+/// Why a member that begins so may hold code though it is no ELF file.
+fn hidden_code(head: &[u8]) -> Option<(Cause, &'static str)> {
+    if Ar::is_archive(head) {
+        return Some((Cause::Limit, "a library within a library, which was not looked into"));
+    }
+    let is_bitcode = BITCODE.iter().any(|magic| head.starts_with(magic));
+    is_bitcode.then_some((Cause::NoFacts, "LLVM bitcode, which becomes machine code only when it is linked"))
 }
 
 /// The first bytes of a file.
@@ -138,6 +157,10 @@ fn start(source: &dyn ReadAt) -> Result<Vec<u8>, Error> {
     Ok(head)
 }
 
+/// Of all names together, which may be one in the file: some hundred bytes for each member of the largest libraries.
+const MAX_NAMES: usize = 16 << 20;
+/// Bitcode as it is, and in a wrapper.
+const BITCODE: [&[u8]; 2] = [b"BC\xc0\xde", b"\xde\xc0\x17\x0b"];
 /// What `depmod` and the kernel take for compressed modules.
 const MODULE_ENDINGS: [&[u8]; 3] = [b".ko.gz", b".ko.xz", b".ko.zst"];
 /// The largest modules have some 30 MiB, and ten times that with debugging information.

@@ -146,3 +146,32 @@ impl ReadAt for Counting {
         self.bytes.len() as u64
     }
 }
+
+/// Start code finds the slots of a static program without the section headers, so that those must not hide them.
+#[test]
+fn section_headers_hide_no_slots_of_a_static_program() {
+    if !has_peers("section headers of a static program", &["gcc"]) {
+        return;
+    }
+    let root = Root::new();
+    root.write("main.c", b"int main(void) { return 0; }\n");
+    for (flags, wanted) in [("-Wl,-z,relro", Outcome::Partial), ("-Wl,-z,norelro", Outcome::Fail)] {
+        run("gcc", &["-static", "-O2", "-no-pie", flags, "main.c", "-o", "program"], root.path());
+        let whole = std::fs::read(root.path().join("program")).unwrap();
+        let word =
+            |at: usize| usize::try_from(u64::from_le_bytes(whole[at..at + 8].try_into().unwrap())).unwrap();
+        let count = usize::from(u16::from_le_bytes([whole[60], whole[61]]));
+        let mut hidden = whole.clone();
+        for kind in (0..count).map(|index| word(40) + index * 64 + 4) {
+            // SHT_RELA and SHT_REL become SHT_PROGBITS.
+            if matches!(hidden[kind], 4 | 9) {
+                hidden[kind] = 1;
+            }
+        }
+        assert_ne!(whole, hidden);
+        for (name, bytes) in [("whole", &whole), ("hidden", &hidden)] {
+            let relro = RULES[0].judge(&facts(bytes).unwrap());
+            assert_eq!(relro.outcome, wanted, "{flags} {name}: {relro:?}");
+        }
+    }
+}

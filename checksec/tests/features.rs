@@ -160,6 +160,14 @@ const SOURCES: &[(&str, &[u8])] = &[
         "through.c",
         b"__attribute__((visibility(\"default\"))) int apply(int (*by)(int), int x) { return by(x) + x; }\n",
     ),
+    ("padded.s", b".text\n.irp name, a1, a2, a3, a4, a5, a6, a7, a8\n.globl \\name\n.type \\name, @function\n\\name: endbr64\nret\n.endr\n.section .note.GNU-stack,\"\",@progbits\n"),
+    // Functions that call others sign their return addresses, and the others have no reason to.
+    (
+        "many.c",
+        b"void other(void);\n\
+          #define BOTH(a, b) int a(int x) { return x + 1; } int b(int x) { other(); return x; }\n\
+          BOTH(a1, b1) BOTH(a2, b2) BOTH(a3, b3) BOTH(a4, b4) BOTH(a5, b5) BOTH(a6, b6) BOTH(a7, b7)\n",
+    ),
     ("unmarked.s", b".text\nret\n.section .note.GNU-stack,\"\",@progbits\n"),
     ("module.c", b"const char license[] __attribute__((section(\".modinfo\"))) = \"license=GPL\";\nint init_module(void) { return 0; }\n"),
     (
@@ -204,6 +212,7 @@ cet-return | gcc | table.c | -O2 -shared -fPIC -nostdlib -fcf-protection=return 
 cet-none | gcc | table.c | -O2 -shared -fPIC -nostdlib -fcf-protection=none | cet -no
 cet-one-unmarked | gcc | table.c | -O2 -shared -fPIC -nostdlib -fcf-protection=full ../src/unmarked.s | cet -no
 cet-forced | gcc | table.c | -O2 -shared -fPIC -nostdlib -fcf-protection=none -Wl,-z,ibt,-z,shstk | cet %mark only
+cet-forced-in-part | gcc | table.c | -O2 -shared -fPIC -nostdlib -fcf-protection=none -Wl,-z,ibt,-z,shstk ../src/padded.s | cet %partly
 cet-program-forced | gcc | sample.c | -O2 -fcf-protection=none -Wl,-z,ibt,-z,shstk | cet %mark only
 cet-fixed-forced | gcc | sample.c | -O2 -no-pie -fno-pie -fcf-protection=none -Wl,-z,ibt,-z,shstk | cet %mark only
 cet-program | gcc | sample.c | -O2 -fcf-protection=full -Wl,-z,ibt,-z,shstk | cet +marked
@@ -219,6 +228,7 @@ bti-only | aarch64-linux-gnu-gcc | table.c | -O2 -shared -fPIC -nostdlib -mbranc
 pac-only | aarch64-linux-gnu-gcc | table.c | -O2 -shared -fPIC -nostdlib -mbranch-protection=pac-ret | branch-protection %PAC only
 bti-none | aarch64-linux-gnu-gcc | table.c | -O2 -shared -fPIC -nostdlib -mbranch-protection=none | branch-protection -no
 bti-forced | aarch64-linux-gnu-gcc | table.c | -O2 -shared -fPIC -nostdlib -mbranch-protection=none -Wl,-z,force-bti | branch-protection %mark only
+bti-forced-on-pac | aarch64-linux-gnu-gcc | many.c | -O2 -shared -fPIC -nostdlib -mbranch-protection=pac-ret -Wl,-z,force-bti | branch-protection %partly
 bti-forced-pac | aarch64-linux-gnu-gcc | table.c | -O2 -shared -fPIC -nostdlib -mbranch-protection=standard -Wl,-z,force-bti ../src/unmarked.s | branch-protection %BTI+PAC?
 bti-one-unmarked | aarch64-linux-gnu-gcc | table.c | -O2 -shared -fPIC -nostdlib -mbranch-protection=standard ../src/unmarked.s | branch-protection %PAC?
 bti-object | aarch64-linux-gnu-gcc | table.c | -O2 -c -mbranch-protection=standard | branch-protection +marked, cet ~not x86

@@ -9,7 +9,7 @@ use hardpan_checksec::facts::flags::{
 };
 
 use hardpan_checksec::rules::RULES;
-use hardpan_report::Outcome;
+use hardpan_report::{Confidence, Outcome};
 
 use crate::support::{Patch, Root, facts, has_peers, run};
 
@@ -457,3 +457,96 @@ fn what_the_linker_was_asked_for_and_the_file_lacks_is_told() {
 const DT_FLAGS: u64 = 30;
 const DT_FLAGS_1: u64 = 0x6fff_fffb;
 const DF_1_PIE: u64 = 0x0800_0000;
+
+/// What could not be read may be the units that are without.
+#[test]
+fn what_was_read_before_damage_is_no_proof_of_all() {
+    if !has_peers("damaged debugging information", &["gcc", "objcopy"]) {
+        return;
+    }
+    let root = Root::new();
+    root.write("main.c", b"#include <string.h>\nint main(int c, char **v) { char *volatile p = v[c]; return *strcpy(p, v[0]); }\n");
+    run("gcc", &["-g", "-O2", "-fstack-protector-strong", "-fstack-clash-protection", "main.c"], root.path());
+    run(
+        "objcopy",
+        &[
+            "-O",
+            "binary",
+            "--only-section=.debug_info",
+            "--set-section-flags=.debug_info=alloc",
+            "a.out",
+            "info",
+        ],
+        root.path(),
+    );
+    let mut info = std::fs::read(root.path().join("info")).unwrap();
+    info.extend([0xee; 8]);
+    root.write("info", &info);
+    run("objcopy", &["--update-section", ".debug_info=info", "a.out", "cut"], root.path());
+    for (name, is_cut) in [("a.out", false), ("cut", true)] {
+        let facts = facts(&std::fs::read(root.path().join(name)).unwrap()).unwrap();
+        assert_eq!(facts.flags.gap().is_some(), is_cut);
+        for rule in RULES.iter().filter(|rule| ["ELF-005", "ELF-013"].contains(&&*rule.meta().id)) {
+            let wanted = if is_cut { Outcome::Unknown } else { Outcome::Pass };
+            assert_eq!(rule.judge(&facts).outcome, wanted, "{name} {}", rule.meta().id);
+        }
+    }
+}
+
+/// A mebibyte of units whose strings overlap would otherwise take minutes.
+#[test]
+fn strings_of_units_that_overlap_have_an_end() {
+    if !has_peers("units with overlapping strings", &["gcc"]) {
+        return;
+    }
+    let root = Root::new();
+    let unit = ".4byte 12\n.2byte 4\n.4byte 0\n.byte 8, 1\n.4byte .Ls + \\+ % 512\n";
+    let text = format!(
+        ".section .debug_abbrev,\"\",@progbits\n.byte 1, 0x11, 0, 0x25, 0x0e, 0, 0, 0\n\
+         .section .debug_info,\"\",@progbits\n.rept 2048\n{unit}.endr\n\
+         .section .debug_str,\"MS\",@progbits,1\n.Ls: .fill 66048, 1, 120\n.byte 0\n\
+         .section .note.GNU-stack,\"\",@progbits\n"
+    );
+    // Assemblers before 2.43 do not count repetitions.
+    let units = (0..2048).map(|at| unit.replace("\\+ % 512", &(at % 512).to_string())).collect::<String>();
+    root.write("units.s", text.replace(&format!(".rept 2048\n{unit}.endr\n"), &units).as_bytes());
+    run("gcc", &["-shared", "-nostdlib", "units.s", "-o", "units.so"], root.path());
+    let facts = facts(&std::fs::read(root.path().join("units.so")).unwrap()).unwrap();
+    let gap = facts.flags.gap().unwrap();
+    assert_eq!(gap.cause(), hardpan_report::Cause::Limit, "{gap}");
+}
+
+/// What is recorded of one object file says nothing of another that records nothing, whose functions may be the very ones
+/// that needed it.
+#[test]
+fn what_some_object_files_record_is_no_proof_of_all() {
+    if !has_peers("options of some object files", &["gcc", "clang"]) {
+        return;
+    }
+    let root = Root::new();
+    root.write(
+        "main.c",
+        b"int fill(char *, char *); int main(int c, char **v) { return fill(v[0], v[c]); }\n",
+    );
+    root.write("fill.c", b"#include <string.h>\nint fill(char *a, char *b) { char c[64]; strcpy(c, a); strcat(c, b); return c[1]; }\n");
+    let on = "-O2 -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2";
+    for (compiler, record) in
+        [("gcc", "-g"), ("gcc", "-frecord-gcc-switches"), ("clang", "-frecord-command-line")]
+    {
+        for (name, options) in
+            [("main", format!("{on} {record}")), ("fill", "-O2 -fno-stack-protector".into())]
+        {
+            let (object, source) = (format!("{name}.o"), format!("{name}.c"));
+            let options = options.split_whitespace().chain(["-c", &source, "-o", &object]);
+            run(compiler, &options.collect::<Vec<_>>(), root.path());
+        }
+        run(compiler, &["main.o", "fill.o", "-o", "program"], root.path());
+        let facts = facts(&std::fs::read(root.path().join("program")).unwrap()).unwrap();
+        for rule in RULES.iter().filter(|rule| ["ELF-005", "ELF-006", "ELF-013"].contains(&&*rule.meta().id))
+        {
+            let judgement = rule.judge(&facts);
+            let is_proof = judgement.outcome == Outcome::Pass && judgement.confidence == Confidence::Proven;
+            assert!(!is_proof, "{compiler} {record}: {judgement:?}");
+        }
+    }
+}

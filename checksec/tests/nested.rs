@@ -92,6 +92,40 @@ fn damaged_and_thin_libraries_are_unknown() {
 }
 
 #[test]
+fn members_that_hold_code_in_another_form_are_unknown() {
+    if !has_peers("members_that_hold_code_in_another_form_are_unknown", &["cc", "clang", "ar"]) {
+        return;
+    }
+    let root = Root::new();
+    object(root.path(), "x.o", &[]);
+    run("clang", &["-flto", "-c", "x.c", "-o", "bitcode.o"], root.path());
+    run("ar", &["qc", "inner.a", "x.o"], root.path());
+    run("ar", &["qcS", "libx.a", "bitcode.o", "inner.a", "x.c"], root.path());
+    std::fs::remove_file(root.path().join("inner.a")).unwrap();
+    let scan = root.scan();
+    assert_eq!(paths(&scan), ["/x.o"]);
+    let unreadable: Vec<_> = scan.unreadable.iter().map(|file| (&file.path[..], file.cause)).collect();
+    let wanted = [(&b"/libx.a(bitcode.o)"[..], Cause::NoFacts), (b"/libx.a(inner.a)", Cause::Limit)];
+    assert_eq!(unreadable, wanted);
+}
+
+/// Each of many members can have the same long name.
+#[test]
+fn names_of_members_take_only_so_much_memory() {
+    let header =
+        |name: &str, size: usize| format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 644);
+    let mut library = format!("!<arch>\n{}{}/\n\n", header("//", 4002), "n".repeat(3999)).into_bytes();
+    for _ in 0..20_000 {
+        library.extend(header("/0", 0).into_bytes());
+    }
+    let root = Root::new();
+    root.write("libx.a", &library);
+    let scan = root.scan();
+    let [file] = &scan.unreadable[..] else { panic!("{:?}", scan.unreadable.len()) };
+    assert_eq!((&file.path[..], file.cause), (&b"/libx.a"[..], Cause::Limit));
+}
+
+#[test]
 fn compressed_modules_are_judged_as_what_is_in_them() {
     if !has_peers("compressed_modules_are_judged_as_what_is_in_them", &["cc", "gzip", "xz", "zstd"]) {
         return;

@@ -97,6 +97,7 @@ pub(crate) const SOURCES: &[(&str, &[u8])] = &[
     ("data.c", b"const int table[4] = {1, 2, 3, 4};\n"),
     ("module.c", b"const char license[] __attribute__((section(\".modinfo\"))) = \"license=GPL\";\nvoid fill(char *); int init_module(void) { char b[64]; fill(b); return b[0]; }\n"),
     ("part.c", b"void fill(char *);\nint c_part(void) { char b[64]; fill(b); return b[0]; }\n"),
+    ("prints.c", b"#include <stdio.h>\n#include <string.h>\nchar *at; int c_part(void) { char b[64]; strcpy(b, at); return printf(\"%s %d\\n\", b, 1); }\n"),
     (
         "mixed.rs",
         b"unsafe extern \"C\" { fn c_part() -> i32; }\n#[unsafe(no_mangle)] extern \"C\" fn fill(at: *mut u8) { unsafe { *at = 1 } }\nfn main() { println!(\"{}\", unsafe { c_part() }); }\n",

@@ -84,7 +84,7 @@ fn a_language_is_told_of_stripped_files() {
     compile(&root, "rustc", "rust", &["-O".into()], &source("sample.rs"));
     compile(&root, "gcc", "c", &BASE.arguments(), &source("sample.c"));
     let mut go = BASE.arguments();
-    go.extend(["-nostdlib".into(), "-static-pie".into()]);
+    go.extend(["-nostdlib".into(), "-static-pie".into(), "-fno-ident".into()]);
     compile(&root, "gcc", "go", &go, &source("go.c"));
     let mut object = BASE.arguments();
     object.push("-c".into());
@@ -176,14 +176,18 @@ musl-static | musl-gcc | sample.c | -static -no-pie | pie -no, bind-now ~static,
 cplusplus | g++ | sample.cc |  | fortify +2+
 # clang does not replace printf in C++, so nothing tells whether the level was 2.
 clang-cplusplus | clang++ | prints.cc |  | stack-protector ?no sign, fortify ?no sign, safe-stack -no
-go | gcc | go.c | -nostdlib -static-pie | bind-now ~static, pie +static PIE, stack-protector ~Go, fortify ~Go, cfi ~Go, safe-stack ~Go, stack-clash ~Go
+go | gcc | go.c | -nostdlib -static-pie -fno-ident | bind-now ~static, pie +static PIE, stack-protector ~Go, fortify ~Go, cfi ~Go, safe-stack ~Go, stack-clash ~Go
 # rustc links with LLD, which packs segments into neighbouring pages.
 rust | rustc | sample.rs |  | stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border, stack-clash +yes
 rust-stripped | rustc | sample.rs | -C strip=symbols -C panic=abort | stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols +stripped, separate-code %border, stack-clash +yes
 rust-fixed | rustc | sample.rs | -C relocation-model=static -C relro-level=off | pie -no, relro -none, bind-now -lazy, stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border, stack-clash +yes
+# A program of C in which Rust is a library, without defences.
+rust-in-c | rustc | mixed.rs | -Clink-arg=../src/prints.c -Clink-arg=-O2 -Clink-arg=-fno-stack-protector | stack-protector ?no sign, fortify -no, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border, stack-clash +yes
 rust-cdylib | rustc | sample.rs | --crate-type=cdylib | pie ~DSO, stack-protector ~Rust, fortify ~Rust, cfi ~Rust, safe-stack ~Rust, symbols -debug, separate-code %border, stack-clash +yes
 # Only a C library may define the guard itself.
 libc | gcc | libc.c | -shared -nostdlib -Wl,-soname,libc.so.9 | pie ~DSO, fortify ~no glibc
+not-libc-sysv | gcc | libc.c | -shared -nostdlib -Wl,-soname,libd.so.9 -Wl,--hash-style=sysv | pie ~DSO, stack-protector ?no sign, fortify ~no glibc
+not-libc-object | gcc | libc.c | -c | relro ~n/a, bind-now ~n/a, pie ~n/a, stack-protector ?no sign, fortify ~nothing, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cfi ~n/a, safe-stack ~n/a, symbols ~n/a, build-id ~n/a, separate-code ~n/a
 not-libc | gcc | libc.c | -shared -nostdlib -Wl,-soname,libd.so.9 | pie ~DSO, stack-protector ?no sign, fortify ~no glibc
 bpf | clang | bpf.c |  | relro ~n/a, bind-now ~n/a, pie ~n/a, nx-stack ~n/a, stack-protector ~n/a, fortify ~n/a, rpath ~n/a, textrel ~n/a, wx-segments ~n/a, cet ~n/a, branch-protection ~n/a, cfi ~n/a, safe-stack ~n/a, symbols ~n/a, build-id ~n/a, separate-code ~n/a, stack-clash ~n/a, build-flags ~n/a
 ";

@@ -7,7 +7,7 @@ use hardpan_audit::{Parameters, gather, judge};
 use hardpan_image::{FileKind, Index, OpenError, OpenOptions, Tree, TreeKind};
 use hardpan_lockdown::Host;
 use hardpan_report::sink::{self, Draft};
-use hardpan_report::{BytePath, Pillar, Subject};
+use hardpan_report::{BytePath, Pillar, Roots, Subject};
 
 use super::coverage;
 use crate::args::AuditArgs;
@@ -99,5 +99,6 @@ fn draft<'m>(
         pillars: Pillar::ALL.to_vec(),
         matrix: Some(hardpan_checksec::matrix(&facts.scan)),
         languages: hardpan_checksec::languages(&facts.scan),
+        roots: Roots::default(),
     })
 }

@@ -200,5 +200,5 @@ const THIN_MAGIC: &[u8; 8] = b"!<thin>\n";
 const HEADER: usize = 60;
 /// `PATH_MAX` of Linux: names in thin archives are paths.
 const MAX_NAME: usize = 4096;
-/// The largest static libraries have some ten thousand.
-const MAX_MEMBERS: u64 = 1 << 20;
+/// The largest static libraries have some ten thousand, and what is known of each is kept until all are judged.
+const MAX_MEMBERS: u64 = 1 << 17;

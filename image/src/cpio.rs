@@ -19,10 +19,21 @@ pub(crate) fn is_archive(head: &[u8]) -> bool {
 /// Adds every member to a tree. What is odd is recorded there, and ends it where the next header cannot be found.
 pub(crate) fn read(archive: Box<dyn ReadAt>, builder: &mut Builder, is_cut: bool, limit: u64) {
     let mut next = Some((archive, is_cut));
+    let mut was_compressed = false;
     while let Some((archive, is_cut)) = next {
         match parts(&*archive, builder) {
             Ok(None) => next = None,
-            Ok(Some(rest)) => next = unpacked(&*archive, rest, builder, limit),
+            // The kernel stops here too, and an archive can be made that unpacks to itself for ever.
+            Ok(Some(rest)) if was_compressed => {
+                let what =
+                    "something follows that is compressed within what was compressed, or is no archive";
+                builder.odd(b"", malformed(rest, what).to_string(), true);
+                next = None;
+            }
+            Ok(Some(rest)) => {
+                next = unpacked(&*archive, rest, builder, limit);
+                was_compressed = true;
+            }
             Err(error) => {
                 if !is_cut {
                     builder.odd(b"", error.to_string(), true);

@@ -263,6 +263,47 @@ fn platforms_are_chosen_and_attestations_are_no_images() {
     }
 }
 
+/// A layout says nothing of what else lies in its directory: a root file system with a layout in it would hide behind it.
+#[test]
+fn what_lies_beside_a_layout_is_noticed() {
+    let layout = Layout::new();
+    layout.index(&[layout.image(&[layer(&["inside"])])]);
+    for known in ["manifest.json", "repositories"] {
+        fs::write(layout.path().join(known), "[]").unwrap();
+    }
+    let archive = |layout: &Layout| {
+        let mut builder = tar::Builder::new(Vec::new());
+        builder.append_dir_all("", layout.path()).unwrap();
+        hardpan_image::open_stream(&builder.into_inner().unwrap()[..]).unwrap()
+    };
+    for tree in [layout.open().unwrap(), archive(&layout)] {
+        assert_eq!((files(&*tree), tree.anomalies()), (vec!["/inside".to_owned()], vec![]));
+    }
+    fs::create_dir_all(layout.path().join("usr/bin")).unwrap();
+    fs::write(layout.path().join("usr/bin/tool"), "tool").unwrap();
+    fs::write(layout.path().join("app"), "app").unwrap();
+    for tree in [layout.open().unwrap(), archive(&layout)] {
+        let mut seen = tree.anomalies();
+        seen.sort_by(|a, b| a.what.cmp(&b.what));
+        assert!(seen.iter().all(|anomaly| anomaly.hides_entries), "{seen:?}");
+        let words: Vec<_> = seen.iter().map(|anomaly| &anomaly.what[..5]).collect();
+        assert_eq!(words, ["`app`", "`usr`"], "{seen:?}");
+    }
+}
+
+/// An annotation alone hides no image that a runtime would take.
+#[test]
+fn an_image_for_a_platform_is_no_attestation() {
+    let layout = Layout::new();
+    let mut hidden = layout.image(&[layer(&["hidden"])]);
+    hidden["annotations"] = json!({ "vnd.docker.reference.type": "attestation-manifest" });
+    layout.index(&[layout.image(&[layer(&["shown"])]), hidden.clone()]);
+    assert!(matches!(layout.open(), Err(OpenError::Choice { .. })));
+    hidden["platform"] = json!({ "os": "linux", "architecture": "amd64" });
+    layout.index(&[layout.image(&[layer(&["shown"])]), hidden]);
+    assert!(matches!(layout.open(), Err(OpenError::Choice { .. })));
+}
+
 #[test]
 fn what_does_not_have_its_digest_is_no_blob() {
     let layout = Layout::new();

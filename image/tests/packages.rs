@@ -263,6 +263,24 @@ fn archives_that_follow_each_other_are_one_tree() {
     }
 }
 
+/// An archive that unpacks to itself would never end. The kernel takes nothing compressed out of what was compressed.
+#[test]
+fn an_archive_is_not_compressed_within_a_compressed_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    fs::create_dir(&root).unwrap();
+    fs::write(root.join("file"), "here").unwrap();
+    let bare = cpio(&root, "newc");
+    let behind = |archive: &[u8]| {
+        fs::write(dir.path().join("rest"), archive).unwrap();
+        [&bare[..], &run(dir.path(), "gzip", &["-c", "rest"])].concat()
+    };
+    let once = behind(&bare);
+    assert_eq!(open_stream(&once[..]).unwrap().anomalies(), []);
+    let found = open_stream(&behind(&once)[..]).unwrap().anomalies();
+    assert!(found[0].hides_entries && found[0].what.contains("compressed within"), "{found:?}");
+}
+
 /// Found by fuzzing: the bytes of one name went to a node of another type.
 #[test]
 fn names_of_one_inode_are_of_one_type() {

@@ -13,6 +13,7 @@ mod pillar;
 pub mod policy;
 mod processes;
 pub mod render;
+mod roots;
 mod rule;
 mod run_rules;
 pub mod section;
@@ -27,5 +28,6 @@ pub use model::{
 pub use outcome::{Cause, Confidence, Outcome, Severity};
 pub use pillar::Pillar;
 pub use processes::{ProcessRow, ProcessTable};
+pub use roots::Roots;
 pub use rule::{Fix, PAGE_SECTIONS, RuleMeta, Toolchain};
 pub use run_rules::{EVERYTHING_READ, RUN_RULES, SECTION_UNUSED, WAIVER_EXPIRED, WAIVER_UNUSED};

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use crate::baseline::Baseline;
 use crate::section::Section;
-use crate::{Finding, Location, Severity, escape_str};
+use crate::{Finding, Location, Roots, Severity, escape_str};
 
 /// The user's policy.
 #[derive(Clone, Debug)]
@@ -59,10 +59,11 @@ pub struct Waiver {
 impl Waiver {
     /// Whether it is about this finding of the rule. What it asks for must all be so; a file of which nothing is known
     /// has no build id.
-    pub(crate) fn covers(&self, rule: &str, finding: &Finding) -> bool {
+    pub(crate) fn covers(&self, rule: &str, finding: &Finding, roots: &Roots) -> bool {
         let path_matches = self.path.as_ref().is_none_or(|glob| {
             let location = finding.location.as_ref();
-            location.is_some_and(|location| glob.is_match(OsStr::from_bytes(location.path.as_bytes())))
+            let is_meant = |path: &[u8]| glob.is_match(OsStr::from_bytes(path));
+            location.is_some_and(|location| roots.means(&location.path, is_meant))
         });
         let file_matches = self.build_id.as_deref().is_none_or(|wanted| {
             let seen = finding.file.as_ref().and_then(|file| file.build_id.as_deref());

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use globset::GlobMatcher;
 
 use crate::policy::Override;
-use crate::{BytePath, Finding, Language, Location, Outcome, Row, escape_str};
+use crate::{BytePath, Finding, Language, Location, Outcome, Roots, Row, escape_str};
 
 /// What is asked of the executables that it matches. Each of the four conditions is met by any of its values, or
 /// by every file where it is `None`; a file must meet them all.
@@ -81,22 +81,26 @@ impl Section {
     }
 
     /// Whether the section is about the file in this row of the matrix.
-    pub(crate) fn matches_row(&self, row: &Row) -> bool {
-        self.matches(Some(&row.path), Some((row.kind, &row.machine, row.language)))
+    pub(crate) fn matches_row(&self, row: &Row, roots: &Roots) -> bool {
+        self.matches(roots, Some(&row.path), Some((row.kind, &row.machine, row.language)))
     }
 
     /// Whether the section is about what was found. A finding that is of no executable, or of one that is too damaged
     /// to be told, has its path only.
-    pub(crate) fn matches_finding(&self, finding: &Finding) -> bool {
+    pub(crate) fn matches_finding(&self, finding: &Finding, roots: &Roots) -> bool {
         let traits = finding.file.as_ref().map(|file| (file.kind, &*file.machine, file.language));
-        self.matches(finding.location.as_ref().map(|location| &location.path), traits)
+        self.matches(roots, finding.location.as_ref().map(|location| &location.path), traits)
     }
 
-    fn matches(&self, path: Option<&BytePath>, traits: Option<(&str, &str, Language)>) -> bool {
+    fn matches(
+        &self,
+        roots: &Roots,
+        path: Option<&BytePath>,
+        traits: Option<(&str, &str, Language)>,
+    ) -> bool {
         let path_matches = self.paths.as_ref().is_none_or(|globs| {
-            path.is_some_and(|path| {
-                globs.iter().any(|glob| glob.is_match(OsStr::from_bytes(path.as_bytes())))
-            })
+            let is_meant = |path: &[u8]| globs.iter().any(|glob| glob.is_match(OsStr::from_bytes(path)));
+            path.is_some_and(|path| roots.means(path, is_meant))
         });
         let asks_for_traits = self.kinds.is_some() || self.machines.is_some() || self.languages.is_some();
         let traits_match = traits.map_or(!asks_for_traits, |(kind, machine, language)| {
@@ -120,9 +124,9 @@ pub(crate) struct Demand<'p> {
 impl<'p> Demand<'p> {
     /// The last section that matches and names the rule decides. A severity takes earlier allowances back, since it
     /// asks for the property anew; an allowance leaves the severity as it is.
-    pub(crate) fn of(sections: &'p [Section], rule: &str, finding: &Finding) -> Self {
+    pub(crate) fn of(sections: &'p [Section], rule: &str, finding: &Finding, roots: &Roots) -> Self {
         let mut demand = Self::default();
-        for section in sections.iter().filter(|section| section.matches_finding(finding)) {
+        for section in sections.iter().filter(|section| section.matches_finding(finding, roots)) {
             if let Some(wanted) = section.rules.get(rule) {
                 demand = Self { severity: Some((*wanted, section)), ..Self::default() };
             }
@@ -203,14 +207,17 @@ mod tests {
             languages: Some([Language::Go, Language::Rust].into()),
             ..section(1)
         };
-        assert!(all.matches_finding(&file) && section(1).matches_finding(&file));
+        assert!(
+            all.matches_finding(&file, &Roots::default())
+                && section(1).matches_finding(&file, &Roots::default())
+        );
         for other in [
             Section { paths: Some(paths(&["/opt/**", "/usr/*"])), ..all.clone() },
             Section { kinds: Some(words(&["PIE"])), ..all.clone() },
             Section { machines: Some(words(&["x86-64"])), ..all.clone() },
             Section { languages: Some([Language::CFamily].into()), ..all.clone() },
         ] {
-            assert!(!other.matches_finding(&file), "{other:?}");
+            assert!(!other.matches_finding(&file, &Roots::default()), "{other:?}");
         }
     }
 
@@ -218,14 +225,28 @@ mod tests {
     fn what_is_of_no_known_executable_has_its_path_only() {
         let mut file = finding(Outcome::Fail);
         file.file = None;
-        assert!(section(1).matches_finding(&file));
-        assert!(Section { paths: Some(paths(&["/usr/**"])), ..section(1) }.matches_finding(&file));
-        assert!(!Section { kinds: Some(words(&["shared object"])), ..section(1) }.matches_finding(&file));
-        assert!(!Section { machines: Some(words(&["aarch64"])), ..section(1) }.matches_finding(&file));
-        assert!(!Section { languages: Some([Language::Rust].into()), ..section(1) }.matches_finding(&file));
+        assert!(section(1).matches_finding(&file, &Roots::default()));
+        assert!(
+            Section { paths: Some(paths(&["/usr/**"])), ..section(1) }
+                .matches_finding(&file, &Roots::default())
+        );
+        assert!(
+            !Section { kinds: Some(words(&["shared object"])), ..section(1) }
+                .matches_finding(&file, &Roots::default())
+        );
+        assert!(
+            !Section { machines: Some(words(&["aarch64"])), ..section(1) }
+                .matches_finding(&file, &Roots::default())
+        );
+        assert!(
+            !Section { languages: Some([Language::Rust].into()), ..section(1) }
+                .matches_finding(&file, &Roots::default())
+        );
         file.location = None;
-        assert!(section(1).matches_finding(&file));
-        assert!(!Section { paths: Some(paths(&["**"])), ..section(1) }.matches_finding(&file));
+        assert!(section(1).matches_finding(&file, &Roots::default()));
+        assert!(
+            !Section { paths: Some(paths(&["**"])), ..section(1) }.matches_finding(&file, &Roots::default())
+        );
     }
 
     #[test]
@@ -234,8 +255,9 @@ mod tests {
         let allows = |line| Section { allow_partial: ["T-001".into()].into(), ..section(line) };
         let high = Override::Severity(Severity::High);
         let partial = finding(Outcome::Partial);
-        let allowance =
-            |sections: &[Section]| Demand::of(sections, "T-001", &partial).allowance(partial.outcome);
+        let allowance = |sections: &[Section]| {
+            Demand::of(sections, "T-001", &partial, &Roots::default()).allowance(partial.outcome)
+        };
         assert_eq!(allowance(&[gives(1, high)]), None);
         let allowed = Some("hardpan.toml:2 lets it hold in part".to_owned());
         assert_eq!(allowance(&[gives(1, high), allows(2)]), allowed);
@@ -246,8 +268,18 @@ mod tests {
         );
         assert_eq!(allowance(&[gives(3, Override::Off), gives(1, high)]), None);
         // Another rule's demands are no matter of this one, and a failure is neither unknown nor partial.
-        assert!(Demand::of(&[allows(1)], "T-002", &partial).allowance(Outcome::Partial).is_none());
-        assert!(Demand::of(&[allows(1)], "T-001", &partial).allowance(Outcome::Fail).is_none());
-        assert!(Demand::of(&[allows(1)], "T-001", &partial).allowance(Outcome::Unknown).is_none());
+        assert!(
+            Demand::of(&[allows(1)], "T-002", &partial, &Roots::default())
+                .allowance(Outcome::Partial)
+                .is_none()
+        );
+        assert!(
+            Demand::of(&[allows(1)], "T-001", &partial, &Roots::default()).allowance(Outcome::Fail).is_none()
+        );
+        assert!(
+            Demand::of(&[allows(1)], "T-001", &partial, &Roots::default())
+                .allowance(Outcome::Unknown)
+                .is_none()
+        );
     }
 }

@@ -5,8 +5,8 @@ pub use crate::policy::{Override, Policy, Waiver};
 use crate::section::Demand;
 use crate::{
     Coverage, Disposition, EVERYTHING_READ, Evidence, Finding, Gate, Judged, LanguageShare, Location, Matrix,
-    Outcome, Pillar, PillarResult, Report, RuleMeta, RuleResult, SECTION_UNUSED, Severity, Subject, Tally,
-    Tool, Totals, Verdict, WAIVER_EXPIRED, WAIVER_UNUSED, escape_str,
+    Outcome, Pillar, PillarResult, Report, Roots, RuleMeta, RuleResult, SECTION_UNUSED, Severity, Subject,
+    Tally, Tool, Totals, Verdict, WAIVER_EXPIRED, WAIVER_UNUSED, escape_str,
 };
 
 /// What a run found, before the policy.
@@ -25,17 +25,27 @@ pub struct Draft<'m> {
     pub matrix: Option<Matrix>,
     /// Languages.
     pub languages: Vec<LanguageShare>,
+    /// The inputs that are roots of their own, if there are several.
+    pub roots: Roots,
 }
 
 /// Applies the policy.
 pub fn judge(mut draft: Draft<'_>, policy: &Policy) -> Report {
     draft.verdicts.push((&EVERYTHING_READ, everything_read(&draft.coverage)));
-    let mut sink =
-        Sink { policy, baseline: policy.baseline.clone(), used: vec![false; policy.waivers.len()] };
+    let mut sink = Sink {
+        policy,
+        roots: draft.roots,
+        baseline: policy.baseline.clone(),
+        used: vec![false; policy.waivers.len()],
+    };
     let ran: Vec<String> = draft.verdicts.iter().map(|(meta, _)| meta.id.to_string()).collect();
     let mut rules: Vec<RuleResult> =
         draft.verdicts.into_iter().map(|(meta, verdict)| sink.rule(meta, verdict)).collect();
-    let own = sink.waiver_verdicts(&ran).into_iter().chain(section_verdict(policy, draft.matrix.as_ref()));
+    let own = sink.waiver_verdicts(&ran).into_iter().chain(section_verdict(
+        policy,
+        draft.matrix.as_ref(),
+        &sink.roots,
+    ));
     for (meta, verdict) in own.collect::<Vec<_>>() {
         rules.push(sink.rule(meta, verdict));
     }
@@ -58,6 +68,7 @@ pub fn judge(mut draft: Draft<'_>, policy: &Policy) -> Report {
 
 struct Sink<'p> {
     policy: &'p Policy,
+    roots: Roots,
     baseline: Option<Baseline>,
     used: Vec<bool>,
 }
@@ -98,7 +109,7 @@ impl Sink<'_> {
     }
 
     fn judged(&mut self, rule: &str, base: Severity, is_off: bool, finding: Finding) -> Judged {
-        let demand = Demand::of(&self.policy.sections, rule, &finding);
+        let demand = Demand::of(&self.policy.sections, rule, &finding, &self.roots);
         let fingerprint = finding.fingerprint(rule);
         let severity = match demand.severity {
             Some((Override::Severity(severity), _)) => severity,
@@ -143,7 +154,7 @@ impl Sink<'_> {
     fn waived(&mut self, rule: &str, finding: &Finding) -> Option<Disposition> {
         let mut covering = None;
         for (waiver, used) in self.policy.waivers.iter().zip(&mut self.used) {
-            if waiver.covers(rule, finding) {
+            if waiver.covers(rule, finding, &self.roots) {
                 *used = true;
                 if waiver.expires >= self.policy.today {
                     covering = covering.or(Some(waiver));
@@ -202,11 +213,15 @@ fn waiver_finding(waiver: &Waiver, message: String, evidence: Evidence) -> Findi
 
 /// What the user's own sections have to answer for; nothing where there are none. Whether a section matches is held
 /// against every executable and not against the findings: one that all its files satisfy is the best there is.
-fn section_verdict(policy: &Policy, matrix: Option<&Matrix>) -> Option<(&'static RuleMeta, Verdict)> {
+fn section_verdict(
+    policy: &Policy,
+    matrix: Option<&Matrix>,
+    roots: &Roots,
+) -> Option<(&'static RuleMeta, Verdict)> {
     let matrix = matrix?;
     let own = || policy.sections.iter().filter_map(|section| Some((section, section.place()?)));
     let count = own().count();
-    let unused = own().filter(|(section, _)| !matrix.rows.iter().any(|row| section.matches_row(row)));
+    let unused = own().filter(|(section, _)| !matrix.rows.iter().any(|row| section.matches_row(row, roots)));
     let unused = unused.map(|(section, place)| {
         let evidence = Evidence::new("ELF files matched", "0", "at least 1").at(place.clone());
         let message = format!("the section for {} matches no file", section.words());

@@ -19,6 +19,8 @@ pub struct Landing {
     pub padded: u64,
     /// How many of them sign the return address (AArch64).
     pub signing: u64,
+    /// How many of the program's own, which is all but the entry, have none.
+    pub bare: u64,
     /// File offset of the first without a pad.
     pub first_without: Option<u64>,
     /// File offset of the first instruction that signs a return address, among the first of the code (AArch64). Unlike
@@ -38,12 +40,12 @@ pub(crate) fn examine(
     if kind != Kind::SharedObject && header.entry != 0 {
         landing.look(reader, header, segments, header.entry)?;
         if let Some(main) = main_of(reader, header, segments)? {
-            landing.look(reader, header, segments, main)?;
+            landing.look_at_own(reader, header, segments, main)?;
         }
     }
     let sample = exports.map_or_else(|| Ok(Vec::new()), |exports| exports.sample(SAMPLE))?;
     for function in sample.iter().filter(|symbol| symbol.kind == STT_FUNC.0) {
-        landing.look(reader, header, segments, function.address)?;
+        landing.look_at_own(reader, header, segments, function.address)?;
     }
     Ok(landing)
 }
@@ -62,6 +64,20 @@ pub(crate) fn first_signing(reader: &Reader<'_>, segments: &Segments) -> Result<
 }
 
 impl Landing {
+    /// Looks at a place in code that whoever made the file compiled, unlike the start code.
+    fn look_at_own(
+        &mut self,
+        reader: &Reader<'_>,
+        header: &Header,
+        segments: &Segments,
+        address: u64,
+    ) -> Result<(), ElfError> {
+        let (examined, padded) = (self.examined, self.padded);
+        self.look(reader, header, segments, address)?;
+        self.bare += (self.examined - examined) - (self.padded - padded);
+        Ok(())
+    }
+
     fn look(
         &mut self,
         reader: &Reader<'_>,

@@ -24,7 +24,7 @@ pub struct Origin {
     /// Whether it needs a C++ standard library.
     pub needs_cpp: bool,
     /// Whether C, C++ or the like was compiled into a program of Go or Rust: by its defences, its units in the debugging
-    /// information, or, of Go, because the program was linked by C's linker with cgo on.
+    /// information, calls that only C makes, or, of Go, because the program was linked by C's linker with cgo on.
     pub mixes_c: bool,
 }
 
@@ -76,7 +76,11 @@ pub(crate) fn detect(
         (Language::Unknown, "")
     };
     let mixes_c = match language {
-        Language::Rust => has_c_defences || flags.has_compiled_units(),
+        Language::Rust => {
+            has_c_defences
+                || flags.has_compiled_units()
+                || symbols.is_some_and(|symbols| symbols.plain.iter().any(|name| ONLY_C.contains(name)))
+        }
         Language::Go => has_cgo(flags, names) || has_c_defences,
         _ => false,
     };
@@ -89,9 +93,10 @@ fn has_cgo(flags: &Flags, names: Option<&Names>) -> bool {
     let is_linked_by_c = flags.tools.gcc || flags.tools.clang;
     let needs_library = names.is_some_and(|names| !names.needed.is_empty());
     match flags.go().and_then(GoBuild::cgo) {
-        Some(enabled) => enabled && (is_linked_by_c || needs_library),
+        // Go refuses C's linker where cgo is off, so that its traces deny what is recorded.
+        Some(enabled) => is_linked_by_c || (enabled && needs_library),
         // Before Go 1.18 it was not recorded.
-        None => needs_library,
+        None => is_linked_by_c || needs_library,
     }
 }
 
@@ -125,6 +130,26 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
     false
 }
 
+/// Functions of strings that end with NUL, and of formats, which neither Rust's standard library nor its compiler calls:
+/// where they are called, C is in the program, or is all of it but a library.
+const ONLY_C: [&str; 16] = [
+    "asprintf",
+    "fgets",
+    "fprintf",
+    "gets",
+    "printf",
+    "sprintf",
+    "stpcpy",
+    "strcat",
+    "strcpy",
+    "strncat",
+    "strncpy",
+    "vasprintf",
+    "vfprintf",
+    "vprintf",
+    "vsnprintf",
+    "vsprintf",
+];
 /// Where panics in the standard library say to come from, in any build of it.
 const RUST_PATHS: [&[u8]; 2] = [b"library/core/src/", b"library/std/src/"];
 const MAX_RODATA: u64 = 16 << 20;

@@ -365,7 +365,7 @@ fn slots(
         (Err(error), _) | (Ok(None), Err(error)) => Err(error.clone()),
         (Ok(Some(dynamic)), _) => relocations::of_dynamic(reader, header, segments, dynamic),
         (Ok(None), Ok(sections)) if sections.count == 0 => Ok(None),
-        (Ok(None), Ok(sections)) => relocations::of_static(reader, segments, sections).map(Some),
+        (Ok(None), Ok(sections)) => relocations::of_static(reader, header, segments, sections).map(Some),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use object::elf::{
     DT_JMPREL, DT_PLTGOT, DT_PLTREL, DT_PLTRELSZ, DT_REL, DT_RELA, DT_RELACOUNT, DT_RELASZ, DT_RELCOUNT,
-    DT_RELR, DT_RELSZ, DynamicTag, EM_386, EM_AARCH64, EM_ARM, EM_PPC, EM_PPC64, EM_S390, EM_SPARC,
-    EM_SPARCV9, EM_X86_64, PT_GNU_RELRO,
+    DT_RELR, DT_RELSZ, DynamicTag, EM_386, EM_AARCH64, EM_ARM, EM_PPC, EM_PPC64, EM_RISCV, EM_S390, EM_SPARC,
+    EM_SPARCV9, EM_X86_64, PT_GNU_RELRO, PT_LOAD,
 };
 
 use crate::ElfError;
-use crate::facts::{Dynamic, Header, Sections, Segments};
+use crate::facts::{Dynamic, Header, Sections, Segment, Segments};
 use crate::reader::{Reader, Table};
 
 /// Which relocations the slots are of.
@@ -73,9 +73,11 @@ pub(crate) fn of_dynamic(
 }
 
 /// Reads the slots of a static program without dynamic segment. Its start code fills them in between two symbols that
-/// a stripped file lacks; the sections between those are the only relocation sections that it maps.
+/// a stripped file lacks; the sections between those are the only relocation sections that it maps. Nothing that runs reads
+/// the section headers, so that where they have none the relocations are looked for as well.
 pub(crate) fn of_static(
     reader: &Reader<'_>,
+    header: &Header,
     segments: &Segments,
     sections: &Sections,
 ) -> Result<Slots, ElfError> {
@@ -91,6 +93,9 @@ pub(crate) fn of_static(
             size,
         };
         slots.scan(reader, limited(reader, table)?, |_, _| true, &protected)?;
+    }
+    if slots.count == 0 {
+        slots.search(reader, header, segments, &protected)?;
     }
     Ok(slots)
 }
@@ -119,6 +124,46 @@ pub(crate) fn has_any(dynamic: &Dynamic) -> bool {
 }
 
 impl Slots {
+    /// Looks for the relocations that C libraries have in static programs: each names a slot that can be written, the one
+    /// type for functions that are chosen at start, and a function. Linkers place them behind the first headers.
+    fn search(
+        &mut self,
+        reader: &Reader<'_>,
+        header: &Header,
+        segments: &Segments,
+        protected: &std::ops::Range<u64>,
+    ) -> Result<(), ElfError> {
+        let Some(kind) = irelative(header.machine).filter(|_| reader.word() == 8) else { return Ok(()) };
+        let lies_in = |address: u64, is_wanted: fn(&Segment) -> bool| {
+            let holds = |load: &Segment| {
+                address.checked_sub(load.address).is_some_and(|into| into < load.memory_size)
+            };
+            segments.of(PT_LOAD).any(|(_, load)| is_wanted(load) && holds(load))
+        };
+        let Some((_, load)) = segments.of(PT_LOAD).find(|(_, load)| !load.is_writable()) else {
+            return Ok(());
+        };
+        let size = load.file_size.min(reader.len().saturating_sub(load.offset)).min(SEARCHED);
+        let fields = reader.bytes("first segment", load.offset, size)?;
+        let mut at = 0;
+        while at + 24 <= fields.bytes.len() {
+            let (slot, info, function) = (fields.u64(at), fields.u64(at + 8), fields.u64(at + 16));
+            if info == kind
+                && lies_in(slot, Segment::is_writable)
+                && lies_in(function, Segment::is_executable)
+            {
+                self.count += 1;
+                if !protected.contains(&slot) {
+                    self.outside += 1;
+                    self.first_outside.get_or_insert(slot);
+                }
+                at += 16;
+            }
+            at += 8;
+        }
+        Ok(())
+    }
+
     fn scan(
         &mut self,
         reader: &Reader<'_>,
@@ -223,6 +268,15 @@ fn glob_dat(machine: u16) -> Option<u32> {
     known.iter().find(|(known, _)| *known == machine).map(|(_, kind)| *kind)
 }
 
+/// The relocation type of functions that are chosen at start, on machines with 64 bits that have `SHT_RELA`.
+fn irelative(machine: u16) -> Option<u64> {
+    let known =
+        [(EM_X86_64.0, 37), (EM_AARCH64.0, 1032), (EM_PPC64.0, 248), (EM_RISCV.0, 58), (EM_S390.0, 61)];
+    known.iter().find(|(known, _)| *known == machine).map(|(_, kind)| *kind)
+}
+
+/// The headers, notes and relocations of static programs by glibc take some three kibibytes.
+const SEARCHED: u64 = 64 * 1024;
 /// The smallest page of any machine: linkers align RELRO to the largest, so that every size gives the same answer for
 /// what they make, and for anything else the smallest is the one that x86 has.
 const PAGE: u64 = 4096;

@@ -15,7 +15,7 @@ pub struct Symbols {
     pub examined: u64,
     /// The stack protector's symbol that the code refers to.
     pub guard: Option<&'static str>,
-    /// Whether the file itself defines the stack protector's failure function, looked at in C libraries only.
+    /// Whether the file is a C library that defines the stack protector's failure function.
     pub defines_guard: bool,
     /// The checked functions that the code refers to, by the name of the function that they replace.
     pub checked: Box<[&'static str]>,
@@ -147,7 +147,9 @@ pub(crate) fn of_dynamic(
         return Err(ElfError::malformed("dynamic symbol table", offset, reason));
     }
     let strings = strings.as_ref().map_err(Clone::clone)?;
-    scan(reader, Table { structure: "dynamic symbol table", offset, count, size }, strings)
+    let found = scan(reader, Table { structure: "dynamic symbol table", offset, count, size }, strings)?;
+    // Whatever else defines it brings a handler of its own, which shows no function that checks anything.
+    Ok(Symbols { defines_guard: found.defines_guard && is_libc, ..found })
 }
 
 /// Reads the symbol table: of an object file the undefined symbols matter, of anything else only the marks.
@@ -155,7 +157,8 @@ pub(crate) fn of_sections(reader: &Reader<'_>, sections: &Sections) -> Result<Sy
     let Some((symbols, strings)) = sections.symbols else { return Ok(Symbols::default()) };
     let size = symbol_size(reader);
     let table = Table { structure: "symbol table", offset: symbols.offset, count: symbols.size / size, size };
-    scan(reader, table, &Strings::read(reader, "string table", strings.offset, strings.size)?)
+    let found = scan(reader, table, &Strings::read(reader, "string table", strings.offset, strings.size)?)?;
+    Ok(Symbols { defines_guard: false, ..found })
 }
 
 fn scan(reader: &Reader<'_>, table: Table, strings: &Strings<'_>) -> Result<Symbols, ElfError> {

@@ -23,9 +23,13 @@ pub(crate) fn process(view: &dyn ProcessView, pid: u32, usual_page: u64) -> io::
         threads: Vec::new(),
         files: Vec::new(),
     };
-    if let Memory::Mapped(maps) = &process.memory {
-        process.files = files(view, maps, process.shares_mounts);
-        process.threads = threads(view, may_run_stacks(maps));
+    match &process.memory {
+        Memory::Mapped(maps) => {
+            process.files = files(view, maps, process.shares_mounts);
+            process.threads = threads(view, may_run_stacks(maps));
+        }
+        Memory::Unread(..) => process.threads = threads(view, false),
+        Memory::Kernel | Memory::Ended => {}
     }
     Ok(process)
 }

@@ -75,6 +75,11 @@ fn marked(properties: Option<&Properties>, landing: &Landing) -> Judgement {
         return Judgement::partial("mark only", message, vec![mark, pads(landing, "a landing pad")])
             .heuristic();
     }
+    if has(Properties::BTI) && has(Properties::PAC) && landing.bare > 0 {
+        let message = "marked for BTI, but not all functions that were looked at begin with a landing pad: \
+                       the mark was forced on a part of the code";
+        return Judgement::partial("partly", message, vec![mark, pads(landing, "a landing pad")]).heuristic();
+    }
     match (has(Properties::BTI), has(Properties::PAC), landing.signs_at) {
         (true, true, _) if landing.examined == 0 => Judgement::pass("marked", mark).heuristic(),
         (true, true, _) => Judgement::pass("marked", mark).with(pads(landing, "a landing pad")),

@@ -86,6 +86,11 @@ fn checked(facts: &ElfFacts, mark: Evidence, shstk: bool) -> Judgement {
             "marked for IBT, but no function that was looked at begins with endbr: the mark was forced";
         return Judgement::partial("mark only", message, vec![mark, pads]).heuristic();
     }
+    if landing.bare > 0 {
+        let message = "marked for IBT, but not all functions that were looked at begin with endbr: \
+                       the mark was forced on a part of the code";
+        return Judgement::partial("partly", message, vec![mark, pads]).heuristic();
+    }
     if !shstk {
         let message = "marked for IBT but not for the shadow stack";
         return Judgement::partial("IBT only", message, vec![mark, pads]);

@@ -129,7 +129,13 @@ fn by_flags(facts: &ElfFacts, symbols: &Symbols, level: u8, told: &Told<'_>) -> 
         let message = format!("recorded as level {level}, which would have replaced {}", list(&telling));
         return Judgement::fail("no", message, vec![flags, plain]).heuristic();
     }
-    Judgement::pass(level.to_string(), flags)
+    if let Some(judgement) = told::cut(facts, &flags) {
+        return judgement;
+    }
+    // What was compiled without recording anything leaves no trace, and may be what makes the calls.
+    let mut judgement = Judgement::pass(level.to_string(), flags).heuristic();
+    judgement.message = "it is on in all code that records its options".into();
+    judgement
 }
 
 fn by_symbols(facts: &ElfFacts, symbols: &Symbols) -> Judgement {

@@ -52,7 +52,8 @@ impl ElfRule for Relro {
 }
 
 fn without_segment(facts: &ElfFacts) -> Judgement {
-    if facts.origin.language == Language::Go && facts.kind == Kind::StaticExecutable {
+    let is_pure_go = facts.origin.language == Language::Go && !facts.origin.mixes_c;
+    if is_pure_go && facts.kind == Kind::StaticExecutable {
         return Judgement::not_applicable("static Go", "Go calls through no table when it links statically");
     }
     match (&facts.dynamic, &facts.slots) {

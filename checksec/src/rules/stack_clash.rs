@@ -49,7 +49,7 @@ impl ElfRule for StackClash {
             );
         }
         match facts.flags.answer(|claims| &claims.clash) {
-            Answer::Agreed(true, told) => Judgement::pass("yes", told::evidence(&option(true), &told)),
+            Answer::Agreed(true, told) => by_flags(facts, told::evidence(&option(true), &told)),
             Answer::Agreed(false, told) => {
                 let message = "compiled with -fno-stack-clash-protection";
                 Judgement::fail("no", message, vec![told::evidence(&option(false), &told)])
@@ -58,6 +58,16 @@ impl ElfRule for StackClash {
             Answer::Silent => by_probes(facts),
         }
     }
+}
+
+/// What was compiled without recording anything leaves no trace.
+fn by_flags(facts: &ElfFacts, flags: Evidence) -> Judgement {
+    if let Some(judgement) = told::cut(facts, &flags) {
+        return judgement;
+    }
+    let mut judgement = Judgement::pass("yes", flags).heuristic();
+    judgement.message = "it is on in all code that records its options".into();
+    judgement
 }
 
 fn mixed(said: &[(Option<bool>, Told<'_>)]) -> Judgement {
@@ -78,7 +88,14 @@ fn by_probes(facts: &ElfFacts) -> Judgement {
         Ok(Some(probes)) => probes,
     };
     if let Some((offset, instructions)) = probes.first {
-        return Judgement::pass("yes", Evidence::new("stack probe", instructions, "").at(at(offset)));
+        let probe = Evidence::new("stack probe", instructions, "").at(at(offset));
+        let is_pure_rust = facts.origin.language == Language::Rust && !facts.origin.mixes_c;
+        if facts.kind.is_static() && !is_pure_rust {
+            let reason = "static: a probe in the program and one in its C library look alike";
+            return Judgement::unknown(Cause::Undecided, "static", reason).with(probe);
+        }
+        // One frame is seen, and other code may be compiled otherwise.
+        return Judgement::pass("yes", probe).heuristic();
     }
     let reason = "no frame is seen to be probed: either none is larger than a page or the protection was off";
     Judgement::unknown(Cause::Undecided, "no sign", reason).with(searched(probes))

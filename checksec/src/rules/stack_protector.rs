@@ -100,10 +100,17 @@ fn by_flags(facts: &ElfFacts, level: Protector, told: &Told<'_>) -> Judgement {
             Judgement::fail("none", message, vec![flags]).heuristic()
         }
         level => {
-            let mut judgement = Judgement::pass(level.as_str(), flags);
-            if !facts.kind.is_static() {
-                judgement.message = "it is on, and no function has anything to protect".into();
+            if let Some(judgement) = told::cut(facts, &flags) {
+                return judgement;
             }
+            // What was compiled without recording anything leaves no trace, and may be what has the arrays.
+            let mut judgement = Judgement::pass(level.as_str(), flags).heuristic();
+            judgement.message = if facts.kind.is_static() {
+                "it is on in all code that records its options"
+            } else {
+                "it is on in all code that records its options, and no function has anything to protect"
+            }
+            .into();
             judgement
         }
     }

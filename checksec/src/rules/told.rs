@@ -1,7 +1,8 @@
 //! How evidence of build flags is put into words.
 
-use hardpan_report::Evidence;
+use hardpan_report::{Cause, Evidence, Judgement};
 
+use crate::ElfFacts;
 use crate::facts::flags::Told;
 use crate::rules::at;
 
@@ -13,6 +14,13 @@ pub(super) fn evidence(option: &str, told: &Told<'_>) -> Evidence {
         seen.push_str(&told.group.example);
     }
     Evidence::new(told.source.as_str(), seen, "").at(at(told.group.offset))
+}
+
+/// What to say instead of a pass by options where not all that is recorded could be read; `None` if all was.
+pub(super) fn cut(facts: &ElfFacts, seen: &Evidence) -> Option<Judgement> {
+    let gap = facts.flags.gap()?;
+    let reason = format!("what was read has it on, but not all that is recorded could be: {gap}");
+    Some(Judgement::unknown(Cause::Undecided, "cut", reason).with(seen.clone()))
 }
 
 /// Several values and who said them; `silence` is what is said of who said nothing.

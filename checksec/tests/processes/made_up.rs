@@ -153,6 +153,16 @@ fn what_may_not_be_read_is_unknown_and_told_once() {
     assert!(all.iter().all(|(_, verdict)| verdict.findings.is_empty()));
 }
 
+/// The kernel shows the state of every thread also where it hides the memory.
+#[test]
+fn a_thread_without_filter_shows_though_memory_does_not() {
+    let mut hidden = with_code("", Ok(identity(1, 1)));
+    hidden.files.insert("maps".into(), Err(REFUSED));
+    hidden.files.insert("task/7/status".into(), Ok(STATUS.replace("Seccomp:\t2", "Seccomp:\t0").into()));
+    let scan = scanned(&machine([hidden]));
+    assert_eq!(verdicts(&scan.processes[0])[4], "%nnp only");
+}
+
 #[test]
 fn hidden_processes_are_missed() {
     let mut machine = machine([]);

@@ -16,6 +16,7 @@ const CASES: &[(&str, &[&str], [&str; 3])] = &[
     ("thread-on-wx", &[], ["-no", "-exec", "%generated"]),
     ("thread-runs", &[], ["-no", "?unknown", "%generated"]),
     ("twice", &[], ["%twice", "+NX", "-memfd"]),
+    ("twice-private", &[], ["%twice", "+NX", "-memfd"]),
     ("generated", &[], ["+yes", "+NX", "%generated"]),
     ("shared", &[], ["+yes", "+NX", "%generated"]),
     ("device", &[], ["+yes", "+NX", "%generated"]),

@@ -92,6 +92,11 @@ int main(int count, char **arguments) {
         need(fd >= 0 && ftruncate(fd, SIZE) == 0, "memfd_create");
         map(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
         map(PROT_READ | PROT_EXEC, MAP_SHARED, fd);
+    } else if (!strcmp(mode, "twice-private")) {
+        int fd = memfd_create("code", 0);
+        need(fd >= 0 && ftruncate(fd, SIZE) == 0, "memfd_create");
+        map(PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+        map(PROT_READ | PROT_EXEC, MAP_PRIVATE, fd);
     } else if (!strcmp(mode, "generated")) {
         need(mprotect(map(PROT_READ | PROT_WRITE, own, -1), SIZE, PROT_READ | PROT_EXEC) == 0, "mprotect");
     } else if (!strcmp(mode, "shared")) {

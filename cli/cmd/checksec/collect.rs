@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use hardpan_checksec::{Scan, ScanOptions, Summary, Unreadable, columns, row, scan_in_order};
 use hardpan_image::Index;
 use hardpan_report::sink::Draft;
-use hardpan_report::{BytePath, Cell, Coverage, Matrix, Pillar, Problem, Row, Subject};
+use hardpan_report::{BytePath, Cell, Coverage, Matrix, Pillar, Problem, Roots, Row, Subject};
 
 use crate::args::OutputArgs;
 use crate::cmd::coverage;
@@ -27,6 +27,7 @@ pub(super) struct Collected<'c> {
     coverage: Coverage,
     summary: Summary,
     rows: Vec<Row>,
+    roots: Roots,
 }
 
 impl<'c> Collected<'c> {
@@ -53,6 +54,7 @@ impl<'c> Collected<'c> {
             coverage: Coverage::default(),
             summary: Summary::default(),
             rows: Vec::new(),
+            roots: Roots::default(),
         }
     }
 
@@ -74,6 +76,7 @@ impl<'c> Collected<'c> {
     ) -> anyhow::Result<()> {
         let mut places = coverage(index, 0, Vec::new());
         if let Some(name) = name {
+            self.roots.add(name);
             let places = places.not_entered.iter_mut().chain(&mut places.problems);
             places.for_each(|problem: &mut Problem| {
                 problem.path = BytePath::from([name, b":", problem.path.as_bytes()].concat());
@@ -114,6 +117,7 @@ impl<'c> Collected<'c> {
             subject: self.subject,
             coverage: self.coverage,
             languages: self.summary.languages(),
+            roots: self.roots,
             verdicts: self.summary.verdicts(),
             pillars: vec![Pillar::HardenedExecutables],
             matrix: Some(Matrix { columns: columns(), rows: self.rows }),

@@ -92,6 +92,12 @@ fn files(paths: &[PathBuf], collected: &mut Collected<'_>) -> anyhow::Result<()>
         .iter()
         .map(|path| path.canonicalize().with_context(|| format!("cannot read {}", path.display())))
         .collect::<anyhow::Result<Vec<_>>>()?;
+    for path in &absolute {
+        // It would be left out in silence, and nothing would be as clean as it.
+        if !path.is_file() && !path.is_dir() && path.exists() {
+            bail!("{} is neither a file nor a directory", path.display());
+        }
+    }
     // Whoever names a file on a network share wants it read.
     let tree = DirTree::open(Path::new("/"))?.entering_remote().briefly();
     let wanted: Vec<Vec<u8>> = absolute.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect();

@@ -5,7 +5,7 @@ use clap::Args;
 use hardpan_checksec::process::{self, HostProcesses, ProcessScan, Processes as _, Status, Which, is_gone};
 use hardpan_checksec::{Unreadable, languages, matrix};
 use hardpan_report::sink::{self, Draft, Policy};
-use hardpan_report::{BytePath, Coverage, Pillar, Problem, Report, Subject, escape_str};
+use hardpan_report::{BytePath, Coverage, Pillar, Problem, Report, Roots, Subject, escape_str};
 
 use crate::context::{Context, Interrupted};
 
@@ -83,6 +83,7 @@ fn draft<'m>(scan: &ProcessScan, path: &str) -> Draft<'m> {
         pillars: vec![Pillar::HardenedExecutables],
         matrix: Some(matrix(&scan.files)),
         languages: languages(&scan.files),
+        roots: Roots::default(),
     }
 }
 

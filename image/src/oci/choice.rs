@@ -92,10 +92,14 @@ fn is_index(descriptor: &Descriptor) -> bool {
     )
 }
 
-/// What BuildKit puts beside images: statements about them, as manifests for no platform.
+/// What BuildKit puts beside images: statements about them, as manifests for no platform. By the annotation alone an image
+/// that runtimes take could hide.
 fn is_attestation(descriptor: &Descriptor) -> bool {
     let kind = descriptor.annotations.as_ref().and_then(|annotations| annotations.kind.as_deref());
-    kind == Some("attestation-manifest")
+    let platform = descriptor.platform.as_ref();
+    let is_for_none =
+        platform.is_some_and(|platform| platform.os == "unknown" && platform.architecture == "unknown");
+    kind == Some("attestation-manifest") && is_for_none
 }
 
 /// Indexes of indexes are allowed, and nobody writes more than two.

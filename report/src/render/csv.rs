@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-use crate::{BytePath, Cell, Finding, Report, Row};
+use crate::{BytePath, Cell, Finding, Outcome, Report, Row, RuleResult};
 
 /// Writes a line for each file, with `OUTCOME:LABEL` for each property, and one for each place that could not be read, with
 /// the reason in the last field. The same report gives the same bytes.
@@ -50,10 +50,17 @@ fn file(row: &Row, out: &mut dyn Write) -> io::Result<()> {
 /// What could not be read and why: files without a row, and other places.
 fn unread<'a>(report: &'a Report, rows: &'a [Row]) -> BTreeSet<(&'a BytePath, &'a str)> {
     let known: BTreeSet<&BytePath> = rows.iter().map(|row| &row.path).collect();
+    // Of what has a row, the row tells; what a rule about files could not tell of has none.
+    let is_of_files = |rule: &&RuleResult| {
+        let columns = report.matrix.as_ref().map_or(&[][..], |matrix| &matrix.columns);
+        columns.iter().any(|column| column.rule == rule.id)
+    };
+    let judged = report.rules.iter().filter(is_of_files).flat_map(|rule| &rule.findings);
+    let others = report.rules.iter().filter(|rule| !is_of_files(rule)).flat_map(|rule| &rule.findings);
     let incomplete = |finding: &&Finding| finding.cause.is_some_and(crate::Cause::is_incomplete);
-    let findings = report.rules.iter().flat_map(|rule| &rule.findings).map(|judged| &judged.finding);
-    findings
-        .filter(incomplete)
+    let unknown = judged.map(|judged| &judged.finding).filter(|finding| finding.outcome == Outcome::Unknown);
+    unknown
+        .chain(others.map(|judged| &judged.finding).filter(incomplete))
         .filter_map(|finding| Some((&finding.location.as_ref()?.path, finding.message.as_str())))
         .chain(report.coverage.problems.iter().map(|problem| (&problem.path, problem.reason.as_str())))
         .filter(|(path, _)| !known.contains(path))

@@ -35,6 +35,7 @@ fn report_over(rows: Vec<Row>, verdict: Verdict, policy: &Policy) -> Report {
         pillars: vec![Pillar::ApiOnly],
         matrix: Some(Matrix { columns: Vec::new(), rows }),
         languages: Vec::new(),
+        roots: Roots::default(),
     };
     judge(draft, policy)
 }

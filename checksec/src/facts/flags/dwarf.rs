@@ -104,12 +104,17 @@ impl<'a> Dwarf<'a> {
 
     fn units(&self, tally: &mut Tally) -> Result<(), ElfError> {
         let mut at = 0;
+        let mut left = MAX_TEXT;
         for _ in 0..MAX_UNITS {
             if at >= self.info.len() {
                 return Ok(());
             }
             let length = self.length(at)?;
             if let Some(root) = self.root(at, length)? {
+                let text = root.name.len() + root.directory.len() + root.producer.len();
+                let over =
+                    ElfError::Limit { structure: ".debug_str", offset: self.info.place(at), limit: MAX_TEXT };
+                left = left.checked_sub(text as u64).ok_or(over)?;
                 tally.take(&root, self.info.place(at));
             }
             at += length;
@@ -249,6 +254,8 @@ fn shortened(bytes: &[u8], order: ByteOrder) -> Vec<u8> {
 const WIDE: u64 = 0xffff_ffff;
 /// Twice the units of a web browser.
 const MAX_UNITS: u64 = 1 << 16;
+/// Of the strings of all units together, which may overlap in the file: a kibibyte for each of them.
+const MAX_TEXT: u64 = 64 << 20;
 /// The first entry of most units, with its strings elsewhere.
 const WINDOW: u64 = 512;
 /// One with a command line in itself.

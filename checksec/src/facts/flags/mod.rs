@@ -215,7 +215,9 @@ impl BuildSections {
         // Sections of a group hold types, which were compiled with the unit that refers to them.
         let is_grouped = section.flags & object::elf::SHF_GROUP.0 != 0;
         let has_bytes = section.kind != object::elf::SHT_NOBITS.0;
-        if let Some(name) = known.filter(|_| !is_grouped && has_bytes) {
+        // Of several the first is read. A list of all of them could be as long as that of the sections.
+        let is_first = known.is_some_and(|name| self.debug(name).is_none());
+        if let Some(name) = known.filter(|_| !is_grouped && has_bytes && is_first) {
             self.debug.push(Debug { name, index, section, is_old, relocations: None });
         }
     }

@@ -53,10 +53,12 @@ impl ProcessRule for WritableCode {
     }
 }
 
-/// The executable mappings whose bytes another shared mapping of the same process can change.
+/// The executable mappings whose bytes a shared mapping of the same process can change. A private one follows the file too,
+/// as long as it was not written itself.
 fn twice(maps: &Maps) -> Vec<&Mapping> {
-    let shared = |mapping: &&Mapping| mapping.shared && mapping.inode != 0;
-    let writable: Vec<&Mapping> = maps.all.iter().filter(|mapping| mapping.writable).filter(shared).collect();
+    let is_file = |mapping: &&Mapping| mapping.inode != 0;
+    let writable = maps.all.iter().filter(|mapping| mapping.writable && mapping.shared);
+    let writable: Vec<&Mapping> = writable.filter(is_file).collect();
     let overlaps = |code: &&Mapping| {
         let part =
             |mapping: &Mapping| mapping.offset..mapping.offset.saturating_add(mapping.end - mapping.start);
@@ -65,5 +67,5 @@ fn twice(maps: &Maps) -> Vec<&Mapping> {
             is_same_file && part(other).start < part(code).end && part(code).start < part(other).end
         })
     };
-    maps.all.iter().filter(|mapping| mapping.executable).filter(shared).filter(overlaps).collect()
+    maps.all.iter().filter(|mapping| mapping.executable).filter(is_file).filter(overlaps).collect()
 }
