@@ -137,12 +137,12 @@ impl<'a> Ar<'a> {
         Ok(bytes)
     }
 
-    /// BSD pads names with NUL.
+    /// BSD pads names with NUL, and takes the first for the end.
     fn name_before(&self, at: u64, data: u64, len: u64) -> Result<Vec<u8>, Error> {
         let len = usize::try_from(len).ok().filter(|len| *len <= MAX_NAME);
         let mut bytes = vec![0; len.ok_or(Error::Limit { what: "bytes of a name", limit: MAX_NAME as u64 })?];
         read_exact_at(self.source, &mut bytes, data).map_err(|error| self.cut(at, error))?;
-        let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
         bytes.truncate(end);
         Ok(bytes)
     }

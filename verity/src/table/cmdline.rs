@@ -204,6 +204,8 @@ fn target(line: &str) -> Result<Option<(u64, u64, VerityTable)>, TableError> {
     let (Some(start), Some(len)) = (decimal(start), decimal(len)) else { return Err(malformed()) };
     match kind {
         "verity" => VerityTable::parse(arguments).map(|table| Some((start, len, table))),
+        // The kernel drops a backslash, so that `verit\y` is a verity target to it.
+        _ if kind.contains('\\') => Err(create_error("the type of a target has a backslash in it")),
         _ => Ok(None),
     }
 }
@@ -243,6 +245,12 @@ mod tests {
             "0 2048 verity 1 PARTUUID=a/PARTNROFF=1 PARTUUID=a/PARTNROFF=2 4096 4096 256 1 sha256 {ROOT} aabb 2 \
              restart_on_corruption ignore_zero_blocks"
         )
+    }
+
+    #[test]
+    fn an_escaped_type_is_not_overlooked() {
+        let cmdline = format!("dm-mod.create=\"root,,,ro,{}\"", table().replace("verity", r"verit\y"));
+        assert!(matches!(find_in_cmdline(&cmdline)[..], [Err(_)]), "{:?}", find_in_cmdline(&cmdline));
     }
 
     #[test]
