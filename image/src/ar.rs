@@ -130,8 +130,10 @@ impl<'a> Ar<'a> {
         let mut bytes = vec![0; usize::try_from(rest).unwrap_or(MAX_NAME).min(MAX_NAME)];
         read_exact_at(self.source, &mut bytes, start + offset).map_err(|error| self.cut(at, error))?;
         let end = bytes.iter().position(|byte| matches!(byte, b'\n' | 0));
-        bytes.truncate(end.ok_or_else(|| malformed(start + offset, "a long name does not end"))?);
-        if bytes.ends_with(b"/") {
+        let end = end.ok_or_else(|| malformed(start + offset, "a long name does not end"))?;
+        let is_line = bytes[end] == b'\n';
+        bytes.truncate(end);
+        if is_line && bytes.ends_with(b"/") {
             bytes.pop();
         }
         Ok(bytes)

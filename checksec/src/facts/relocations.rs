@@ -15,9 +15,11 @@ use crate::reader::{Reader, Table};
 pub enum SlotSource {
     /// `DT_JMPREL`: the slots of the procedure linkage table.
     Plt,
-    /// The `GLOB_DAT` relocations of `DT_RELA` or `DT_REL`, looked at where there is no `DT_JMPREL`; on machines without
-    /// such a type all that name a symbol.
+    /// The `GLOB_DAT` relocations of `DT_RELA` or `DT_REL`; on machines without such a type all that name a symbol, looked
+    /// at where there is no `DT_JMPREL`.
     Got,
+    /// Those of `DT_JMPREL` and the `GLOB_DAT` relocations.
+    Both,
     /// The relocations of a static program, found by its section headers since it has no dynamic segment.
     Static,
 }
@@ -29,8 +31,12 @@ pub struct Slots {
     pub source: SlotSource,
     /// How many.
     pub count: u64,
+    /// How many of them are filled in when they are first called, unless the file is bound at start: those of `DT_JMPREL`.
+    pub calls: u64,
     /// How many lie outside the pages that `PT_GNU_RELRO` makes read-only.
     pub outside: u64,
+    /// How many of those are slots of calls.
+    pub calls_outside: u64,
     /// The address of the first of those.
     pub first_outside: Option<u64>,
     /// One more than the highest symbol that they name.
@@ -51,20 +57,27 @@ pub(crate) fn of_dynamic(
     segments: &Segments,
     dynamic: &Dynamic,
 ) -> Result<Option<Slots>, ElfError> {
-    let mut slots = Slots { source: SlotSource::Plt, count: 0, outside: 0, first_outside: None, symbols: 0 };
+    let mut slots = Slots::none(SlotSource::Plt);
     let protected = protected(segments);
+    let glob_dat = glob_dat(header.machine);
     if let Some(table) = plt_table(reader, segments, dynamic)? {
         slots.scan(reader, table, |_, _| true, &protected)?;
-        return Ok(Some(slots));
+        (slots.calls, slots.calls_outside) = (slots.count, slots.outside);
+        if glob_dat.is_none() {
+            return Ok(Some(slots));
+        }
     }
-    slots.source = SlotSource::Got;
-    let glob_dat = glob_dat(header.machine);
     for tags in [(DT_RELA, DT_RELASZ, DT_RELACOUNT, 3), (DT_REL, DT_RELSZ, DT_RELCOUNT, 2)] {
         if let Some(table) = got_table(reader, segments, dynamic, tags)? {
             let is_slot = |kind, symbol| glob_dat.map_or(symbol != 0, |glob_dat| kind == glob_dat);
             slots.scan(reader, table, is_slot, &protected)?;
         }
     }
+    slots.source = match (slots.calls, slots.count - slots.calls) {
+        (0, _) => SlotSource::Got,
+        (_, 0) => SlotSource::Plt,
+        _ => SlotSource::Both,
+    };
     // RISC-V and others fill in slots and all other pointers by one type: whichever lies outside may be either, and so
     // may what DT_PLTGOT points to.
     let got = dynamic.get(DT_PLTGOT).filter(|_| glob_dat.is_none());
@@ -81,8 +94,7 @@ pub(crate) fn of_static(
     segments: &Segments,
     sections: &Sections,
 ) -> Result<Slots, ElfError> {
-    let mut slots =
-        Slots { source: SlotSource::Static, count: 0, outside: 0, first_outside: None, symbols: 0 };
+    let mut slots = Slots::none(SlotSource::Static);
     let protected = protected(segments);
     for section in sections.relocations() {
         let size = section.words * reader.word();
@@ -106,7 +118,7 @@ pub(crate) fn symbol_count(
     segments: &Segments,
     dynamic: &Dynamic,
 ) -> Result<u64, ElfError> {
-    let mut all = Slots { source: SlotSource::Got, count: 0, outside: 0, first_outside: None, symbols: 0 };
+    let mut all = Slots::none(SlotSource::Got);
     let tables = [
         plt_table(reader, segments, dynamic)?,
         got_table(reader, segments, dynamic, (DT_RELA, DT_RELASZ, DT_RELACOUNT, 3))?,
@@ -124,6 +136,11 @@ pub(crate) fn has_any(dynamic: &Dynamic) -> bool {
 }
 
 impl Slots {
+    fn none(source: SlotSource) -> Self {
+        let (count, calls, outside, calls_outside, symbols) = (0, 0, 0, 0, 0);
+        Self { source, count, calls, outside, calls_outside, first_outside: None, symbols }
+    }
+
     /// Looks for the relocations that C libraries have in static programs: each names a slot that can be written, the one
     /// type for functions that are chosen at start, and a function. Linkers place them behind the first headers.
     fn search(

@@ -3,7 +3,7 @@
 use hardpan_report::{Evidence, Fix, Judgement, Pillar, RuleMeta, Severity, Toolchain};
 
 use crate::ElfFacts;
-use crate::facts::{Kind, SlotSource};
+use crate::facts::Kind;
 use crate::rules::{ElfRule, at, damaged, not_loaded};
 
 /// ELF-002.
@@ -55,17 +55,17 @@ impl ElfRule for BindNow {
         }
         let slots = match &facts.slots {
             Err(error) => return damaged(error),
-            Ok(slots) => slots.as_ref().filter(|slots| slots.source == SlotSource::Plt),
+            Ok(slots) => slots.as_ref().map_or(0, |slots| slots.calls),
         };
-        let Some(slots) = slots.filter(|slots| slots.count > 0) else {
+        if slots == 0 {
             let evidence = Evidence::new("DT_JMPREL", "no slots", "").at(at(dynamic.offset()));
             return Judgement::pass("no PLT", evidence);
-        };
+        }
         if let Some(loader) = musl(facts) {
             return Judgement::pass("now", loader);
         }
         let flags = Evidence::new("bind-now flags", "none", "DF_BIND_NOW, DF_1_NOW or DT_BIND_NOW");
-        let message = format!("lazy binding: {} PLT slots are filled in when first called", slots.count);
+        let message = format!("lazy binding: {slots} PLT slots are filled in when first called");
         Judgement::fail("lazy", message, vec![flags.at(at(dynamic.offset()))])
     }
 }

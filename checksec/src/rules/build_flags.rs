@@ -5,7 +5,7 @@ use object::elf::{PT_GNU_RELRO, PT_GNU_STACK};
 
 use crate::ElfFacts;
 use crate::facts::flags::{Answer, Claims, ControlFlow, Linking, Optimisation, Position, Protector, Votes};
-use crate::facts::{Kind, Properties, SlotSource};
+use crate::facts::{Kind, Properties};
 use crate::rules::{ElfRule, at, not_loaded, told};
 
 /// ELF-019.
@@ -292,8 +292,7 @@ fn linking_denied(facts: &ElfFacts, linking: Linking) -> Vec<(&'static str, &'st
     if not_loaded(facts.kind).is_some() {
         return denied;
     }
-    let has_plt =
-        matches!(&facts.slots, Ok(Some(slots)) if slots.source == SlotSource::Plt && slots.count > 0);
+    let has_plt = matches!(&facts.slots, Ok(Some(slots)) if slots.calls > 0);
     if linking.now == Some(true)
         && has_plt
         && facts.dynamic().is_some_and(|dynamic| dynamic.bind_now().is_none())

@@ -83,7 +83,7 @@ fn with_segment(facts: &ElfFacts, segment: Evidence) -> Judgement {
         count => format!("all {count} {} are inside", name(slots.source)),
     };
     let slots_seen = Evidence::new("relocations", slots_seen, "all inside PT_GNU_RELRO");
-    let is_lazy = slots.source == SlotSource::Plt && slots.count > 0 && binds_lazily(facts);
+    let is_lazy = slots.calls > 0 && binds_lazily(facts);
     if !is_lazy {
         return Judgement::pass("full", segment).with(slots_seen);
     }
@@ -93,12 +93,7 @@ fn with_segment(facts: &ElfFacts, segment: Evidence) -> Judgement {
 }
 
 fn outside(facts: &ElfFacts, slots: &Slots, segment: Evidence) -> Judgement {
-    let mut message = format!(
-        "partial RELRO: {} of {} {} lie outside PT_GNU_RELRO",
-        slots.outside,
-        slots.count,
-        name(slots.source)
-    );
+    let mut message = format!("partial RELRO: {} lie outside PT_GNU_RELRO", those_outside(slots));
     let first = slots.first_outside.unwrap_or(0);
     let mut slot = Evidence::new("first slot outside", format!("address {first:#x}"), "inside PT_GNU_RELRO");
     if let Some(offset) = file_offset(facts, first) {
@@ -112,6 +107,18 @@ fn outside(facts: &ElfFacts, slots: &Slots, segment: Evidence) -> Judgement {
         );
     }
     Judgement::partial("partial", message, evidence)
+}
+
+fn those_outside(slots: &Slots) -> String {
+    let (data, data_outside) = (slots.count - slots.calls, slots.outside - slots.calls_outside);
+    match (slots.calls_outside, data_outside) {
+        (calls, 0) => format!("{calls} of {} PLT slots", slots.calls),
+        (0, _) => format!(
+            "{data_outside} of {data} {}",
+            name(if slots.calls > 0 { SlotSource::Got } else { slots.source })
+        ),
+        (calls, _) => format!("{calls} of {} PLT slots and {data_outside} of {data} GOT slots", slots.calls),
+    }
 }
 
 /// A file that relocates itself does all of it before its own code runs, whatever its flags say.
@@ -133,6 +140,7 @@ fn name(source: SlotSource) -> &'static str {
     match source {
         SlotSource::Plt => "PLT slots",
         SlotSource::Got => "GOT slots",
+        SlotSource::Both => "PLT and GOT slots",
         SlotSource::Static => "relocated slots",
     }
 }

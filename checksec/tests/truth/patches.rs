@@ -57,6 +57,7 @@ pub(crate) const PATCHES: &[Patched] = &[
     runs("relro-empty-no-plt", "gcc-pie-no-plt", |file| resize(file, PT_GNU_RELRO.0, 0), &[("relro", '%')]),
     runs("relro-elsewhere", "gcc-pie", over_the_headers, &[("relro", '%')]),
     runs("relro-twice", "go-cgo-pie", two_relros, &[("relro", '%'), ("nx-stack", '-')]),
+    line("relro-without-a-datum", "gcc-pie", datum_outside, &[("relro", '%')]),
     // Programs and libraries.
     runs("pie-by-dt-debug", "gcc-pie", |file| flags_1(file, NOW), &[]),
     runs("library-with-interpreter", "gcc-pie", |file| { flags_1(file, NOW); retag(file, DEBUG, UNKNOWN_TAG); }, &[("pie", '~')]),
@@ -207,6 +208,19 @@ fn two_relros(file: &mut Patch) {
     file.put(stack, &first);
     spare[..4].copy_from_slice(&PT_GNU_RELRO.0.to_le_bytes());
     file.put(relro, &spare);
+}
+
+/// Sends the first `GLOB_DAT` relocation behind RELRO, where no linker puts a slot, while those of calls stay inside.
+fn datum_outside(file: &mut Patch) {
+    let relro = file.headers(PT_GNU_RELRO.0)[0];
+    let (start, size) = (file.u64(relro + 16), file.u64(relro + 40));
+    let is_slot = |at: &usize| {
+        file.u64(at + 8) & 0xffff_ffff == 6
+            && file.u64(at + 8) >> 32 != 0
+            && (start..start + size).contains(&file.u64(*at))
+    };
+    let at = (0..file.0.len() - 24).step_by(8).find(is_slot).unwrap();
+    file.put(at, &(start + size).to_le_bytes());
 }
 
 /// Makes the first note header a second stack header, which comes before the other.

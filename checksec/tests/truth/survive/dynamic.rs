@@ -78,7 +78,7 @@ cases! {
     });
     28 relocation_sizes => unknown(|whole| {
         vec![
-            (wide("DT_RELASZ", value(whole, RELASZ), 1 << 60), OF_SYMBOLS),
+            (wide("DT_RELASZ", value(whole, RELASZ), 1 << 60), OF_SLOTS),
             (wide("DT_PLTRELSZ", value(whole, PLTRELSZ), 1 << 60), OF_SLOTS),
             (wide("DT_JMPREL unmapped", value(whole, JMPREL), 1 << 50), OF_SLOTS),
         ]
