@@ -124,6 +124,10 @@ pub(crate) struct ChecksecArgs {
     #[arg(long, conflicts_with_all = ["pid", "all_processes"])]
     pub(crate) members: bool,
 
+    /// Let a run pass that found no ELF file. Without this it fails, since a wrong path or an empty build would pass
+    #[arg(long, conflicts_with_all = ["pid", "all_processes"])]
+    pub(crate) allow_empty: bool,
+
     #[command(flatten)]
     pub(crate) processes: ProcessArgs,
 

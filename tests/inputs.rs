@@ -160,11 +160,14 @@ fn what_cannot_be_judged_is_no_clean_report() {
         let output = dir.hardpan(&["checksec", name, "--format=csv"]).output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
-    for (name, code, shown) in [("outer.a", 2, "outer.a(inner.a)"), ("thin.a", 0, "thin.a")] {
+    for (name, code, shown) in [("outer.a", 2, "outer.a(inner.a)"), ("thin.a", 2, "thin.a")] {
         let (found, text) = csv(name);
         assert_eq!(found, Some(code), "{text}");
         assert!(text.lines().any(|line| line.contains(shown) && line.contains("unknown:unread")), "{text}");
     }
+    dir.write("build/notes.txt", "nothing was built");
+    assert_eq!(dir.report(&["checksec", "build"]).exit_code(), 2);
+    assert_eq!(dir.report(&["checksec", "build", "--allow-empty"]).exit_code(), 0);
     dir.tool("mkfifo", &["fifo"]);
     for arguments in [&["checksec", "fifo"][..], &["checksec", "inner.o", "fifo"], &["checksec", "/dev/null"]]
     {

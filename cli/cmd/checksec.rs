@@ -39,6 +39,9 @@ pub(crate) fn run(args: &ChecksecArgs, context: &Context) -> anyhow::Result<u8> 
 fn of_files(args: &ChecksecArgs, policy: &Policy, context: &Context) -> anyhow::Result<Report> {
     let mut collected = Collected::new(&args.output, context)?;
     inputs::read(args, &mut collected)?;
+    if !args.allow_empty {
+        collected.refuse_empty()?;
+    }
     let (draft, lines) = collected.finish();
     let report = sink::judge(draft, policy);
     if let Some(lines) = lines {

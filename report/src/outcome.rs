@@ -87,12 +87,14 @@ pub enum Cause {
     Changed,
     /// A limit of ours was reached before the end.
     Limit,
+    /// There was nothing to judge.
+    Empty,
 }
 
 impl Cause {
     /// Whether the tool was kept from doing its work, which makes the run incomplete.
     pub fn is_incomplete(self) -> bool {
-        matches!(self, Self::Unreadable | Self::Malformed | Self::Changed | Self::Limit)
+        matches!(self, Self::Unreadable | Self::Malformed | Self::Changed | Self::Limit | Self::Empty)
     }
 
     /// The kebab-case name, as in JSON.
@@ -104,6 +106,7 @@ impl Cause {
             Self::Malformed => "malformed",
             Self::Changed => "changed",
             Self::Limit => "limit",
+            Self::Empty => "empty",
         }
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use hardpan_checksec::{Scan, ScanOptions, Summary, Unreadable, columns, row, scan_in_order};
 use hardpan_image::Index;
 use hardpan_report::sink::Draft;
-use hardpan_report::{BytePath, Cell, Coverage, Matrix, Pillar, Problem, Roots, Row, Subject};
+use hardpan_report::{BytePath, Cause, Cell, Coverage, Matrix, Pillar, Problem, Roots, Row, Subject};
 
 use crate::args::OutputArgs;
 use crate::cmd::coverage;
@@ -28,6 +28,7 @@ pub(super) struct Collected<'c> {
     summary: Summary,
     rows: Vec<Row>,
     roots: Roots,
+    has_unread: bool,
 }
 
 impl<'c> Collected<'c> {
@@ -55,6 +56,7 @@ impl<'c> Collected<'c> {
             summary: Summary::default(),
             rows: Vec::new(),
             roots: Roots::default(),
+            has_unread: false,
         }
     }
 
@@ -108,6 +110,21 @@ impl<'c> Collected<'c> {
         self.add(&Scan { unreadable, ..Scan::default() })
     }
 
+    /// Notes that there was nothing to judge: a gate that passes for that reason proves nothing.
+    pub(super) fn refuse_empty(&mut self) -> anyhow::Result<()> {
+        if self.summary.elf_files() > 0 || self.has_unread {
+            return Ok(());
+        }
+        let reason = match self.coverage.closed_libraries {
+            0 => "it holds no ELF file, so that nothing was judged (--allow-empty: that is meant)",
+            _ => {
+                "it holds no ELF file but static libraries (--members: judge those; --allow-empty: that is meant)"
+            }
+        };
+        let path = self.subject.path.as_bytes().into();
+        self.unusable(Unreadable { path, cause: Cause::Empty, reason: reason.to_owned() })
+    }
+
     /// Everything, for the policy to judge, and the lines that it is to end.
     pub(super) fn finish<'m>(mut self) -> (Draft<'m>, Option<LineWriter>) {
         self.coverage.elf_files = self.summary.elf_files();
@@ -127,6 +144,7 @@ impl<'c> Collected<'c> {
 
     fn add(&mut self, stretch: &Scan) -> anyhow::Result<()> {
         self.coverage.closed_libraries += stretch.closed_libraries;
+        self.has_unread |= stretch.unreadable.iter().any(|file| file.cause.is_incomplete());
         self.summary.add(stretch, self.shows_files);
         let mut rows: Vec<Row> = stretch.elves.iter().map(row).collect();
         if let Some(lines) = &mut self.lines {
