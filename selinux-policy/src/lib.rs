@@ -3,6 +3,7 @@
 //! Source text becomes a syntax tree, names are resolved in it into a flat policy without scopes ([`ir`]), and that is laid
 //! out as the tables of the binary format.
 
+pub mod check;
 pub mod ir;
 pub mod names;
 pub mod sema;
