@@ -5,3 +5,4 @@
 
 pub mod ir;
 pub mod names;
+pub mod policydb;
