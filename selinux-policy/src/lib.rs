@@ -6,3 +6,4 @@
 pub mod ir;
 pub mod names;
 pub mod policydb;
+pub mod sema;
