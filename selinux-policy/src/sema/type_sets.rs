@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use super::Bitset;
+use super::order::{Needs, evaluation_order};
 use crate::ir::{AttributeSet, Ir, Op, OriginId, RoleId, TypeId, UserId};
 
 /// Types and what type attributes hold.
@@ -85,7 +86,10 @@ impl<T: Id> AttributeSets<T> {
     fn evaluate(is_attribute: &[bool], statements: &[AttributeSet<T>]) -> Result<Self, SetError<T>> {
         let mut sets = Self::without_statements(is_attribute)?;
         let by_attribute = ByAttribute::new(is_attribute.len(), statements);
-        for attribute in evaluation_order(is_attribute, &by_attribute)? {
+        let needs = |attribute| by_attribute.needs(attribute, is_attribute);
+        let order = evaluation_order(is_attribute.len(), |index| is_attribute[index], needs)
+            .map_err(|circle| SetError::Cycle { path: circle.into_iter().map(T::with_origin).collect() })?;
+        for attribute in order {
             let mut members = Bitset::new(is_attribute.len());
             for statement in by_attribute.of(attribute) {
                 sets.add(&mut members, statement)?;
@@ -218,25 +222,29 @@ impl Members<'_> {
 /// An id of something that attributes can hold.
 trait Id: Copy + std::fmt::Debug {
     fn index(self) -> usize;
-}
+    fn from_index(index: u32) -> Self;
 
-impl Id for TypeId {
-    fn index(self) -> usize {
-        self.index()
+    fn with_origin((index, origin): (usize, OriginId)) -> (Self, OriginId) {
+        // Indexes come from ids, which are u32.
+        (Self::from_index(u32::try_from(index).unwrap_or(u32::MAX)), origin)
     }
 }
 
-impl Id for RoleId {
-    fn index(self) -> usize {
-        self.index()
-    }
+macro_rules! has_attributes {
+    ($($id:ident)*) => {$(
+        impl Id for $id {
+            fn index(self) -> usize {
+                self.index()
+            }
+
+            fn from_index(index: u32) -> Self {
+                Self(index)
+            }
+        }
+    )*};
 }
 
-impl Id for UserId {
-    fn index(self) -> usize {
-        self.index()
-    }
-}
+has_attributes! { TypeId RoleId UserId }
 
 /// Statements in the order of the attributes that they are of.
 struct ByAttribute<'a, T> {
@@ -271,95 +279,18 @@ impl<'a, T: Id> ByAttribute<'a, T> {
     }
 
     /// The attributes that the statements of one name.
-    fn named(&self, attribute: usize, is_attribute: &[bool]) -> Vec<(T, OriginId)> {
-        let mut named = Vec::new();
+    fn needs(&self, attribute: usize, is_attribute: &[bool]) -> Needs {
+        let mut needs = Needs::new();
         for statement in self.of(attribute) {
             for step in &statement.set {
                 if let Op::Operand(id) = step
                     && is_attribute[id.index()]
                 {
-                    named.push((*id, statement.origin));
+                    needs.push((id.index(), statement.origin));
                 }
             }
         }
-        named
-    }
-}
-
-/// The attributes, each after those that it is defined by.
-fn evaluation_order<T: Id>(
-    is_attribute: &[bool],
-    statements: &ByAttribute<'_, T>,
-) -> Result<Vec<usize>, SetError<T>> {
-    let mut walk =
-        Walk { is_attribute, statements, open: Vec::new(), state: vec![State::New; is_attribute.len()] };
-    let mut order = Vec::new();
-    for start in (0..is_attribute.len()).filter(|index| is_attribute[*index]) {
-        walk.from(start, &mut order)?;
-    }
-    Ok(order)
-}
-
-/// A walk through what defines attributes, those first that others need. It keeps its own stack, since sources may chain as
-/// many attributes as they like.
-struct Walk<'a, T> {
-    is_attribute: &'a [bool],
-    statements: &'a ByAttribute<'a, T>,
-    open: Vec<Open<T>>,
-    state: Vec<State>,
-}
-
-/// An attribute whose operands are being looked at.
-struct Open<T> {
-    attribute: usize,
-    /// Itself and the statement that led to it; `None` if the walk began here.
-    entered: Option<(T, OriginId)>,
-    /// The attributes that it names and that are still to be looked at.
-    named: std::vec::IntoIter<(T, OriginId)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    New,
-    Open,
-    Done,
-}
-
-impl<T: Id> Walk<'_, T> {
-    fn from(&mut self, start: usize, order: &mut Vec<usize>) -> Result<(), SetError<T>> {
-        if self.state[start] == State::New {
-            self.enter(start, None);
-        }
-        while let Some(top) = self.open.last_mut() {
-            let Some((next, origin)) = top.named.next() else {
-                order.push(top.attribute);
-                self.state[top.attribute] = State::Done;
-                self.open.pop();
-                continue;
-            };
-            match self.state[next.index()] {
-                State::New => self.enter(next.index(), Some((next, origin))),
-                State::Open => return Err(self.cycle(next, origin)),
-                State::Done => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn enter(&mut self, attribute: usize, entered: Option<(T, OriginId)>) {
-        self.state[attribute] = State::Open;
-        let named = self.statements.named(attribute, self.is_attribute).into_iter();
-        self.open.push(Open { attribute, entered, named });
-    }
-
-    /// The path from an attribute that is open back to itself.
-    fn cycle(&self, first: T, origin: OriginId) -> SetError<T> {
-        let begin = self.open.iter().position(|open| open.attribute == first.index()).unwrap_or(0);
-        let entered: Vec<(T, OriginId)> =
-            self.open[begin + 1..].iter().filter_map(|open| open.entered).collect();
-        let ids = std::iter::once(first).chain(entered.iter().map(|(id, _)| *id));
-        let origins = entered.iter().map(|(_, origin)| *origin).chain(std::iter::once(origin));
-        SetError::Cycle { path: ids.zip(origins).collect() }
+        needs
     }
 }
 
