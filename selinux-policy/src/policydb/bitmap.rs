@@ -100,6 +100,11 @@ impl Bitmap {
         Some(place * WORD_BITS + (WORD_BITS - 1 - word.leading_zeros()))
     }
 
+    /// The first bit after the last word (`highbit`), 0 if no bit is set. It saturates where 2^32 would come.
+    pub(crate) fn high_bit(&self) -> u32 {
+        self.words.last().map_or(0, |(place, _)| (place * WORD_BITS).saturating_add(WORD_BITS))
+    }
+
     /// Adds all bits of another set.
     pub fn union_with(&mut self, other: &Self) {
         if other.words.iter().all(|(place, word)| self.word(*place) & word == *word) {

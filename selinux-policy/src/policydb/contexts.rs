@@ -1,6 +1,6 @@
 //! Contexts, and what has one.
 
-use super::{Bitmap, Name};
+use super::{Bitmap, Name, Target};
 
 /// A security context.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,16 @@ pub enum Ocontexts {
     Selinux(Box<SelinuxContexts>),
     /// Of a policy for Xen.
     Xen(Box<XenContexts>),
+}
+
+impl Ocontexts {
+    /// Empty lists.
+    pub fn new(target: Target) -> Self {
+        match target {
+            Target::Selinux => Self::Selinux(Box::default()),
+            Target::Xen => Self::Xen(Box::default()),
+        }
+    }
 }
 
 /// Contexts of a policy for Linux, each list in the file's order.

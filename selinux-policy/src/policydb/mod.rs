@@ -3,12 +3,18 @@
 //! [`Policy`] holds what such a file holds, in the file's order. All numbers that name a symbol are its value, which begins
 //! at 1; in a [`Bitmap`] value `v` is bit `v - 1`.
 
+mod arrange;
 pub mod avtab;
 mod bitmap;
 pub mod contexts;
+mod format;
 pub mod symbols;
+mod values;
+mod write;
 
+pub use arrange::Compat;
 pub use bitmap::Bitmap;
+pub use write::{WriteError, write};
 
 use avtab::{AvEntry, Conditional};
 use contexts::{GenFs, Ocontexts, Range};
@@ -51,6 +57,9 @@ pub struct Policy {
     pub sensitivities: Vec<Sensitivity>,
     /// Categories and their aliases.
     pub categories: Vec<Category>,
+    /// How many values after the highest role's are taken: by role attributes, which checkpolicy counts but does not write.
+    /// secilc takes none.
+    pub reserved_roles: u32,
 
     /// Rules that do not depend on booleans.
     pub avtab: Vec<AvEntry>,
@@ -71,6 +80,39 @@ pub struct Policy {
     /// For each type value (the first is value 1) itself and its attributes; for an attribute itself. Its length is the
     /// highest value that a type or attribute has.
     pub type_attribute_map: Vec<Bitmap>,
+}
+
+impl Policy {
+    /// A policy with nothing in it.
+    pub fn new(version: u32, target: Target) -> Self {
+        Self {
+            version,
+            target,
+            mls: false,
+            handle_unknown: HandleUnknown::Deny,
+            policycaps: Bitmap::new(),
+            permissive: Bitmap::new(),
+            neveraudit: Bitmap::new(),
+            commons: Vec::new(),
+            classes: Vec::new(),
+            roles: Vec::new(),
+            types: Vec::new(),
+            users: Vec::new(),
+            bools: Vec::new(),
+            sensitivities: Vec::new(),
+            categories: Vec::new(),
+            reserved_roles: 0,
+            avtab: Vec::new(),
+            conditionals: Vec::new(),
+            role_transitions: Vec::new(),
+            role_allows: Vec::new(),
+            filename_transitions: Vec::new(),
+            ocontexts: Ocontexts::new(target),
+            genfs: Vec::new(),
+            range_transitions: Vec::new(),
+            type_attribute_map: Vec::new(),
+        }
+    }
 }
 
 /// Who enforces a policy.
