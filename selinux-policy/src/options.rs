@@ -1,7 +1,7 @@
 //! What a compilation is asked for.
 
 use crate::ir::HandleUnknown;
-use crate::policydb::Target;
+use crate::policydb::{Compat, Target};
 
 /// What a compilation is asked for. The default is what `secilc` without options does, but for the release that it is
 /// compatible with.
@@ -33,17 +33,6 @@ pub struct Options {
     pub expand_size: u32,
     /// Leaves out rules that others make superfluous (`-O`).
     pub optimize: bool,
-}
-
-/// A release whose output and judgement is reproduced. It decides the order of symbols, which conflicts are errors and which
-/// policy capabilities there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Compat {
-    /// Releases up to 3.5.
-    V3_4,
-    /// Releases from 3.6 on.
-    #[default]
-    V3_6,
 }
 
 /// Attributes with fewer types than this are replaced by them unless told otherwise: those that are empty.
