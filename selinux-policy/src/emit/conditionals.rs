@@ -198,7 +198,7 @@ enum Verdict {
 fn add_xperms(tables: &Tables<'_>, rule: &AvxRule, collected: &mut Collected, faults: &mut Faults<'_>) {
     if rule.kind == AvKind::NeverAllow {
         refuse("neverallowx", rule.origin, "is checked whatever booleans are", faults);
-    } else if tables.options.compat < Compat::V3_6 || tables.options.version < VERSION_XPERMS {
+    } else if tables.options.compat == Compat::V3_4 || tables.options.version < VERSION_XPERMS {
         let reason = "has a place in the binary format only from version 34 on";
         refuse("a rule over extended permissions", rule.origin, reason, faults);
     } else {

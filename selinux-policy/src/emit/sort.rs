@@ -42,7 +42,7 @@ pub(crate) fn sorted<'a, T>(
 
 fn refuse(tables: &Tables<'_>, (origin, what): (OriginId, String), first: OriginId, faults: &mut Faults<'_>) {
     let note = (first, "the first is here");
-    if tables.options.compat < Compat::V3_6 {
+    if tables.options.compat == Compat::V3_4 {
         let message = format!("a second context for {what} is ignored");
         faults.doubt("conflicting-contexts", (origin, message), note);
     } else {

@@ -43,7 +43,7 @@ fn value_of_place(place: usize) -> u32 {
 
 /// The capabilities of the policy. Their names may be written in capitals.
 pub(crate) fn policycaps(tables: &Tables<'_>, faults: &mut Faults<'_>) -> Bitmap {
-    let known = if tables.options.compat >= Compat::V3_6 { POLICYCAPS.len() } else { POLICYCAPS_3_4 };
+    let known = if tables.options.compat != Compat::V3_4 { POLICYCAPS.len() } else { POLICYCAPS_3_4 };
     let mut capabilities = Bitmap::new();
     for (symbol, origin) in &tables.ir.policycaps {
         let name = tables.ir.names.get(*symbol);

@@ -20,6 +20,11 @@ impl Bitset {
         bound.div_ceil(64) * 8
     }
 
+    /// The bound, rounded up to whole words.
+    pub fn bound(&self) -> usize {
+        self.words.len() * 64
+    }
+
     /// Adds a number and tells whether it is new.
     ///
     /// # Panics

@@ -198,6 +198,20 @@ impl Members<'_> {
         }
     }
 
+    /// Takes away from a set what is not meant.
+    pub fn keep_in(self, set: &mut Bitset) {
+        match self {
+            Self::One(one) => {
+                let is_held = set.contains(one);
+                *set = Bitset::new(set.bound());
+                if is_held {
+                    set.insert(one);
+                }
+            }
+            Self::Set(members) => set.and_with(members),
+        }
+    }
+
     /// All that are meant, as a set of numbers below `bound`.
     pub fn to_set(self, bound: usize) -> Bitset {
         match self {
