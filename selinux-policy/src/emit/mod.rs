@@ -81,6 +81,7 @@ fn policy(tables: &Tables<'_>, faults: &mut Faults<'_>) -> Policy {
         bools: symbols::bools(tables),
         sensitivities: symbols::sensitivities(tables),
         categories: symbols::categories(tables),
+        reserved_roles: 0,
         avtab: entries,
         conditionals,
         role_transitions: transitions::role_transitions(tables, faults),
