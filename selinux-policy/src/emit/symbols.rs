@@ -179,7 +179,8 @@ fn set_default(
 pub(crate) fn roles(tables: &Tables<'_>) -> Vec<Role> {
     let bounds = bounds(tables.ir.roles.len(), &tables.ir.role_bounds, RoleId::index, |id| tables.role_value(id));
     let role = |name: Name, value: u32, bounds: u32, types: Bitmap| {
-        let dominates = Bitmap::from_iter([value - 1]);
+        // The compilers make object_r before they fill in what a role dominates.
+        let dominates = if value == 1 { Bitmap::new() } else { Bitmap::from_iter([value - 1]) };
         Role { name, value, bounds, dominates, types }
     };
     let mut roles = vec![role(OBJECT_ROLE.into(), 1, 0, Bitmap::new())];
@@ -222,7 +223,7 @@ pub(crate) fn types(tables: &Tables<'_>) -> Vec<Type> {
     for id in (0..).map(TypeId).take(tables.ir.types.len()) {
         let declared = &tables.ir.types[id.index()];
         if tables.fates[id.index()].is_kept {
-            let kind = if declared.is_attribute { TypeKind::Attribute } else { TypeKind::Type };
+            let kind = if declared.is_attribute { TypeKind::PrimaryAttribute } else { TypeKind::Type };
             let (name, value) = (name(tables, declared.name), tables.type_value(id));
             types.push(Type { name, value, kind, bounds: bounds[id.index()] });
         }
