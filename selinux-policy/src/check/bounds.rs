@@ -7,49 +7,13 @@
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
-use crate::ir::{Bounds, ClassId, Ir, OriginId, TypeId};
-use crate::sema::{Bitset, TypeSets, evaluation_order};
+use crate::ir::{Bounds, ClassId, Ir, TypeId};
+use crate::sema::{Bitset, TypeSets};
 
 use super::conditions::Branch;
 use super::grants::{Grant, Grants, Targets};
 use super::pairs::type_id;
 use super::{Broken, Sets, TypeBoundsExceeded};
-
-/// Bounds that mean nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BoundsFault {
-    /// Another statement bounds the same child.
-    Repeated {
-        /// The statement.
-        origin: OriginId,
-        /// The one before.
-        first: OriginId,
-    },
-    /// Each is bounded by the next, and the last by the first: the statements that say so.
-    Circular(Vec<OriginId>),
-}
-
-/// Looks for children that are bounded twice and for those that bound themselves, among `count` types, roles or users of
-/// which `index` tells the place. Such bounds mean nothing, whether rules are checked or not.
-pub fn bounds_faults<T: Copy>(
-    bounds: &[Bounds<T>],
-    count: usize,
-    index: impl Fn(T) -> usize,
-) -> Vec<BoundsFault> {
-    let mut faults = Vec::new();
-    let mut parents: Vec<Option<(usize, OriginId)>> = vec![None; count];
-    for Bounds { parent, child, origin } in bounds {
-        match &mut parents[index(*child)] {
-            Some((_, first)) => faults.push(BoundsFault::Repeated { origin: *origin, first: *first }),
-            free => *free = Some((index(*parent), *origin)),
-        }
-    }
-    let needs = |number: usize| parents[number].into_iter().collect();
-    if let Err(circle) = evaluation_order(count, |number| parents[number].is_some(), needs) {
-        faults.push(BoundsFault::Circular(circle.into_iter().map(|(_, origin)| origin).collect()));
-    }
-    faults
-}
 
 /// The violations of each `typebounds`, in their order.
 pub(super) fn check(

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod conditions;
+mod diagnostics;
 mod grants;
 mod neverallow;
 mod neverallowx;
@@ -15,7 +16,6 @@ mod role_user_bounds;
 use crate::ir::{AvKind, ClassId, Ir, OriginId, RoleId, TypeId, UserId, XKind};
 use crate::sema::{Bitset, ClassSets, RoleSets, TypeSets, UserSets};
 
-pub use bounds::{BoundsFault, bounds_faults};
 pub use conditions::MalformedCondition;
 pub use grants::Site;
 

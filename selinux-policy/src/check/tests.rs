@@ -6,7 +6,7 @@ use super::pairs::type_id;
 use super::*;
 use crate::ir::{
     AttributeSet, AvRule, AvxRule, BoolId, BoolOp, Bounds, Class, ClassPerms, ClassRef, CondRule,
-    Conditional, Op, PermissionX, PermissionXId, RoleDecl, Target, TypeDecl, UserDecl,
+    Conditional, Op, Origin, PermissionX, PermissionXId, RoleDecl, Target, TypeDecl, UserDecl,
 };
 
 /// A policy under construction. Classes are `file` and `dir`, each with `ioctl`, `read` and `write`.
@@ -290,16 +290,26 @@ fn roles_and_users_have_no_more_than_what_bounds_them() {
 }
 
 #[test]
-fn bounds_are_single_and_not_circular() {
-    let bounds = |parent, child, origin| Bounds {
-        parent: TypeId(parent),
-        child: TypeId(child),
-        origin: OriginId(origin),
-    };
-    let faults = |bounds: &[Bounds<TypeId>]| bounds_faults(bounds, 4, TypeId::index);
-    assert_eq!(faults(&[bounds(0, 1, 1), bounds(1, 2, 2)]), []);
-    let repeated = BoundsFault::Repeated { origin: OriginId(2), first: OriginId(1) };
-    assert_eq!(faults(&[bounds(0, 1, 1), bounds(2, 1, 2)]), [repeated]);
-    let circular = BoundsFault::Circular(vec![OriginId(2), OriginId(3)]);
-    assert_eq!(faults(&[bounds(1, 0, 1), bounds(2, 1, 2), bounds(1, 2, 3)]), [circular]);
+fn violations_are_told_with_both_sites() {
+    let mut policy =
+        Policy::new("a b c bc=b,c").rules("neverallow a bc file read\nneverallowx a b dir 5-9,32");
+    policy =
+        policy.when(0, "allow a bc file read,write", "").rules("allow a b dir ioctl\nallowx a b dir 6-40");
+    policy.ir.origins = (0..10).map(|offset| Origin { file: 0, offset, through: None }).collect();
+    let told: Vec<_> = policy
+        .check()
+        .diagnostics(&policy.ir)
+        .into_iter()
+        .map(|one| {
+            let notes: Vec<_> = one.notes.iter().map(|(span, text)| (span.start, text.clone())).collect();
+            (one.code, one.message, one.at.unwrap().start, notes)
+        })
+        .collect();
+    let message = "a is allowed read on b (file), and so is 1 other pair".to_owned();
+    let notes = vec![(4, "if this holds".to_owned()), (1, "this neverallow forbids it".to_owned())];
+    assert_eq!(told[0], ("neverallow-violated", message, 3, notes));
+    let message = "a is allowed ioctl 0x6-0x9, 0x20 on b (dir)".to_owned();
+    let notes = vec![(2, "this neverallowx forbids it".to_owned())];
+    assert_eq!(told[1], ("neverallowx-violated", message, 6, notes));
+    assert_eq!(told.len(), 2);
 }

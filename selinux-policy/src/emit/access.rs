@@ -132,7 +132,8 @@ impl<'a> Flattener<'a> {
         self.total += accesses.len();
         if self.total > MAX_ACCESSES {
             if was_within {
-                let message = format!("class permissions stand for over {MAX_ACCESSES} permissions of classes");
+                let message =
+                    format!("class permissions stand for over {MAX_ACCESSES} permissions of classes");
                 faults.error("too-many-class-permissions", self.origin(node), message);
             }
             return;
