@@ -3,5 +3,8 @@
 //! Source text becomes a syntax tree, names are resolved in it into a flat policy without scopes ([`ir`]), and that is laid
 //! out as the tables of the binary format.
 
+pub mod diagnostic;
 pub mod ir;
 pub mod names;
+pub mod resolve;
+mod syntax;
