@@ -10,7 +10,9 @@ pub mod ir;
 pub mod names;
 mod options;
 pub mod policydb;
+pub mod resolve;
 pub mod sema;
+mod syntax;
 
 pub use options::{DEFAULT_EXPAND_SIZE, DEFAULT_VERSION, Options};
 pub use policydb::Compat;
