@@ -1,7 +1,8 @@
 //! Class maps and named sets of class permissions, down to classes and the bits of their permissions.
 
 use super::faults::Faults;
-use crate::ir::{ClassId, ClassMapId, ClassPermissionId, ClassPerms, ClassRef, Ir};
+use crate::policydb::Compat;
+use crate::ir::{ClassId, ClassMap, ClassMapId, ClassPermissionId, ClassPerms, ClassRef, Ir};
 
 /// A class and the bits of its permissions.
 pub(crate) type Access = (ClassId, u32);
@@ -17,11 +18,16 @@ pub(crate) struct Accesses {
     /// By map and the permission's place in it.
     maps: Vec<Vec<Vec<Access>>>,
     sets: Vec<Vec<Access>>,
+    /// By map: the places of its permissions in the order in which libsepol goes through all of them.
+    orders: Vec<Vec<usize>>,
 }
+
+/// How many buckets the table of a map's permissions begins with.
+const MAP_BUCKETS: u32 = 256;
 
 impl Accesses {
     /// Works out all of them.
-    pub(crate) fn new(ir: &Ir, faults: &mut Faults<'_>) -> Self {
+    pub(crate) fn new(ir: &Ir, compat: Compat, faults: &mut Faults<'_>) -> Self {
         let mut flattener = Flattener::new(ir);
         for map in (0..).map(ClassMapId).take(ir.class_maps.len()) {
             for permission in 0..ir.class_maps[map.index()].permissions.len() {
@@ -31,6 +37,7 @@ impl Accesses {
         for set in (0..).map(ClassPermissionId).take(ir.class_permissions.len()) {
             flattener.flatten(Node::Set(set.index()), faults);
         }
+        flattener.done.orders = ir.class_maps.iter().map(|map| hashed_order(ir, map, compat)).collect();
         flattener.done
     }
 
@@ -49,12 +56,19 @@ impl Accesses {
 
     /// The classes of a class or map, as often as the map has them.
     pub(crate) fn classes(&self, class: ClassRef) -> impl Iterator<Item = ClassId> + '_ {
-        let (one, map) = match class {
-            ClassRef::Class(class) => (Some(class), &[][..]),
-            ClassRef::Map(map) => (None, &self.maps[map.index()][..]),
+        let (one, map, order) = match class {
+            ClassRef::Class(class) => (Some(class), &[][..], &[][..]),
+            ClassRef::Map(map) => (None, &self.maps[map.index()][..], &self.orders[map.index()][..]),
         };
-        one.into_iter().chain(map.iter().flatten().map(|(class, _)| *class))
+        one.into_iter().chain(order.iter().flat_map(|place| &map[*place]).map(|(class, _)| *class))
     }
+}
+
+fn hashed_order(ir: &Ir, map: &ClassMap, compat: Compat) -> Vec<usize> {
+    let names = map.permissions.iter().map(|(name, _)| ir.names.get(*name));
+    let mut order: Vec<(usize, &[u8])> = names.enumerate().collect();
+    compat.sort_symbols(&mut order, MAP_BUCKETS, |(_, name)| name);
+    order.into_iter().map(|(place, _)| place).collect()
 }
 
 /// What is to be flattened.
@@ -85,6 +99,7 @@ impl<'a> Flattener<'a> {
         let done = Accesses {
             maps: sizes().map(|size| vec![Vec::new(); size]).collect(),
             sets: vec![Vec::new(); ir.class_permissions.len()],
+            orders: Vec::new(),
         };
         let maps = sizes().map(|size| vec![State::Untouched; size]).collect();
         Self { ir, done, maps, sets: vec![State::Untouched; ir.class_permissions.len()], total: 0 }

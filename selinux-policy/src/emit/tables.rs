@@ -42,7 +42,7 @@ impl<'a> Tables<'a> {
         let types = sets(TypeSets::of_types(ir), faults, |id| ("type", ir.types[id.index()].name), ir);
         let roles = sets(RoleSets::of_roles(ir), faults, |id| ("role", ir.roles[id.index()].name), ir);
         let users = sets(UserSets::of_users(ir), faults, |id| ("user", ir.users[id.index()].name), ir);
-        let accesses = Accesses::new(ir, faults);
+        let accesses = Accesses::new(ir, options.compat, faults);
         let levels = Levels::new(ir, faults);
         let (types, roles, users) = (types?, roles?, users?);
         let fates = keep::fates(ir, &types, options, faults);
