@@ -25,8 +25,8 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::Ir;
 use crate::options::Options;
 use crate::policydb::Policy;
-use faults::Faults;
-use tables::Tables;
+pub(crate) use faults::Faults;
+pub(crate) use tables::Tables;
 
 /// A policy laid out.
 #[derive(Clone, Debug)]
@@ -49,13 +49,21 @@ pub fn emit(ir: &Ir, options: &Options) -> Result<Emitted, Vec<Diagnostic>> {
     let Some(tables) = Tables::new(ir, options, &mut faults) else {
         return Err(faults.into_diagnostics());
     };
-    verify::verify(&tables, &mut faults);
-    let policy = policy(&tables, &mut faults);
-    let file_contexts = file_contexts::text(&tables, &mut faults);
+    let (policy, file_contexts, more) = lay_out(&tables);
+    faults.append(more);
     if faults.has_errors() {
         return Err(faults.into_diagnostics());
     }
     Ok(Emitted { policy, file_contexts, warnings: faults.into_diagnostics() })
+}
+
+/// The same from tables that are worked out. The policy is of no use if there are errors among the faults.
+pub(crate) fn lay_out<'a>(tables: &Tables<'a>) -> (Policy, Vec<u8>, Faults<'a>) {
+    let mut faults = Faults::new(tables.ir);
+    verify::verify(tables, &mut faults);
+    let policy = policy(tables, &mut faults);
+    let file_contexts = file_contexts::text(tables, &mut faults);
+    (policy, file_contexts, faults)
 }
 
 fn policy(tables: &Tables<'_>, faults: &mut Faults<'_>) -> Policy {
