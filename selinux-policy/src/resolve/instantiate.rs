@@ -189,10 +189,8 @@ impl Resolver<'_> {
         }
         let Some(owner) = self.declarations.get(self.scopes.owner(scope) as usize) else { return };
         let word = self.statements[statement as usize].word;
-        let shadows = self.parameters(owner.statement).iter().any(|(kind, parameter)| {
-            let kind = if *kind == Word::Bool { Word::Boolean } else { *kind };
-            *parameter == name && kind == word
-        });
+        let shadows =
+            self.parameters(owner.statement).iter().any(|(kind, parameter)| *parameter == name && *kind == word);
         if shadows {
             let message = format!("`{}` is a parameter of this macro already", self.ir.names.text(name));
             let fault = self.diagnostic("duplicate", message, parent, statement);

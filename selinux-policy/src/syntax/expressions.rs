@@ -202,14 +202,13 @@ const PARAMETER_KINDS: &[Word] = &[
     Word::Classmap,
     Word::Ipaddr,
     Word::Classpermission,
-    Word::Bool,
+    Word::Boolean,
     Word::String_,
     Word::Name,
 ];
 
 fn reserved_for(kind: Word) -> &'static [Word] {
     match kind {
-        Word::Bool => &[Word::And, Word::Or, Word::Not, Word::Xor, Word::Eq, Word::Neq],
         kind => declares(kind).unwrap_or(&[]),
     }
 }
