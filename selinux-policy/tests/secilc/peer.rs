@@ -2,15 +2,14 @@
 
 use std::env;
 use std::fs;
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::process::Command;
 
-use hardpan_selinux_policy::check::{Sets, check};
-use hardpan_selinux_policy::diagnostic::{Diagnostic, Source, render};
+use hardpan_selinux_policy::diagnostic::{Source, render};
 use hardpan_selinux_policy::ir::HandleUnknown;
 use hardpan_selinux_policy::policydb::{Target, write};
-use hardpan_selinux_policy::sema::{ClassSets, RoleSets, TypeSets, UserSets};
-use hardpan_selinux_policy::{Compat, Options, emit, resolve};
+use hardpan_selinux_policy::{Compat, Options, compile};
 
 use crate::generate::{Flags, Generated};
 
@@ -23,6 +22,8 @@ pub(crate) enum Outcome {
     },
     /// With what it said.
     Refused(String),
+    /// With where.
+    Panicked(String),
 }
 
 /// The reference compiler.
@@ -72,11 +73,21 @@ pub(crate) fn ours(generated: &Generated, compat: Compat) -> Outcome {
         .iter()
         .map(|(name, text)| Source { name: name.clone(), text: text.clone().into_bytes() })
         .collect();
-    let options = options(&generated.flags, compat);
-    compile(&sources, &options).unwrap_or_else(|diagnostics| {
-        let told: String = diagnostics.iter().map(|diagnostic| render(diagnostic, &sources)).collect();
-        Outcome::Refused(told)
-    })
+    let compiled = match catch_unwind(|| compile(&sources, &options(&generated.flags, compat))) {
+        Err(panic) => {
+            let told = panic.downcast_ref::<String>().cloned();
+            return Outcome::Panicked(told.unwrap_or_else(|| "without a word".to_owned()));
+        }
+        Ok(Ok(compiled)) => compiled,
+        Ok(Err(failure)) => {
+            let told = failure.diagnostics.iter().map(|diagnostic| render(diagnostic, &sources));
+            return Outcome::Refused(told.collect());
+        }
+    };
+    match write(&compiled.policy) {
+        Ok(policy) => Outcome::Accepted { policy, contexts: compiled.file_contexts },
+        Err(error) => Outcome::Refused(error.to_string()),
+    }
 }
 
 fn options(flags: &Flags, compat: Compat) -> Options {
@@ -100,32 +111,6 @@ fn options(flags: &Flags, compat: Compat) -> Options {
         optimize: flags.optimize,
         ..default
     }
-}
-
-fn compile(sources: &[Source], options: &Options) -> Result<Outcome, Vec<Diagnostic>> {
-    let reading = resolve::Options {
-        preserve_tunables: options.preserve_tunables,
-        multiple_declarations: options.multiple_declarations,
-        qualified_names: options.qualified_names,
-        conditional_xperms: options.version >= 34,
-    };
-    let (ir, _) = resolve::resolve(sources, &reading)?;
-    let mut emitted = emit::emit(&ir, options)?;
-    if !options.disable_neverallow {
-        let all = |text: String| vec![Diagnostic::error("sets", text)];
-        let types = TypeSets::of_types(&ir).map_err(|error| all(error.to_string()))?;
-        let roles = RoleSets::of_roles(&ir).map_err(|error| all(error.to_string()))?;
-        let users = UserSets::of_users(&ir).map_err(|error| all(error.to_string()))?;
-        let classes = ClassSets::of(&ir).map_err(|error| all(error.to_string()))?;
-        let sets = Sets { types: &types, roles: &roles, users: &users, classes: &classes };
-        let report = check(&ir, sets).map_err(|error| all(error.to_string()))?;
-        if !report.is_clean() {
-            return Err(report.diagnostics(&ir));
-        }
-    }
-    emitted.policy.arrange(options.compat);
-    let policy = write(&emitted.policy).map_err(|error| vec![Diagnostic::error("write", error.to_string())])?;
-    Ok(Outcome::Accepted { policy, contexts: emitted.file_contexts })
 }
 
 /// Whether a program is there. Where it is not, the test fails, unless `HARDPAN_WITHOUT_PEERS` asks for a listed skip.

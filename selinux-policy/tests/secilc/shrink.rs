@@ -13,7 +13,7 @@ enum Node {
 /// one file then, if that does not matter either.
 pub(crate) fn shrink(policy: &Generated, is_true: impl Fn(&Generated) -> bool) -> Generated {
     let mut best = policy.clone();
-    let mut accept = |candidate: Generated, best: &mut Generated| {
+    let accept = |candidate: Generated, best: &mut Generated| {
         let accepted = is_true(&candidate);
         if accepted {
             *best = candidate;
