@@ -51,7 +51,7 @@ impl Table {
             Word::Common => Self::Commons,
             Word::Class | Word::Classmap => Self::Classes,
             Word::Classpermission => Self::ClassPermissions,
-            Word::Boolean | Word::Bool => Self::Bools,
+            Word::Boolean => Self::Bools,
             Word::Tunable => Self::Tunables,
             Word::Sensitivity | Word::Sensitivityalias => Self::Sensitivities,
             Word::Category | Word::Categoryset | Word::Categoryalias => Self::Categories,

@@ -48,7 +48,7 @@ words! {
     // A stretch between the marks that compilers of other languages leave. No source can spell it.
     Marked "\0marked"
     // Operators and other words inside of statements.
-    After "after" All "all" And "and" Any "any" Before "before" Bool "bool" Char "char"
+    After "after" All "all" And "and" Any "any" Before "before" Char "char"
     Dccp "dccp" Dir "dir" Dom "dom" Domby "domby" Eq "eq" File "file" Glblub "glblub"
     H1 "h1" H2 "h2" High "high" Incomp "incomp" Ioctl "ioctl" L1 "l1" L2 "l2"
     Lme "lme" Lms "lms" Lmx "lmx" Low "low" LowHigh "low-high" Name "name" Neq "neq" Nlmsg "nlmsg" Not "not"
