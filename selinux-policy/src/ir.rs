@@ -15,6 +15,12 @@ macro_rules! ids {
                 self.0 as usize
             }
         }
+
+        impl From<$id> for u32 {
+            fn from(id: $id) -> Self {
+                id.0
+            }
+        }
     )*};
 }
 

@@ -4,12 +4,10 @@ use super::Resolver;
 use super::lookup::{At, Stop};
 use super::scope::{DeclarationId, NONE, Table};
 use super::sets::evaluate;
+use crate::diagnostic::Severity;
 use crate::ir::{self, ClassPerms, ClassRef, Op};
 use crate::names::Symbol;
-use crate::syntax::Word;
-
-/// How many permissions a class can have: they are bits of a word in the format.
-const MAX_PERMISSIONS: usize = 32;
+use crate::syntax::{MAX_PERMISSIONS, Word};
 
 /// The permissions of a class, common or class map.
 #[derive(Debug)]
@@ -172,11 +170,21 @@ impl<'a> Resolver<'a> {
         if let Some(permissions) = self.permissions.get_mut(target) {
             permissions.common = Some(shared);
         }
+        self.refuse_shared_permissions(at, found)?;
         if self.permission_count(found) as usize > MAX_PERMISSIONS {
             let message = format!("this class has more than {MAX_PERMISSIONS} permissions with those of its common");
             return Err(self.refuse("too-large", message, at, class));
         }
         Ok(())
+    }
+
+    fn refuse_shared_permissions(&mut self, at: At, class: DeclarationId) -> Result<(), Stop> {
+        let permissions = self.permissions_of(class);
+        let common = permissions.and_then(|found| found.common).and_then(|common| self.permissions_of(common));
+        let (Some(permissions), Some(common)) = (permissions, common) else { return Ok(()) };
+        let Some(twice) = permissions.own.iter().copied().find(|own| common.own.contains(own)) else { return Ok(()) };
+        let message = format!("class and common both have the permission `{}`", self.ir.names.text(twice));
+        Err(self.refuse("duplicate", message, at, at.node))
     }
 
     /// Adds a class to the policy at the place that its order gives it.
@@ -187,9 +195,6 @@ impl<'a> Resolver<'a> {
         let (permissions, common) =
             self.permissions_of(class).map(|found| (found.own.clone(), found.common)).unwrap_or_default();
         let common = common.map(|common| ir::CommonId(self.declarations[common as usize].id));
-        if permissions.len() > MAX_PERMISSIONS {
-            self.refuse("too-large", format!("a class can have {MAX_PERMISSIONS} permissions"), at, at.node);
-        }
         self.declarations[class as usize].id = u32::try_from(self.ir.classes.len()).unwrap_or(NONE);
         self.ir.classes.push(ir::Class { name, common, permissions, origin });
     }
@@ -201,10 +206,14 @@ impl<'a> Resolver<'a> {
         let Some(place) = self.permission_place(found, symbol) else {
             return Err(Self::missing(at, permission, symbol, "permission"));
         };
-        if self.declarations[found as usize].word != Word::Classmap {
-            return Err(self.refuse("kind", "this is no class map", at, map));
-        }
         let access = self.class_permissions(at, access)?;
+        if self.declarations[found as usize].word != Word::Classmap {
+            // The reference compiler takes it, too, and makes nothing of it.
+            let mut fault = self.fault("kind", "this is no class map, so that nothing is mapped", at, map);
+            fault.severity = Severity::Warning;
+            self.faults.push(fault);
+            return Ok(());
+        }
         if !self.dry {
             let id = self.declarations[found as usize].id;
             self.ir.class_maps[id as usize].permissions[place as usize].1.push(access);
@@ -272,7 +281,9 @@ impl<'a> Resolver<'a> {
     fn number_range(&mut self, at: At, nodes: [u32; 2], out: &mut Vec<Op<u32>>) -> Result<(), Stop> {
         let [low, high] = [self.x_number(at, nodes[0])?, self.x_number(at, nodes[1])?];
         if low > high {
-            return Err(self.refuse("number", "this range ends before it starts", at, nodes[0]));
+            let mut fault = self.fault("number", "this range ends before it starts and holds nothing", at, nodes[0]);
+            fault.severity = Severity::Warning;
+            self.faults.push(fault);
         }
         out.push(Op::Range(low, high));
         Ok(())

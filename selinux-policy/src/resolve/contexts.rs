@@ -206,7 +206,9 @@ impl Resolver<'_> {
 
     fn xen(&mut self, at: At, word: Word, what: u32, context: u32) -> Result<(), Stop> {
         let limit = if word == Word::Iomemcon { u64::MAX } else { u64::from(u32::MAX) };
-        let numbers = if word == Word::Devicetreecon { (0, 0) } else { self.numbers(at, what, limit, true)? };
+        // Interrupts are in decimal only.
+        let any_base = word != Word::Pirqcon;
+        let numbers = if word == Word::Devicetreecon { (0, 0) } else { self.numbers(at, what, limit, any_base)? };
         let context = self.context(at, context)?;
         if self.dry {
             return Ok(());

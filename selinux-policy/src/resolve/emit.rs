@@ -171,7 +171,8 @@ impl Resolver<'_> {
 
     fn emit_capability(&mut self, at: At, declared: DeclarationId) {
         let origin = self.origin(at);
-        let name = self.qualified(declared);
+        // Capabilities are known to the kernel by their names, so that the block does not count.
+        let name = self.declarations[declared as usize].name.unwrap_or(Symbol::from_index(0));
         self.ir.policycaps.push((name, origin));
     }
 
@@ -298,6 +299,10 @@ impl Resolver<'_> {
     fn setting(&mut self, at: At, word: Word) -> Result<(), Stop> {
         if self.dry {
             return Ok(());
+        }
+        let is_set = if word == Word::Mls { self.ir.mls.is_some() } else { self.ir.handle_unknown.is_some() };
+        if is_set {
+            return Err(self.refuse("duplicate", format!("a policy has one `{}`", word.text()), at, at.node));
         }
         let tree = &self.trees[at.file as usize];
         let [_, value] = tree.parts(at.node);

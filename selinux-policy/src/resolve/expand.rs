@@ -329,7 +329,7 @@ impl Resolver<'_> {
     fn check_argument(&mut self, at: At, kind: Word, node: u32) -> Result<(), Stop> {
         let tree = &self.trees[at.file as usize];
         let may_be_list =
-            matches!(kind, Word::Categoryset | Word::Level | Word::Levelrange | Word::Classpermission | Word::Ipaddr);
+            matches!(kind, Word::Categoryset | Word::Level | Word::Levelrange | Word::Classpermission);
         if tree.is_list(node) && (!may_be_list || tree.is_empty(node)) {
             return Err(self.refuse("arguments", format!("a {} is given by its name", kind.text()), at, node));
         }

@@ -66,17 +66,19 @@ impl Resolver<'_> {
             Word::Block | Word::Macro | Word::Optional => {
                 self.declare_container(inner);
             }
-            Word::In => {
-                let scope = self.scopes.add(ScopeKind::Pending, NONE);
-                self.instances[inner as usize].scope = scope;
-            }
+            Word::In => self.open_pending_scope(inner),
             Word::True | Word::False if self.instances[parent as usize].word == Word::Tunableif => {
-                let scope = self.scopes.add(ScopeKind::Pending, NONE);
-                self.instances[inner as usize].scope = scope;
+                self.open_pending_scope(inner);
             }
             _ => {}
         }
         inner
+    }
+
+    /// Gives a container a scope of its own until what is in it is put elsewhere.
+    fn open_pending_scope(&mut self, instance: InstanceId) {
+        let scope = self.scopes.add(ScopeKind::Pending, NONE);
+        self.instances[instance as usize].scope = scope;
     }
 
     /// Adds a container without anything in it, not yet as a piece of its parent.
@@ -189,8 +191,7 @@ impl Resolver<'_> {
         }
         let Some(owner) = self.declarations.get(self.scopes.owner(scope) as usize) else { return };
         let word = self.statements[statement as usize].word;
-        let shadows =
-            self.parameters(owner.statement).iter().any(|(kind, parameter)| *parameter == name && *kind == word);
+        let shadows = self.parameters(owner.statement).iter().any(|(kind, parameter)| *parameter == name && *kind == word);
         if shadows {
             let message = format!("`{}` is a parameter of this macro already", self.ir.names.text(name));
             let fault = self.diagnostic("duplicate", message, parent, statement);
@@ -250,6 +251,9 @@ impl Resolver<'_> {
                 self.instances[copy as usize].scope = self.declarations[known as usize].inner;
             }
             (Word::Block | Word::Macro | Word::Optional, _) => self.declare_container(copy),
+            (Word::True | Word::False, _) if self.instances[to as usize].word == Word::Tunableif => {
+                self.open_pending_scope(copy);
+            }
             (Word::Blockinherit, _) if declaration != NONE => {
                 self.instances[copy as usize].declaration = declaration;
                 self.inherited.entry(declaration).or_default().push(copy);

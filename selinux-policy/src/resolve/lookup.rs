@@ -228,17 +228,19 @@ impl Resolver<'_> {
         };
         for next in parts {
             let container = self.scopes.get(scope, Table::Containers, part)?;
-            scope = self.inside(container, self.statements[at.statement as usize].word == Word::In, scope)?;
+            scope = self.inside(container, table, at, scope)?;
             part = self.ir.names.find(next)?;
         }
         self.get(scope, Query { table, name: part, except })
     }
 
     /// The scope that a part of a path leads into.
-    fn inside(&self, container: DeclarationId, is_in: bool, scope: ScopeId) -> Option<ScopeId> {
+    fn inside(&self, container: DeclarationId, table: Table, at: At, scope: ScopeId) -> Option<ScopeId> {
         let Declaration { word, inner, target, .. } = self.declarations[container as usize];
+        let is_in = self.statements[at.statement as usize].word == Word::In;
         match word {
-            Word::Block if self.instances[target as usize].is_abstract => None,
+            // What an abstract block declares is nowhere, but its macros can be called and its blocks inherited.
+            Word::Block if self.instances[target as usize].is_abstract && table != Table::Containers => None,
             Word::Block => Some(inner),
             // Only `in` may name what is in macros and optionals.
             Word::Macro if is_in => Some(inner),

@@ -207,6 +207,9 @@ impl Resolver<'_> {
         let user = self.user_only(at, user)?;
         let range = self.range(at, range)?;
         if !self.dry {
+            if login.is_none() && self.ir.selinux_users.iter().any(|user| user.login.is_none()) {
+                return Err(self.refuse("duplicate", "a policy has one `selinuxuserdefault`", at, at.node));
+            }
             let origin = self.origin(at);
             let login = login.map(|login| self.atom(at.file, login));
             self.ir.selinux_users.push(ir::SelinuxUser { login, user, range, origin });

@@ -63,6 +63,7 @@ pub fn resolve(sources: &[Source], options: &Options) -> Result<(Ir, Vec<Diagnos
         disabled: Vec::new(),
         needs_restart: false,
         dependents: rustc_hash::FxHashMap::default(),
+        bounded: Default::default(),
         brought: 0,
         is_overgrown: false,
         is_preparing: false,
@@ -130,6 +131,8 @@ struct Resolver<'a> {
     needs_restart: bool,
     /// Which optionals need a declaration that an optional has, so that they are judged again when it goes.
     dependents: rustc_hash::FxHashMap<scope::DeclarationId, Vec<tree::InstanceId>>,
+    /// Types, roles and users that have a parent, with the statement that says so.
+    bounded: [rustc_hash::FxHashMap<u32, crate::ir::OriginId>; 3],
     /// How many statements were brought by calls, inheritances and `in`.
     brought: usize,
     /// Whether that was too much.

@@ -92,18 +92,26 @@ impl Resolver<'_> {
         false
     }
 
+    /// Judges what stands directly in an optional. Also behind the first missing name, since what is wrong in other ways
+    /// is wrong in an optional that is switched off, too.
     fn judge_one(&mut self, steps: &[Step]) {
+        let mut first = None;
         for step in steps {
-            let judged = match *step {
-                Step::Inner(instance) => self.conditional(instance),
-                Step::Run(instance, start, end) => {
-                    (start..end).try_for_each(|statement| self.resolve_statement(self.at(instance, statement)))
+            match *step {
+                Step::Inner(instance) => {
+                    let judged = self.conditional(instance);
+                    keep_first(&mut first, judged);
                 }
-            };
-            if let Err(Stop::Missing(missing)) = judged {
-                self.miss(missing);
-                return;
+                Step::Run(instance, start, end) => {
+                    for statement in start..end {
+                        let judged = self.resolve_statement(self.at(instance, statement));
+                        keep_first(&mut first, judged);
+                    }
+                }
             }
+        }
+        if let Some(missing) = first {
+            self.miss(missing);
         }
     }
 
@@ -253,5 +261,11 @@ impl Resolver<'_> {
         }
         let expanded = Nesting { in_statement: false, in_after: false, tunableif: false, ..nesting };
         forbidden(word, expanded, self.options.conditional_xperms)
+    }
+}
+
+fn keep_first(first: &mut Option<Missing>, judged: Result<(), Stop>) {
+    if let Err(Stop::Missing(missing)) = judged {
+        first.get_or_insert(missing);
     }
 }

@@ -6,6 +6,7 @@ use super::Resolver;
 use super::emit::Ordered;
 use super::lookup::{At, Stop};
 use super::scope::{DeclarationId, NONE, Table};
+use super::tree::{InstanceId, ROOT, Step, Walk};
 use crate::ir;
 use crate::syntax::Word;
 
@@ -44,29 +45,60 @@ impl Resolver<'_> {
 
     /// Puts the orders together and adds what they order to the policy.
     pub(super) fn emit_orders(&mut self, ordered: &Ordered) {
-        let sids = self.merged(ordered, Word::Sidorder, &ordered.sids);
-        for sid in sids {
-            let declaration = self.declarations[sid as usize];
+        self.refuse_unlisted();
+        for sid in self.merged(ordered, Word::Sidorder, &ordered.sids) {
             let (name, origin) = self.name_and_origin(sid);
-            self.declarations[declaration_index(sid)].id = u32::try_from(self.ir.sids.len()).unwrap_or(NONE);
+            self.declarations[sid as usize].id = u32::try_from(self.ir.sids.len()).unwrap_or(NONE);
             self.ir.sids.push(ir::Sid { name, context: None, origin });
-            debug_assert_eq!(declaration.word, Word::Sid);
         }
         for class in self.merged(ordered, Word::Classorder, &ordered.classes) {
             self.emit_class(class);
         }
         for category in self.merged(ordered, Word::Categoryorder, &ordered.categories) {
             let (name, origin) = self.name_and_origin(category);
-            self.declarations[declaration_index(category)].id =
+            self.declarations[category as usize].id =
                 u32::try_from(self.ir.categories.len()).unwrap_or(NONE);
             self.ir.categories.push(ir::Category { name, origin });
         }
         for sensitivity in self.merged(ordered, Word::Sensitivityorder, &ordered.sensitivities) {
             let (name, origin) = self.name_and_origin(sensitivity);
-            self.declarations[declaration_index(sensitivity)].id =
+            self.declarations[sensitivity as usize].id =
                 u32::try_from(self.ir.sensitivities.len()).unwrap_or(NONE);
             self.ir.sensitivities.push(ir::Sensitivity { name, categories: Vec::new(), origin });
         }
+    }
+
+    /// Refuses what is declared where it counts for nothing, since no order can list it there.
+    fn refuse_unlisted(&mut self) {
+        let mut found = Vec::new();
+        let mut walk = Walk::new(ROOT);
+        while let Some(step) = walk.step(&self.instances) {
+            let Step::Run(instance, start, end) = step else { continue };
+            found.extend((start..end).filter(|statement| self.is_ordered(*statement)).map(|statement| (instance, statement)));
+        }
+        for (instance, statement) in found {
+            if self.is_in_template(instance) {
+                let at = self.at(instance, statement);
+                self.refuse("order", "this is declared in a macro or abstract block, where no order can list it", at, at.node);
+            }
+        }
+    }
+
+    fn is_ordered(&self, statement: u32) -> bool {
+        matches!(
+            self.statements[statement as usize].word,
+            Word::Class | Word::Sid | Word::Category | Word::Sensitivity
+        )
+    }
+
+    fn is_in_template(&self, mut instance: InstanceId) -> bool {
+        while let Some(found) = self.instances.get(instance as usize) {
+            if found.word == Word::Macro || found.is_abstract {
+                return true;
+            }
+            instance = found.parent;
+        }
+        false
     }
 
     fn name_and_origin(&mut self, declaration: DeclarationId) -> (crate::names::Symbol, ir::OriginId) {
@@ -114,10 +146,6 @@ impl Resolver<'_> {
         let [first] = tree.parts(list);
         tree.symbol(first).is_some_and(|first| Word::Unordered.is(first))
     }
-}
-
-fn declaration_index(declaration: DeclarationId) -> usize {
-    declaration as usize
 }
 
 /// An order that is put together from partial ones.

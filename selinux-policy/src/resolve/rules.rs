@@ -332,7 +332,7 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn type_flag(&mut self, at: At, word: Word) -> Result<(), Stop> {
         let [_, type_] = self.trees[at.file as usize].parts(at.node);
-        let type_ = self.type_or_attribute(at, type_)?;
+        let type_ = self.type_only(at, type_)?;
         if !self.dry {
             let origin = self.origin(at);
             let list =
@@ -344,30 +344,41 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn bounds(&mut self, at: At, word: Word) -> Result<(), Stop> {
         let [_, parent, child] = self.trees[at.file as usize].parts(at.node);
-        match word {
+        let twice = match word {
             Word::Typebounds => {
                 let (parent, child) = (self.type_only(at, parent)?, self.type_only(at, child)?);
-                if !self.dry {
-                    let origin = self.origin(at);
-                    self.ir.type_bounds.push(ir::Bounds { parent, child, origin });
-                }
+                let bounds = self.new_bounds(at, parent, child);
+                add_bounds(&mut self.ir.type_bounds, bounds, &mut self.bounded[0])
             }
             Word::Rolebounds => {
                 let (parent, child) = (self.role_only(at, parent)?, self.role_only(at, child)?);
-                if !self.dry {
-                    let origin = self.origin(at);
-                    self.ir.role_bounds.push(ir::Bounds { parent, child, origin });
-                }
+                let bounds = self.new_bounds(at, parent, child);
+                add_bounds(&mut self.ir.role_bounds, bounds, &mut self.bounded[1])
             }
             _ => {
                 let (parent, child) = (self.user_only(at, parent)?, self.user_only(at, child)?);
-                if !self.dry {
-                    let origin = self.origin(at);
-                    self.ir.user_bounds.push(ir::Bounds { parent, child, origin });
-                }
+                let bounds = self.new_bounds(at, parent, child);
+                add_bounds(&mut self.ir.user_bounds, bounds, &mut self.bounded[2])
+            }
+        };
+        match twice {
+            None => Ok(()),
+            Some(first) => {
+                let fault = self.fault("duplicate", "this has a parent already", at, child);
+                let fault = fault.note_origin(&self.ir.origins, first, "by this statement");
+                self.faults.push(fault);
+                Err(Stop::Told)
             }
         }
-        Ok(())
+    }
+
+    /// Bounds to be added, unless statements are only judged.
+    fn new_bounds<T>(&mut self, at: At, parent: T, child: T) -> Option<ir::Bounds<T>> {
+        if self.dry {
+            return None;
+        }
+        let origin = self.origin(at);
+        Some(ir::Bounds { parent, child, origin })
     }
 
     pub(super) fn expand_attribute(&mut self, at: At) -> Result<(), Stop> {
@@ -464,6 +475,20 @@ impl<'a> Resolver<'a> {
         };
         Ok(ConstraintOp::Names(compared, operator, names))
     }
+}
+
+/// Adds bounds; where the child has a parent already, returns where that was said.
+fn add_bounds<T: Copy + Into<u32>>(
+    list: &mut Vec<ir::Bounds<T>>,
+    bounds: Option<ir::Bounds<T>>,
+    bounded: &mut rustc_hash::FxHashMap<u32, ir::OriginId>,
+) -> Option<ir::OriginId> {
+    let bounds = bounds?;
+    if let Some(first) = bounded.insert(bounds.child.into(), bounds.origin) {
+        return Some(first);
+    }
+    list.push(bounds);
+    None
 }
 
 fn av_kind(word: Word) -> AvKind {

@@ -130,7 +130,7 @@ impl Bits {
     }
 
     fn add(&mut self, low: u32, high: u32) {
-        for number in low..=high.min(self.bound.saturating_sub(1)) {
+        for number in low..high.saturating_add(1).min(self.bound) {
             self.words[number as usize / 64] |= 1 << (number % 64);
         }
     }
@@ -237,7 +237,8 @@ mod tests {
         assert_eq!(numbers(&[Operand(1), Not], 4), [0, 2, 3]);
         assert_eq!(numbers(&[All, Range(1, 2), Not, And], 65).len(), 63);
         assert_eq!(numbers(&[Range(0, 3), Range(2, 5), Xor], 64), [0, 1, 4, 5]);
-        assert_eq!(numbers(&[All], 0), []);
+        assert_eq!((numbers(&[All], 0), numbers(&[Operand(0), All, Not, Or], 0)), (vec![], vec![]));
+        assert_eq!(numbers(&[Range(5, 3), Operand(u32::MAX), Or], 64), []);
         assert_eq!(numbers(&[All, Not], 64), []);
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn check(walk: &mut Walk<'_>, node: u32, word: Word) {
         Word::In => in_statement(walk, node, first),
         Word::Categoryorder | Word::Sensitivityorder | Word::Sidorder | Word::Classorder => order(walk, first, word),
         Word::Categoryset => expression(walk, second, Of::Categories),
-        Word::Class | Word::Common | Word::Classmap => permissions(walk, second),
+        Word::Class | Word::Common | Word::Classmap => permissions(walk, second, word),
         Word::Allow | Word::Auditallow | Word::Dontaudit | Word::Neverallow | Word::Deny | Word::Classmapping => {
             class_permission(walk, third);
         }
@@ -111,8 +111,7 @@ pub(crate) fn argument_fault(
         Word::Categoryset => expression(walk, node, Of::Categories),
         Word::Level => level(walk, node),
         Word::Levelrange => level_range(walk, node),
-        Word::Classpermission => class_permission(walk, node),
-        _ => address(walk, node),
+        _ => class_permission(walk, node),
     })
 }
 
@@ -208,9 +207,7 @@ const PARAMETER_KINDS: &[Word] = &[
 ];
 
 fn reserved_for(kind: Word) -> &'static [Word] {
-    match kind {
-        kind => declares(kind).unwrap_or(&[]),
-    }
+    declares(kind).unwrap_or(&[])
 }
 
 fn in_statement(walk: &mut Walk<'_>, node: u32, first: u32) {
@@ -242,7 +239,13 @@ fn atoms(walk: &mut Walk<'_>, node: u32) {
     }
 }
 
-fn permissions(walk: &mut Walk<'_>, list: u32) {
+/// How many permissions a class can have: they are the bits of one word in the format.
+pub(crate) const MAX_PERMISSIONS: usize = 32;
+
+fn permissions(walk: &mut Walk<'_>, list: u32, word: Word) {
+    if word != Word::Classmap && walk.tree.children(list).count() > MAX_PERMISSIONS {
+        walk.fault(list, "too-large", &format!("these are more than {MAX_PERMISSIONS} permissions"));
+    }
     let mut seen = rustc_hash::FxHashSet::default();
     for permission in walk.tree.children(list) {
         match walk.tree.symbol(permission) {
@@ -403,9 +406,8 @@ fn default_range(walk: &mut Walk<'_>, node: u32, classes: u32, from: u32, range:
     atoms(walk, classes);
     let has_range = walk.tree.children(node).nth(3).is_some();
     let is_bound = walk.tree.symbol(from).is_some_and(|symbol| Word::Glblub.is(symbol));
-    if is_bound && has_range {
-        walk.fault(range, "form", "`glblub` has no range");
-    } else if !is_bound {
+    // With `glblub` a range has no meaning, but the reference compiler lets it stand.
+    if !is_bound {
         one_of(walk, from, &[Word::Source, Word::Target]);
         if has_range {
             one_of(walk, range, &[Word::Low, Word::High, Word::LowHigh]);

@@ -216,7 +216,7 @@ impl Walk<'_> {
     /// The word of a statement, and where the statements in it start if it is a container; `None` if it has no use.
     fn statement(&mut self, node: u32, nesting: Nesting, inside: Option<Word>) -> Option<(Word, Option<u32>)> {
         let Some(first) = self.tree.children(node).next() else {
-            // What the reference compiler ignores is ignored: `()` between statements.
+            self.fault(node, "form", "a statement belongs into these parentheses");
             return None;
         };
         let Some(symbol) = self.tree.symbol(first) else {
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn statements_are_listed_with_their_ends() {
-        let source = Source { name: String::new(), text: b"(block a (type b) (optional c (type d))) () (type e)".to_vec() };
+        let source = Source { name: String::new(), text: b"(block a (type b) (optional c (type d))) (type e)".to_vec() };
         let (trees, names) = parse(std::slice::from_ref(&source)).expect("well-formed");
         let (found, faults) = statements(&trees[0], 0, &source, &names, Dialect::default());
         assert!(faults.is_empty(), "{faults:?}");
@@ -376,7 +376,7 @@ mod tests {
         let none: [&str; 0] = [];
         assert_eq!(faults("(type a)(in b (type c))(in after b (type c))(call m)(call m ())(call m (a))"), none);
         let wrong = [
-            "(type)", "(type a b)", "(type (a))", "(in b)", "(call m () ())", "(alow a b c)", "((a))", "(true (type a))",
+            "(type)", "(type a b)", "(type (a))", "(in b)", "(call m () ())", "(alow a b c)", "((a))", "()", "(true (type a))",
             "(booleanif a (true (allow a b c)) (true (allow a b c)))", "(class c (p ()))", "(block 1b)", "(and a b)",
             "(filecon \"a\" nothing ())", "(macro m ((type a) (type a)))", "(macro m ((types a)))", "(boolean b maybe)",
         ];

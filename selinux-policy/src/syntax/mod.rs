@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::diagnostic::{Diagnostic, Source, Span};
 use crate::names::{Names, Symbol};
 
-pub(crate) use expressions::argument_fault;
+pub(crate) use expressions::{MAX_PERMISSIONS, argument_fault};
 pub(crate) use grammar::{Dialect, Statement, statements};
 pub(crate) use nesting::{Nesting, forbidden};
 pub(crate) use words::{Word, all as all_words};

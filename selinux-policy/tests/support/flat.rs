@@ -304,11 +304,10 @@ impl Flat<'_> {
     }
 
     fn labels(&mut self) {
-        for (place, context) in self.ir.contexts.iter().enumerate() {
-            let name = self.or(context.name, "ctx", place);
-            let (user, role) = (self.user(context.user), self.role(context.role));
-            let (type_, range) = (self.type_(context.type_), self.range(context.range));
-            line!(self, "(context {name} ({user} {role} {type_} {range}))");
+        for context in &self.ir.contexts {
+            if let Some(name) = context.name {
+                line!(self, "(context {} {})", self.name(name), self.written(context));
+            }
         }
         let mut sids = Vec::new();
         for sid in &self.ir.sids {
@@ -484,8 +483,15 @@ impl Flat<'_> {
         self.or(self.ir.ranges[id.index()].name, "lr", id.index())
     }
 
+    /// Named ones are verified by other rules than those that are written out, so that each stays what it was.
     fn context(&self, id: ContextId) -> String {
-        self.or(self.ir.contexts[id.index()].name, "ctx", id.index())
+        let context = &self.ir.contexts[id.index()];
+        context.name.map_or_else(|| self.written(context), |name| self.name(name))
+    }
+
+    fn written(&self, context: &Context) -> String {
+        let (user, role) = (self.user(context.user), self.role(context.role));
+        format!("({user} {role} {} {})", self.type_(context.type_), self.range(context.range))
     }
 
     fn class(&self, class: ClassRef) -> String {
