@@ -9,6 +9,16 @@ use rustc_hash::{FxHashMap, FxHasher};
 pub struct Symbol(u32);
 
 impl Symbol {
+    /// The symbol at a place of tables that are indexed by it.
+    pub(crate) fn from_index(index: u32) -> Self {
+        Self(index)
+    }
+
+    /// Its place in such tables.
+    pub(crate) fn as_u32(self) -> u32 {
+        self.0
+    }
+
     /// For tables that are indexed by it.
     pub fn index(self) -> usize {
         self.0 as usize

@@ -74,7 +74,8 @@ impl Policy {
 }
 
 impl Compat {
-    fn sort_symbols<T>(self, symbols: &mut Vec<T>, buckets: u32, name: impl Fn(&T) -> &[u8]) {
+    /// Puts symbols into the order of a table that began with so many buckets.
+    pub(crate) fn sort_symbols<T>(self, symbols: &mut Vec<T>, buckets: u32, name: impl Fn(&T) -> &[u8]) {
         let count = bucket_count(buckets, symbols.len());
         let mut hashed: Vec<(u32, T)> =
             symbols.drain(..).map(|it| (self.symbol_hash(name(&it)) & (count - 1), it)).collect();

@@ -1,0 +1,143 @@
+//! From sources to a policy without scopes: containers are expanded, names resolved, and optionals judged.
+
+mod classes;
+mod emit;
+mod expand;
+mod faults;
+mod instantiate;
+mod lookup;
+mod mls;
+mod contexts;
+mod optionals;
+mod order;
+mod rules;
+mod scope;
+mod sets;
+mod tree;
+
+use rayon::prelude::*;
+
+use crate::diagnostic::{Diagnostic, Source};
+use crate::ir::Ir;
+use crate::names::Names;
+use crate::syntax::{self, Dialect, Statement, Tree};
+use faults::Faults;
+use scope::{Declaration, Scopes};
+use tree::Instance;
+
+/// How a policy is read.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Tunables become booleans, and `tunableif` becomes `booleanif`.
+    pub preserve_tunables: bool,
+    /// Types, attributes and roles may be declared several times.
+    pub multiple_declarations: bool,
+    /// Names may have dots in them; there are no blocks then.
+    pub qualified_names: bool,
+    /// Conditionals may have rules over extended permissions: from policy version 34 on.
+    pub conditional_xperms: bool,
+}
+
+/// Resolves all names of a policy. Warnings come with it; errors come alone, as many as can be found in one run.
+///
+/// # Errors
+///
+/// Everything that is wrong with the sources, as far as it can be told: where a file cannot be parsed, for example, nothing
+/// is said about names.
+pub fn resolve(sources: &[Source], options: &Options) -> Result<(Ir, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let (trees, names) = syntax::parse(sources)?;
+    let (statements, starts) = statements(sources, &trees, &names, *options)?;
+    let mut resolver = Resolver {
+        sources,
+        trees,
+        statements,
+        options: *options,
+        instances: vec![Instance::root()],
+        declarations: Vec::new(),
+        scopes: Scopes::new(),
+        arguments: Vec::new(),
+        permissions: Vec::new(),
+        inherited: rustc_hash::FxHashMap::default(),
+        broken: Vec::new(),
+        gone: rustc_hash::FxHashSet::default(),
+        disabled: Vec::new(),
+        needs_restart: false,
+        dependents: rustc_hash::FxHashMap::default(),
+        brought: 0,
+        is_overgrown: false,
+        is_preparing: false,
+        dry: true,
+        faults: Faults::default(),
+        ir: Ir { names, ..Ir::default() },
+    };
+    resolver.instantiate_files(&starts);
+    resolver.run();
+    resolver.faults.finish().map(|warnings| (resolver.ir, warnings))
+}
+
+/// All statements, and where those of each file start.
+fn statements(
+    sources: &[Source],
+    trees: &[Tree],
+    names: &Names,
+    options: Options,
+) -> Result<(Vec<Statement>, Vec<u32>), Vec<Diagnostic>> {
+    let dialect = Dialect {
+        preserve_tunables: options.preserve_tunables,
+        qualified_names: options.qualified_names,
+        conditional_xperms: options.conditional_xperms,
+    };
+    let files: Vec<_> = (0..u32::try_from(trees.len()).unwrap_or(u32::MAX)).collect();
+    let found: Vec<_> = files
+        .par_iter()
+        .map(|file| syntax::statements(&trees[*file as usize], *file, &sources[*file as usize], names, dialect))
+        .collect();
+    let mut all = Vec::with_capacity(found.iter().map(|(statements, _)| statements.len()).sum());
+    let mut starts = Vec::with_capacity(found.len() + 1);
+    let mut faults = Vec::new();
+    for (statements, found) in found {
+        let start = u32::try_from(all.len()).unwrap_or(u32::MAX);
+        starts.push(start);
+        all.extend(statements.into_iter().map(|statement| Statement { end: statement.end + start, ..statement }));
+        faults.extend(found);
+    }
+    starts.push(u32::try_from(all.len()).unwrap_or(u32::MAX));
+    if faults.is_empty() { Ok((all, starts)) } else { Err(faults) }
+}
+
+/// A policy on its way from statements to lists.
+struct Resolver<'a> {
+    sources: &'a [Source],
+    trees: Vec<Tree>,
+    statements: Vec<Statement>,
+    options: Options,
+    instances: Vec<Instance>,
+    declarations: Vec<Declaration>,
+    scopes: Scopes,
+    /// The arguments of each call.
+    arguments: Vec<Vec<lookup::Argument>>,
+    /// The permissions of classes, commons and class maps.
+    permissions: Vec<classes::Permissions>,
+    /// Which inheritances there are of each block.
+    inherited: rustc_hash::FxHashMap<scope::DeclarationId, Vec<tree::InstanceId>>,
+    /// Optionals in which something failed.
+    broken: Vec<optionals::Broken>,
+    /// Optionals that are switched off.
+    gone: rustc_hash::FxHashSet<tree::InstanceId>,
+    /// The same, with what was missing.
+    disabled: Vec<optionals::Broken>,
+    /// Whether something went that decides what names mean.
+    needs_restart: bool,
+    /// Which optionals need a declaration that an optional has, so that they are judged again when it goes.
+    dependents: rustc_hash::FxHashMap<scope::DeclarationId, Vec<tree::InstanceId>>,
+    /// How many statements were brought by calls, inheritances and `in`.
+    brought: usize,
+    /// Whether that was too much.
+    is_overgrown: bool,
+    /// Whether what is looked up decides the meaning of other names: arguments, aliases, commons.
+    is_preparing: bool,
+    /// Whether statements are only judged: nothing is added to the policy.
+    dry: bool,
+    faults: Faults,
+    ir: Ir,
+}

@@ -1,0 +1,243 @@
+//! Expressions, written out in postfix order.
+
+use super::Resolver;
+use super::lookup::{At, Stop};
+use crate::ir::{BoolOp, Op};
+use crate::syntax::Word;
+
+/// A step of an expression in postfix order.
+pub(super) trait Postfix: Sized {
+    /// The step of an operator.
+    fn operator(word: Word) -> Option<Self>;
+}
+
+impl<T> Postfix for Op<T> {
+    fn operator(word: Word) -> Option<Self> {
+        Some(match word {
+            Word::All => Self::All,
+            Word::Not => Self::Not,
+            Word::And => Self::And,
+            Word::Or => Self::Or,
+            Word::Xor => Self::Xor,
+            _ => return None,
+        })
+    }
+}
+
+impl Postfix for BoolOp {
+    fn operator(word: Word) -> Option<Self> {
+        Some(match word {
+            Word::Not => Self::Not,
+            Word::And => Self::And,
+            Word::Or => Self::Or,
+            Word::Xor => Self::Xor,
+            Word::Eq => Self::Eq,
+            Word::Neq => Self::Neq,
+            _ => return None,
+        })
+    }
+}
+
+/// What is still to be done for an expression.
+enum Task {
+    Node(u32),
+    Operator(Word),
+}
+
+impl<'a> Resolver<'a> {
+    /// An expression in postfix order. `operand` adds what an atom stands for, `range` what a range of two does.
+    pub(super) fn expression<T: Postfix>(
+        &mut self,
+        at: At,
+        node: u32,
+        out: &mut Vec<T>,
+        operand: fn(&mut Resolver<'a>, At, u32, &mut Vec<T>) -> Result<(), Stop>,
+        range: fn(&mut Resolver<'a>, At, [u32; 2], &mut Vec<T>) -> Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        // Not by recursion: lists may be as deep as the parser lets them.
+        let mut tasks = vec![Task::Node(node)];
+        while let Some(task) = tasks.pop() {
+            let node = match task {
+                Task::Operator(word) => {
+                    out.extend(T::operator(word));
+                    continue;
+                }
+                Task::Node(node) => node,
+            };
+            let tree = &self.trees[at.file as usize];
+            if !tree.is_list(node) {
+                operand(self, at, node, out)?;
+                continue;
+            }
+            let mut children = tree.children(node);
+            let first = children.clone().next();
+            let word = first.and_then(|first| tree.symbol(first)).and_then(Word::of);
+            match word {
+                Some(Word::Range) => {
+                    let [_, low, high] = tree.parts(node);
+                    range(self, at, [low, high], out)?;
+                }
+                Some(Word::All) => tasks.push(Task::Operator(Word::All)),
+                Some(word @ (Word::And | Word::Or | Word::Xor | Word::Not | Word::Eq | Word::Neq)) => {
+                    let [_, left, right] = tree.parts(node);
+                    tasks.push(Task::Operator(word));
+                    if word != Word::Not {
+                        tasks.push(Task::Node(right));
+                    }
+                    tasks.push(Task::Node(left));
+                }
+                _ => {
+                    // A list means any of what is in it.
+                    let first = children.next();
+                    let start = tasks.len();
+                    for child in children {
+                        tasks.push(Task::Operator(Word::Or));
+                        tasks.push(Task::Node(child));
+                    }
+                    reverse_pairs(&mut tasks[start..]);
+                    tasks.extend(first.map(Task::Node));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// For expressions that have no ranges, which their form was checked for.
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for functions that can fail")]
+    pub(super) fn no_range<T>(&mut self, _at: At, _nodes: [u32; 2], _out: &mut Vec<T>) -> Result<(), Stop> {
+        Ok(())
+    }
+}
+
+/// Turns pairs of tasks around, so that the last is done first; within a pair the order stays.
+fn reverse_pairs(tasks: &mut [Task]) {
+    tasks.reverse();
+    for pair in tasks.chunks_exact_mut(2) {
+        pair.reverse();
+    }
+}
+
+/// A set of numbers below a bound, as bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bits {
+    words: Vec<u64>,
+    bound: u32,
+}
+
+impl Bits {
+    fn new(bound: u32) -> Self {
+        Self { words: vec![0; (bound as usize).div_ceil(64)], bound }
+    }
+
+    fn add(&mut self, low: u32, high: u32) {
+        for number in low..=high.min(self.bound.saturating_sub(1)) {
+            self.words[number as usize / 64] |= 1 << (number % 64);
+        }
+    }
+
+    fn contains(&self, number: u32) -> bool {
+        self.words[number as usize / 64] >> (number % 64) & 1 == 1
+    }
+
+    /// The numbers, ascending.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
+        (0..self.bound).filter(|number| self.contains(*number))
+    }
+
+    fn invert(&mut self) {
+        let bound = self.bound;
+        for (place, word) in (0_u32..).zip(&mut self.words) {
+            let used = (bound - place * 64).min(64);
+            *word = !*word & (u64::MAX >> (64 - used));
+        }
+    }
+
+    fn join(&mut self, other: &Value, with: fn(u64, u64) -> u64) {
+        let other = other.bits(self.bound);
+        for (word, other) in self.words.iter_mut().zip(other.words) {
+            *word = with(*word, other);
+        }
+    }
+}
+
+/// What a part of an expression comes to. Ranges stay ranges, since most expressions are lists of numbers.
+enum Value {
+    Range(u32, u32),
+    Bits(Bits),
+}
+
+impl Value {
+    fn bits(&self, bound: u32) -> Bits {
+        match self {
+            Self::Bits(bits) => bits.clone(),
+            Self::Range(low, high) => {
+                let mut bits = Bits::new(bound);
+                bits.add(*low, *high);
+                bits
+            }
+        }
+    }
+
+    fn into_bits(self, bound: u32) -> Bits {
+        match self {
+            Self::Bits(bits) => bits,
+            range @ Self::Range(..) => range.bits(bound),
+        }
+    }
+}
+
+/// The set that an expression over numbers below a bound comes to.
+pub(super) fn evaluate(steps: &[Op<u32>], bound: u32) -> Bits {
+    let mut stack: Vec<Value> = Vec::new();
+    for step in steps {
+        let value = match step {
+            Op::Operand(number) => Value::Range(*number, *number),
+            Op::Range(low, high) => Value::Range(*low, *high),
+            Op::All => Value::Range(0, bound.saturating_sub(1)),
+            Op::Not => {
+                let mut bits = pop(&mut stack).into_bits(bound);
+                bits.invert();
+                Value::Bits(bits)
+            }
+            Op::And | Op::Or | Op::Xor => {
+                let (right, mut left) = {
+                    let right = pop(&mut stack);
+                    (right, pop(&mut stack).into_bits(bound))
+                };
+                match (step, &right) {
+                    (Op::Or, Value::Range(low, high)) => left.add(*low, *high),
+                    (Op::Or, _) => left.join(&right, |left, right| left | right),
+                    (Op::And, _) => left.join(&right, |left, right| left & right),
+                    _ => left.join(&right, |left, right| left ^ right),
+                }
+                Value::Bits(left)
+            }
+        };
+        stack.push(value);
+    }
+    pop(&mut stack).into_bits(bound)
+}
+
+fn pop(stack: &mut Vec<Value>) -> Value {
+    stack.pop().unwrap_or(Value::Bits(Bits { words: Vec::new(), bound: 0 }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(steps: &[Op<u32>], bound: u32) -> Vec<u32> {
+        evaluate(steps, bound).iter().collect()
+    }
+
+    #[test]
+    fn expressions_are_evaluated() {
+        use Op::{All, And, Not, Operand, Or, Range, Xor};
+        assert_eq!(numbers(&[Operand(1), Operand(70), Or], 71), [1, 70]);
+        assert_eq!(numbers(&[Operand(1), Not], 4), [0, 2, 3]);
+        assert_eq!(numbers(&[All, Range(1, 2), Not, And], 65).len(), 63);
+        assert_eq!(numbers(&[Range(0, 3), Range(2, 5), Xor], 64), [0, 1, 4, 5]);
+        assert_eq!(numbers(&[All], 0), []);
+        assert_eq!(numbers(&[All, Not], 64), []);
+    }
+}
