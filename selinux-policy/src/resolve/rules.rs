@@ -127,16 +127,15 @@ impl<'a> Resolver<'a> {
         let tree = &self.trees[at.file as usize];
         let [_, source, target, class, fourth, fifth] = tree.parts(at.node);
         let has_five = tree.children(at.node).nth(5).is_some();
-        // `*` where a name may be means any name.
-        let is_named = has_five && !Word::Star.is(self.atom(at.file, fourth));
         let result = if has_five { fifth } else { fourth };
         let source = self.type_or_attribute(at, source)?;
         let target = self.type_target(at, target)?;
         let class = self.class(at, class)?;
         let result = self.type_only(at, result)?;
         let origin = self.origin(at);
-        if is_named {
-            let name = self.string(at, fourth);
+        // `*` where a name may be means any name, be it written there or an argument.
+        let name = has_five.then(|| self.string(at, fourth)).filter(|name| !Word::Star.is(*name));
+        if let Some(name) = name {
             return Ok(TypeStatement::Name(ir::NameTransition {
                 source,
                 target,
