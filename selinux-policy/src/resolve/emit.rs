@@ -117,6 +117,10 @@ impl Resolver<'_> {
             }
         }
         self.emit_orders(&ordered);
+        if self.faults.has_errors() {
+            // What is in no order has no place in the lists that the statements would look it up in.
+            return;
+        }
         for step in &live {
             match *step {
                 Step::Inner(instance) => {

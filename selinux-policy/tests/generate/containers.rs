@@ -1,0 +1,181 @@
+//! Blocks, macros, optionals and tunables around rules.
+
+use super::mls::Lines;
+use super::rules::{access, condition, rule};
+use super::world::{Block, Kind, World};
+
+/// Declares blocks; what is declared in them is not yet.
+pub(crate) fn declare_blocks(world: &mut World) {
+    for index in 0..world.random.below(4) {
+        let parent = world.random.below(world.blocks.len());
+        world.blocks.push(Block { name: format!("blk{index}"), parent });
+    }
+}
+
+/// A statement of a block: a rule, or a container of some.
+pub(crate) fn statement(world: &mut World, block: usize) -> String {
+    match world.random.below(100) {
+        0..=5 => optional(world, block, 2),
+        6..=8 => tunable_if(world, block),
+        9..=13 if world.has(Kind::Macro) => call(world, block),
+        _ => rule(world, block),
+    }
+}
+
+fn optional(world: &mut World, block: usize, depth: usize) -> String {
+    let name = world.next();
+    let mut body = Lines::new();
+    for _ in 0..world.random.within(1, 3) {
+        body.push(match world.random.below(10) {
+            0 | 1 if depth > 0 => optional(world, block, depth - 1),
+            2 if !world.is_in_macro => format!("(type ot{})", world.next()),
+            3 if world.has(Kind::Macro) => call(world, block),
+            _ => rule(world, block),
+        });
+    }
+    if world.random.chance(40) {
+        let missing = missing(world, block);
+        let place = world.random.below(body.len() + 1);
+        body.insert(place, missing);
+    }
+    format!("(optional opt{name}\n  {})", body.join("\n  "))
+}
+
+/// A statement that names what nothing declares.
+fn missing(world: &mut World, block: usize) -> String {
+    let type_ = world.type_(block);
+    let access = access(world, block);
+    match world.random.below(6) {
+        0 => format!("(allow {type_} nothing {access})"),
+        1 => format!("(allow nothing {type_} {access})"),
+        2 => format!("(typeattributeset nothing ({type_}))"),
+        3 => format!("(roletype nothing {type_})"),
+        4 => format!("(call nothing ({type_}))"),
+        _ => format!("(allow {type_} {type_} (nothing (read)))"),
+    }
+}
+
+fn tunable_if(world: &mut World, block: usize) -> String {
+    if !world.has(Kind::Tunable) {
+        return rule(world, block);
+    }
+    let condition = condition(world, Kind::Tunable, block, 1);
+    let (yes, no) = (rule(world, block), rule(world, block));
+    if world.random.chance(50) {
+        format!("(tunableif {condition}\n  (true {yes}))")
+    } else {
+        format!("(tunableif {condition}\n  (true {yes})\n  (false {no}))")
+    }
+}
+
+/// What the macros of a policy take.
+#[derive(Clone, Debug)]
+pub(crate) struct Macro {
+    parameters: Vec<Kind>,
+}
+
+const PARAMETERS: [Kind; 6] =
+    [Kind::Type, Kind::Type, Kind::TypeAttribute, Kind::Role, Kind::Bool, Kind::ClassPermission];
+
+/// Declares macros, whose bodies may call those before.
+pub(crate) fn macros(world: &mut World, lines: &mut [Lines]) {
+    for index in 0..world.random.below(4) {
+        let block = world.random.below(world.blocks.len());
+        let mut parameters = Vec::new();
+        for _ in 0..world.random.below(4) {
+            let kind = world.random.pick(&PARAMETERS);
+            if world.has(kind) || kind == Kind::ClassPermission {
+                parameters.push(kind);
+            }
+        }
+        let named =
+            parameters.iter().enumerate().map(|(place, kind)| format!("({} arg{place})", keyword(*kind)));
+        let named: Vec<String> = named.collect();
+        world.parameters =
+            parameters.iter().enumerate().map(|(place, kind)| (*kind, format!("arg{place}"))).collect();
+        world.is_in_macro = true;
+        let mut body = Lines::new();
+        for _ in 0..world.random.below(5) {
+            body.push(match world.random.below(12) {
+                0 if world.random.chance(20) => format!("(type mt{})", world.next()),
+                1 | 2 if world.has(Kind::Macro) => call(world, block),
+                3 => optional(world, block, 1),
+                _ => rule(world, block),
+            });
+        }
+        world.parameters.clear();
+        world.is_in_macro = false;
+        lines[block].push(format!("(macro mac{index} ({})\n  {})", named.join(" "), body.join("\n  ")));
+        world.declare(Kind::Macro, &format!("mac{index}"), block);
+        world.macros.insert(format!("mac{index}"), Macro { parameters });
+    }
+}
+
+fn keyword(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Role => "role",
+        Kind::Bool => "boolean",
+        Kind::ClassPermission => "classpermission",
+        _ => "type",
+    }
+}
+
+fn call(world: &mut World, block: usize) -> String {
+    let written = world.name(Kind::Macro, block);
+    let last = written.rsplit('.').next().unwrap_or_default().to_owned();
+    let parameters = world.macros[&last].parameters.clone();
+    let mut arguments = Lines::new();
+    for kind in parameters {
+        arguments.push(match kind {
+            Kind::ClassPermission => access(world, block),
+            Kind::TypeAttribute if world.random.chance(2) => world.type_(block),
+            Kind::Type => world.type_(block),
+            _ => world.name(kind, block),
+        });
+    }
+    if arguments.is_empty() {
+        format!("(call {written})")
+    } else {
+        format!("(call {written} ({}))", arguments.join(" "))
+    }
+}
+
+/// An abstract block, blocks that inherit it, and rules over what they have by that.
+pub(crate) fn inheritance(world: &mut World, lines: &mut [Lines]) {
+    for index in 0..world.random.below(3) {
+        let access_text = access(world, 0);
+        let mut body = vec!["(type own_t)".to_owned(), format!("(allow own_t self {access_text})")];
+        if world.random.chance(50) {
+            body.push("(blockabstract tpl".to_owned() + &index.to_string() + ")");
+        }
+        if world.random.chance(50) {
+            body.push("(typeattribute own)".to_owned());
+            body.push("(typeattributeset own (own_t))".to_owned());
+        }
+        for _ in 0..world.random.below(3) {
+            body.push(rule(world, 0));
+        }
+        lines[0].push(format!("(block tpl{index}\n  {})", body.join("\n  ")));
+        for heir in 0..world.random.within(1, 2) {
+            let more = if world.random.chance(50) { rule(world, 0) } else { String::new() };
+            lines[0].push(format!("(block heir{index}_{heir}\n  (blockinherit tpl{index})\n  {more})"));
+            let other = world.type_(0);
+            let access_text = access(world, 0);
+            lines[0].push(format!("(allow heir{index}_{heir}.own_t {other} {access_text})"));
+        }
+    }
+}
+
+/// Statements that are put into a block from outside.
+pub(crate) fn ins(world: &mut World, lines: &mut Lines) {
+    if world.blocks.len() == 1 {
+        return;
+    }
+    for _ in 0..world.random.below(3) {
+        let block = world.random.within(1, world.blocks.len() - 1);
+        let path = world.block_path(block);
+        let (one, two) = (rule(world, block), rule(world, block));
+        let declared = format!("(type in{})", world.next());
+        lines.push(format!("(in {path}\n  {one}\n  {declared}\n  {two})"));
+    }
+}
