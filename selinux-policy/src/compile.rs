@@ -78,7 +78,10 @@ type LaidOut = (Policy, Vec<u8>, Vec<Diagnostic>);
 /// Lays the policy out and checks it meanwhile.
 fn lay_out(ir: &Ir, options: &Options) -> Result<LaidOut, Vec<Diagnostic>> {
     let mut faults = Faults::new(ir);
-    let Some(tables) = Tables::new(ir, options, &mut faults) else { return Err(faults.into_diagnostics()) };
+    let denied = emit::apply_denials(ir, options, &mut faults);
+    let Some(tables) = Tables::new(ir, denied.as_ref(), options, &mut faults) else {
+        return Err(faults.into_diagnostics());
+    };
     let (emitted, violations) =
         rayon::join(|| emit::lay_out(&tables), || (!options.disable_neverallow).then(|| check(&tables)));
     let (policy, file_contexts, more) = emitted;

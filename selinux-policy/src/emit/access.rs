@@ -41,6 +41,11 @@ impl Accesses {
         flattener.done
     }
 
+    /// How many named sets there are.
+    pub(crate) fn set_count(&self) -> usize {
+        self.sets.len()
+    }
+
     /// Adds what an expression stands for.
     pub(crate) fn add_to(&self, perms: &ClassPerms, accesses: &mut Vec<Access>) {
         match perms {

@@ -8,6 +8,7 @@ mod access;
 mod conditionals;
 mod constraints;
 mod contexts;
+mod deny;
 mod faults;
 mod file_contexts;
 mod keep;
@@ -25,6 +26,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::Ir;
 use crate::options::Options;
 use crate::policydb::Policy;
+pub(crate) use deny::apply as apply_denials;
 pub(crate) use faults::Faults;
 pub(crate) use tables::Tables;
 
@@ -46,7 +48,8 @@ pub struct Emitted {
 /// All that is wrong with the policy: contradictory rules, contexts that cannot be, values beyond what the format holds.
 pub fn emit(ir: &Ir, options: &Options) -> Result<Emitted, Vec<Diagnostic>> {
     let mut faults = Faults::new(ir);
-    let Some(tables) = Tables::new(ir, options, &mut faults) else {
+    let denied = deny::apply(ir, options, &mut faults);
+    let Some(tables) = Tables::new(ir, denied.as_ref(), options, &mut faults) else {
         return Err(faults.into_diagnostics());
     };
     let (policy, file_contexts, more) = lay_out(&tables);

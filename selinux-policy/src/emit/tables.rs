@@ -1,6 +1,7 @@
 //! What all parts of the layout look up: values, what attributes hold, class permissions, levels.
 
 use super::access::Accesses;
+use super::deny::Denied;
 use super::faults::Faults;
 use super::keep::{self, Fate};
 use super::levels::Levels;
@@ -38,15 +39,22 @@ pub(crate) struct Tables<'a> {
 
 impl<'a> Tables<'a> {
     /// Works them out; `None` if that cannot be, with the reason among the faults.
-    pub(crate) fn new(ir: &'a Ir, options: &'a Options, faults: &mut Faults<'a>) -> Option<Self> {
+    pub(crate) fn new(
+        ir: &'a Ir,
+        denied: Option<&'a Denied>,
+        options: &'a Options,
+        faults: &mut Faults<'_>,
+    ) -> Option<Self> {
+        let ir = denied.map_or(ir, |denied| &denied.ir);
         let types = sets(TypeSets::of_types(ir), faults, |id| ("type", ir.types[id.index()].name), ir);
         let roles = sets(RoleSets::of_roles(ir), faults, |id| ("role", ir.roles[id.index()].name), ir);
         let users = sets(UserSets::of_users(ir), faults, |id| ("user", ir.users[id.index()].name), ir);
         let accesses = Accesses::new(ir, options.compat, faults);
         let levels = Levels::new(ir, faults);
         let (types, roles, users) = (types?, roles?, users?);
-        let fates = keep::fates(ir, &types, options, faults);
-        let type_values = type_values(ir, &fates, faults)?;
+        let fates =
+            denied.map_or_else(|| keep::fates(ir, &types, options, faults), |denied| denied.fates.clone());
+        let type_values = type_values(ir, &fates, denied.map(|denied| &denied.order[..]), faults)?;
         if ir.classes.len() > usize::from(u16::MAX) {
             let message = format!("{} classes; rules can tell {} apart", ir.classes.len(), u16::MAX);
             faults.error_of_all("too-many-classes", message);
@@ -207,13 +215,26 @@ fn numbered(has_value: impl Iterator<Item = bool>) -> Vec<u32> {
     has_value.map(number).collect()
 }
 
-fn type_values(ir: &Ir, fates: &[Fate], faults: &mut Faults<'_>) -> Option<Vec<u16>> {
-    let values = numbered(fates.iter().map(|fate| fate.is_kept));
+/// In the order of declaration unless another is given.
+fn type_values(
+    ir: &Ir,
+    fates: &[Fate],
+    order: Option<&[TypeId]>,
+    faults: &mut Faults<'_>,
+) -> Option<Vec<u16>> {
+    let mut values = numbered(fates.iter().map(|fate| fate.is_kept));
+    if let Some(order) = order {
+        let ordered = numbered(order.iter().map(|id| fates[id.index()].is_kept));
+        for (id, value) in order.iter().zip(ordered) {
+            values[id.index()] = value;
+        }
+    }
     let narrow: Result<Vec<u16>, _> = values.iter().map(|value| u16::try_from(*value)).collect();
     if narrow.is_err() {
         let first = values.iter().position(|value| *value > u32::from(u16::MAX)).unwrap_or(0);
+        let limit = u16::MAX;
         let message =
-            format!("more than {} types and attributes, which is all that rules can tell apart", u16::MAX);
+            format!("more than {limit} types and attributes, which is all that rules can tell apart");
         faults.error("too-many-types", ir.types[first].origin, message);
     }
     narrow.ok()
