@@ -109,3 +109,20 @@ fn compare(secilc: &Secilc, generated: &Generated) -> Option<(&'static str, Stri
         (Outcome::Panicked(told), _) | (_, Outcome::Panicked(told)) => Some(("panic", told)),
     }
 }
+
+/// Thousands of promises that are kept, and then each of several rules that break some.
+#[test]
+fn promises_are_judged_alike() {
+    let Some(secilc) = Secilc::required("promises") else { return };
+    let kept = generate::with_promises(3, 160, 90, 250);
+    assert!(matches!(secilc.compile(&kept), Outcome::Accepted { .. }));
+    assert_eq!(compare(&secilc, &kept), None);
+    let breaking = ["allow t0 t2 (file (write))", "allow a4 a6 (binder (call))", "allow a1 self (file (ioctl))"];
+    let broken = breaking.into_par_iter().map(|rule| {
+        let mut broken = kept.clone();
+        broken.files[0].1 += &format!("({rule})\n");
+        let is_refused = matches!(secilc.compile(&broken), Outcome::Refused(_));
+        (is_refused, compare(&secilc, &broken))
+    });
+    assert_eq!(broken.collect::<Vec<_>>(), [(true, None), (true, None), (false, None)]);
+}
