@@ -172,7 +172,8 @@ impl<'a> Resolver<'a> {
         }
         self.refuse_shared_permissions(at, found)?;
         if self.permission_count(found) as usize > MAX_PERMISSIONS {
-            let message = format!("this class has more than {MAX_PERMISSIONS} permissions with those of its common");
+            let message =
+                format!("this class has more than {MAX_PERMISSIONS} permissions with those of its common");
             return Err(self.refuse("too-large", message, at, class));
         }
         Ok(())
@@ -180,9 +181,12 @@ impl<'a> Resolver<'a> {
 
     fn refuse_shared_permissions(&mut self, at: At, class: DeclarationId) -> Result<(), Stop> {
         let permissions = self.permissions_of(class);
-        let common = permissions.and_then(|found| found.common).and_then(|common| self.permissions_of(common));
+        let common =
+            permissions.and_then(|found| found.common).and_then(|common| self.permissions_of(common));
         let (Some(permissions), Some(common)) = (permissions, common) else { return Ok(()) };
-        let Some(twice) = permissions.own.iter().copied().find(|own| common.own.contains(own)) else { return Ok(()) };
+        let Some(twice) = permissions.own.iter().copied().find(|own| common.own.contains(own)) else {
+            return Ok(());
+        };
         let message = format!("class and common both have the permission `{}`", self.ir.names.text(twice));
         Err(self.refuse("duplicate", message, at, at.node))
     }
@@ -238,7 +242,9 @@ impl<'a> Resolver<'a> {
     pub(super) fn named_permission_x(&mut self, at: At) -> Result<(), Stop> {
         let [_, _, written] = self.trees[at.file as usize].parts(at.node);
         let (kind, class, numbers) = self.permission_x_parts(at, written)?;
-        if !self.dry && let Some(declared) = self.declared(at.instance, at.statement) {
+        if !self.dry
+            && let Some(declared) = self.declared(at.instance, at.statement)
+        {
             let id = self.declarations[declared as usize].id as usize;
             let permission = &mut self.ir.permissionx[id];
             (permission.kind, permission.class, permission.numbers) = (kind, class, numbers);
@@ -261,7 +267,11 @@ impl<'a> Resolver<'a> {
         Ok(ir::PermissionXId(id))
     }
 
-    fn permission_x_parts(&mut self, at: At, node: u32) -> Result<(ir::XKind, ClassRef, Vec<(u16, u16)>), Stop> {
+    fn permission_x_parts(
+        &mut self,
+        at: At,
+        node: u32,
+    ) -> Result<(ir::XKind, ClassRef, Vec<(u16, u16)>), Stop> {
         let tree = &self.trees[at.file as usize];
         let [kind, class, list] = tree.parts(node);
         let is_nlmsg = tree.symbol(kind).is_some_and(|kind| Word::Nlmsg.is(kind));
@@ -281,7 +291,8 @@ impl<'a> Resolver<'a> {
     fn number_range(&mut self, at: At, nodes: [u32; 2], out: &mut Vec<Op<u32>>) -> Result<(), Stop> {
         let [low, high] = [self.x_number(at, nodes[0])?, self.x_number(at, nodes[1])?];
         if low > high {
-            let mut fault = self.fault("number", "this range ends before it starts and holds nothing", at, nodes[0]);
+            let mut fault =
+                self.fault("number", "this range ends before it starts and holds nothing", at, nodes[0]);
             fault.severity = Severity::Warning;
             self.faults.push(fault);
         }

@@ -236,7 +236,9 @@ impl Resolver<'_> {
                 Step::Inner(instance) => {
                     let Instance { word, statement, parent, .. } = self.instances[instance as usize];
                     let around = nestings.get(&parent).copied().unwrap_or_default();
-                    if statement != NONE && let Some(container) = self.misplaced(word, around) {
+                    if statement != NONE
+                        && let Some(container) = self.misplaced(word, around)
+                    {
                         found.push((parent, statement, container));
                     }
                     // Files and stretches without nesting need no entry.

@@ -56,8 +56,7 @@ impl Resolver<'_> {
         }
         for category in self.merged(ordered, Word::Categoryorder, &ordered.categories) {
             let (name, origin) = self.name_and_origin(category);
-            self.declarations[category as usize].id =
-                u32::try_from(self.ir.categories.len()).unwrap_or(NONE);
+            self.declarations[category as usize].id = u32::try_from(self.ir.categories.len()).unwrap_or(NONE);
             self.ir.categories.push(ir::Category { name, origin });
         }
         for sensitivity in self.merged(ordered, Word::Sensitivityorder, &ordered.sensitivities) {
@@ -74,12 +73,21 @@ impl Resolver<'_> {
         let mut walk = Walk::new(ROOT);
         while let Some(step) = walk.step(&self.instances) {
             let Step::Run(instance, start, end) = step else { continue };
-            found.extend((start..end).filter(|statement| self.is_ordered(*statement)).map(|statement| (instance, statement)));
+            found.extend(
+                (start..end)
+                    .filter(|statement| self.is_ordered(*statement))
+                    .map(|statement| (instance, statement)),
+            );
         }
         for (instance, statement) in found {
             if self.is_in_template(instance) {
                 let at = self.at(instance, statement);
-                self.refuse("order", "this is declared in a macro or abstract block, where no order can list it", at, at.node);
+                self.refuse(
+                    "order",
+                    "this is declared in a macro or abstract block, where no order can list it",
+                    at,
+                    at.node,
+                );
             }
         }
     }

@@ -52,7 +52,11 @@ impl Flat<'_> {
         }
         for class in &self.ir.classes {
             let name = self.name(class.name);
-            line!(self, "(class {name} ({}))\n(classorder (unordered {name}))", self.list(&class.permissions));
+            line!(
+                self,
+                "(class {name} ({}))\n(classorder (unordered {name}))",
+                self.list(&class.permissions)
+            );
             if let Some(common) = class.common {
                 line!(self, "(classcommon {name} {})", self.name(self.ir.commons[common.index()].name));
             }
@@ -74,15 +78,25 @@ impl Flat<'_> {
         }
         for (place, permission) in self.ir.class_permissions.iter().enumerate() {
             for set in &permission.sets {
-                line!(self, "(classpermissionset {} {})", self.or(permission.name, "cps", place), self.access(set));
+                line!(
+                    self,
+                    "(classpermissionset {} {})",
+                    self.or(permission.name, "cps", place),
+                    self.access(set)
+                );
             }
         }
         for (place, permission) in self.ir.permissionx.iter().enumerate() {
-            let numbers: String = permission.numbers.iter().map(|(low, high)| format!("(range {low} {high}) ")).collect();
+            let numbers: String =
+                permission.numbers.iter().map(|(low, high)| format!("(range {low} {high}) ")).collect();
             let numbers = if numbers.is_empty() { "not (all)".to_owned() } else { numbers };
             let kind = format!("{:?}", permission.kind).to_lowercase();
             let class = self.class(permission.class);
-            line!(self, "(permissionx {} ({kind} {class} ({numbers})))", self.or(permission.name, "px", place));
+            line!(
+                self,
+                "(permissionx {} ({kind} {class} ({numbers})))",
+                self.or(permission.name, "px", place)
+            );
         }
         for default in &self.ir.defaults {
             let component = format!("{:?}", default.component).to_lowercase();
@@ -131,11 +145,16 @@ impl Flat<'_> {
         }
         for alias in &self.ir.sensitivity_aliases {
             let actual = self.name(self.ir.sensitivities[alias.actual.index()].name);
-            line!(self, "(sensitivityalias {0})\n(sensitivityaliasactual {0} {actual})", self.name(alias.name));
+            line!(
+                self,
+                "(sensitivityalias {0})\n(sensitivityaliasactual {0} {actual})",
+                self.name(alias.name)
+            );
         }
         for (place, level) in self.ir.levels.iter().enumerate() {
             let sensitivity = self.name(self.ir.sensitivities[level.sensitivity.index()].name);
-            let categories = if level.categories.is_empty() { String::new() } else { self.categories(&level.categories) };
+            let categories =
+                if level.categories.is_empty() { String::new() } else { self.categories(&level.categories) };
             line!(self, "(level {} ({sensitivity} {categories}))", self.or(level.name, "lv", place));
         }
         for (place, range) in self.ir.ranges.iter().enumerate() {
@@ -146,10 +165,20 @@ impl Flat<'_> {
 
     fn types(&mut self) {
         for type_ in &self.ir.types {
-            line!(self, "(type{} {})", if type_.is_attribute { "attribute" } else { "" }, self.name(type_.name));
+            line!(
+                self,
+                "(type{} {})",
+                if type_.is_attribute { "attribute" } else { "" },
+                self.name(type_.name)
+            );
         }
         for alias in &self.ir.type_aliases {
-            line!(self, "(typealias {0})\n(typealiasactual {0} {1})", self.name(alias.name), self.type_(alias.actual));
+            line!(
+                self,
+                "(typealias {0})\n(typealiasactual {0} {1})",
+                self.name(alias.name),
+                self.type_(alias.actual)
+            );
         }
         for set in &self.ir.type_attribute_sets {
             let expression = expression(&set.set, |type_| self.type_(*type_));
@@ -171,7 +200,12 @@ impl Flat<'_> {
 
     fn roles_and_users(&mut self) {
         for role in &self.ir.roles {
-            line!(self, "(role{} {})", if role.is_attribute { "attribute" } else { "" }, self.name(role.name));
+            line!(
+                self,
+                "(role{} {})",
+                if role.is_attribute { "attribute" } else { "" },
+                self.name(role.name)
+            );
         }
         for set in &self.ir.role_attribute_sets {
             let expression = expression(&set.set, |role| self.role(*role));
@@ -187,7 +221,8 @@ impl Flat<'_> {
             line!(self, "(roleallow {} {})", self.role(*from), self.role(*to));
         }
         for rule in &self.ir.role_transitions {
-            let (source, target, result) = (self.role(rule.source), self.type_(rule.target), self.role(rule.result));
+            let (source, target, result) =
+                (self.role(rule.source), self.type_(rule.target), self.role(rule.result));
             line!(self, "(roletransition {source} {target} {} {result})", self.class(rule.class));
         }
         for user in &self.ir.users {
@@ -254,7 +289,12 @@ impl Flat<'_> {
         }
         for constraint in &self.ir.constraints {
             let word = if constraint.is_mls { "mlsconstrain" } else { "constrain" };
-            line!(self, "({word} {} {})", self.access(&constraint.access), self.constraint(&constraint.expression));
+            line!(
+                self,
+                "({word} {} {})",
+                self.access(&constraint.access),
+                self.constraint(&constraint.expression)
+            );
         }
         for rule in &self.ir.validate_transitions {
             let word = if rule.is_mls { "mlsvalidatetrans" } else { "validatetrans" };
@@ -339,7 +379,13 @@ impl Flat<'_> {
         }
         for label in &self.ir.portcons {
             let protocol = format!("{:?}", label.protocol).to_lowercase();
-            line!(self, "(portcon {protocol} ({} {}) {})", label.low, label.high, self.context(label.context));
+            line!(
+                self,
+                "(portcon {protocol} ({} {}) {})",
+                label.low,
+                label.high,
+                self.context(label.context)
+            );
         }
         for label in &self.ir.netifcons {
             let (interface, packet) = (self.context(label.interface), self.context(label.packet));
@@ -349,10 +395,23 @@ impl Flat<'_> {
             line!(self, "(nodecon ({}) ({}) {})", label.address, label.mask, self.context(label.context));
         }
         for label in &self.ir.ibpkeycons {
-            line!(self, "(ibpkeycon {} ({} {}) {})", label.subnet, label.low, label.high, self.context(label.context));
+            line!(
+                self,
+                "(ibpkeycon {} ({} {}) {})",
+                label.subnet,
+                label.low,
+                label.high,
+                self.context(label.context)
+            );
         }
         for label in &self.ir.ibendportcons {
-            line!(self, "(ibendportcon {} {} {})", self.name(label.device), label.port, self.context(label.context));
+            line!(
+                self,
+                "(ibendportcon {} {} {})",
+                self.name(label.device),
+                label.port,
+                self.context(label.context)
+            );
         }
         for (irq, context, _) in &self.ir.xen.pirqs {
             line!(self, "(pirqcon {irq} {})", self.context(*context));
@@ -391,7 +450,8 @@ impl Flat<'_> {
     }
 
     fn name_transition(&self, rule: &NameTransition) -> String {
-        let (source, target, name) = (self.type_(rule.source), self.target(rule.target), self.name(rule.name));
+        let (source, target, name) =
+            (self.type_(rule.source), self.target(rule.target), self.name(rule.name));
         let (class, result) = (self.class(rule.class), self.type_(rule.result));
         format!("(typetransition {source} {target} {class} \"{name}\" {result})")
     }
@@ -412,7 +472,9 @@ impl Flat<'_> {
                     let names: Vec<_> = match names {
                         ConstraintNames::Users(users) => users.iter().map(|user| self.user(*user)).collect(),
                         ConstraintNames::Roles(roles) => roles.iter().map(|role| self.role(*role)).collect(),
-                        ConstraintNames::Types(types) => types.iter().map(|type_| self.type_(*type_)).collect(),
+                        ConstraintNames::Types(types) => {
+                            types.iter().map(|type_| self.type_(*type_)).collect()
+                        }
                     };
                     let head = format!("({operator:?} {left:?} ").to_lowercase();
                     format!("{head}({}))", names.join(" "))
@@ -427,16 +489,21 @@ impl Flat<'_> {
         match access {
             ClassPerms::Class(class, bits) => {
                 let class = &self.ir.classes[class.index()];
-                let common = class.common.map(|common| self.ir.commons[common.index()].permissions.as_slice());
+                let common =
+                    class.common.map(|common| self.ir.commons[common.index()].permissions.as_slice());
                 let all = common.unwrap_or_default().iter().chain(&class.permissions);
-                let names: Vec<_> =
-                    (0..).zip(all).filter(|(bit, _)| bits >> bit & 1 == 1).map(|(_, name)| self.name(*name)).collect();
+                let names: Vec<_> = (0..)
+                    .zip(all)
+                    .filter(|(bit, _)| bits >> bit & 1 == 1)
+                    .map(|(_, name)| self.name(*name))
+                    .collect();
                 let names = if names.is_empty() { "not (all)".to_owned() } else { names.join(" ") };
                 format!("({} ({names}))", self.name(class.name))
             }
             ClassPerms::Map(map, places) => {
                 let map = &self.ir.class_maps[map.index()];
-                let names: Vec<_> = places.iter().map(|place| self.name(map.permissions[*place as usize].0)).collect();
+                let names: Vec<_> =
+                    places.iter().map(|place| self.name(map.permissions[*place as usize].0)).collect();
                 format!("({} ({}))", self.name(map.name), names.join(" "))
             }
             ClassPerms::Set(set) => self.or(self.ir.class_permissions[set.index()].name, "cps", set.index()),
