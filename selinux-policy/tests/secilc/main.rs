@@ -114,13 +114,22 @@ fn compare(secilc: &Secilc, generated: &Generated) -> Option<(&'static str, Stri
 #[test]
 fn promises_are_judged_alike() {
     let Some(secilc) = Secilc::required("promises") else { return };
-    let kept = generate::with_promises(3, 160, 90, 250);
+    let kept = generate::with_promises(3, 160, 90, 80);
     assert!(matches!(secilc.compile(&kept), Outcome::Accepted { .. }));
     assert_eq!(compare(&secilc, &kept), None);
-    let breaking = ["allow t0 t2 (file (write))", "allow a4 a6 (binder (call))", "allow a1 self (file (ioctl))"];
+    let text = kept.files[0].1.clone();
+    let first = |keyword: &str| text.lines().find(|line| line.starts_with(keyword)).expect("a promise").to_owned();
+    // The rules that the promises name, and one that is none of what any names.
+    let breaking = [
+        first("(neverallow ").replace("neverallow", "allow"),
+        first("(neverallowx ").replace("neverallowx", "allowx"),
+        "(allow a1 self (file (read)))".to_owned(),
+    ];
     let broken = breaking.into_par_iter().map(|rule| {
         let mut broken = kept.clone();
-        broken.files[0].1 += &format!("({rule})\n");
+        // For an allowx to count, there must be an allow of the same types.
+        let base = rule.replace("(allowx", "(allow").replace("(ioctl ", "(").replace("((range 0x6000 0x7fff))", "(ioctl)");
+        broken.files[0].1 += &format!("{rule}\n{base}\n");
         let is_refused = matches!(secilc.compile(&broken), Outcome::Refused(_));
         (is_refused, compare(&secilc, &broken))
     });
