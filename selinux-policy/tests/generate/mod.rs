@@ -245,6 +245,13 @@ fn files(world: &mut World, mut lines: Vec<Lines>) -> Vec<(String, String)> {
         (0..count).map(|index| (format!("part{index}.cil"), String::new())).collect();
     for line in root {
         let (_, text) = &mut files[world.random.below(count)];
+        if world.random.chance(3) {
+            text.push_str(world.random.pick(&[
+                "; a comment (with a parenthesis\n",
+                ";;* lmx 7 \"made.te\"\n;;* lme\n",
+                "\n\t",
+            ]));
+        }
         text.push_str(&line);
         text.push('\n');
     }

@@ -82,7 +82,9 @@ fn gist(told: &str) -> &str {
 
 fn first_of_each(differences: &[Difference]) -> impl Iterator<Item = &Difference> {
     let is_new = |(place, difference): &(usize, &Difference)| {
-        let same = |before: &Difference| before.kind == difference.kind && gist(&before.told) == gist(&difference.told);
+        let same = |before: &Difference| {
+            before.kind == difference.kind && gist(&before.told) == gist(&difference.told)
+        };
         !differences[..*place].iter().any(same)
     };
     differences.iter().enumerate().filter(is_new).map(|(_, difference)| difference).take(TOLD)
@@ -92,7 +94,10 @@ fn first_of_each(differences: &[Difference]) -> impl Iterator<Item = &Difference
 fn compare(secilc: &Secilc, generated: &Generated) -> Option<(&'static str, String)> {
     let compat = if secilc.is_modern { Compat::V3_6 } else { Compat::V3_4 };
     match (secilc.compile(generated), ours(generated, compat)) {
-        (Outcome::Accepted { policy, contexts }, Outcome::Accepted { policy: own, contexts: own_contexts }) => {
+        (
+            Outcome::Accepted { policy, contexts },
+            Outcome::Accepted { policy: own, contexts: own_contexts },
+        ) => {
             if policy != own {
                 let at = policy.iter().zip(&own).position(|(theirs, ours)| theirs != ours);
                 let sizes = (policy.len(), own.len());
@@ -118,7 +123,8 @@ fn promises_are_judged_alike() {
     assert!(matches!(secilc.compile(&kept), Outcome::Accepted { .. }));
     assert_eq!(compare(&secilc, &kept), None);
     let text = kept.files[0].1.clone();
-    let first = |keyword: &str| text.lines().find(|line| line.starts_with(keyword)).expect("a promise").to_owned();
+    let first =
+        |keyword: &str| text.lines().find(|line| line.starts_with(keyword)).expect("a promise").to_owned();
     // The rules that the promises name, and one that is none of what any names.
     let breaking = [
         first("(neverallow ").replace("neverallow", "allow"),
@@ -128,7 +134,10 @@ fn promises_are_judged_alike() {
     let broken = breaking.into_par_iter().map(|rule| {
         let mut broken = kept.clone();
         // For an allowx to count, there must be an allow of the same types.
-        let base = rule.replace("(allowx", "(allow").replace("(ioctl ", "(").replace("((range 0x6000 0x7fff))", "(ioctl)");
+        let base = rule
+            .replace("(allowx", "(allow")
+            .replace("(ioctl ", "(")
+            .replace("((range 0x6000 0x7fff))", "(ioctl)");
         broken.files[0].1 += &format!("{rule}\n{base}\n");
         let is_refused = matches!(secilc.compile(&broken), Outcome::Refused(_));
         (is_refused, compare(&secilc, &broken))

@@ -37,10 +37,10 @@ impl Secilc {
     pub(crate) fn required(test: &str) -> Option<Self> {
         has(test, "secilc").then(|| {
             let unknown = Self { is_modern: false };
-            let mut probe = crate::generate::policy(1, false);
+            let mut probe = crate::generate::with_promises(1, 8, 4, 0);
             let plain = unknown.compile(&probe);
             assert!(matches!(plain, Outcome::Accepted { .. }), "{plain:?}");
-            probe.files[0].1.push_str("(deny ty0 ty1 (process (all)))\n");
+            probe.files[0].1.push_str("(deny t0 t1 (process (all)))\n");
             Self { is_modern: matches!(unknown.compile(&probe), Outcome::Accepted { .. }) }
         })
     }
