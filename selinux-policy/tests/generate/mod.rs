@@ -5,6 +5,7 @@
 
 mod containers;
 mod declare;
+mod faults;
 mod labelling;
 mod mls;
 mod neverallow;
@@ -240,6 +241,9 @@ fn files(world: &mut World, mut lines: Vec<Lines>) -> Vec<(String, String)> {
     }
     let mut root = std::mem::take(&mut lines[0]);
     world.random.shuffle(&mut root);
+    if world.random.chance(25) {
+        faults::add(&mut world.random, &mut root);
+    }
     let count = world.random.within(1, 3);
     let mut files: Vec<(String, String)> =
         (0..count).map(|index| (format!("part{index}.cil"), String::new())).collect();

@@ -111,7 +111,9 @@ fn compare(secilc: &Secilc, generated: &Generated) -> Option<(&'static str, Stri
         (Outcome::Accepted { .. }, Outcome::Refused(said)) => Some(("only we refuse", said)),
         (Outcome::Refused(said), Outcome::Accepted { .. }) => Some(("only secilc refuses", said)),
         (Outcome::Refused(_), Outcome::Refused(_)) => None,
-        (Outcome::Panicked(told), _) | (_, Outcome::Panicked(told)) => Some(("panic", told)),
+        (_, Outcome::Died(said)) => Some(("we panic", said)),
+        // The reference compiler is not what is tested.
+        (Outcome::Died(_), _) => None,
     }
 }
 
