@@ -6,6 +6,7 @@ use crate::policydb::{Compat, Target};
 /// What a compilation is asked for. The default is what `secilc` without options does, but for the release that it is
 /// compatible with.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent options of a command line")]
 pub struct Options {
     /// The version of the binary format, one of those that can be written.
     pub version: u32,

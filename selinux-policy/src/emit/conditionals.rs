@@ -4,7 +4,7 @@
 //! branches swapped. Rules are neither joined nor sorted: each goes to the front of its branch, so that the branch ends up
 //! reversed, and then type rules go before all others.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::faults::Faults;
 use super::rules::{Avtab, Key, Scratch};
@@ -78,7 +78,7 @@ struct TypeRules {
     /// Of each key the last result, and where it was given.
     last: FxHashMap<Key, (u32, OriginId)>,
     /// The keys of each branch.
-    in_branch: FxHashMap<(usize, Branch, Key), ()>,
+    in_branch: FxHashSet<(usize, Branch, Key)>,
 }
 
 struct Builder<'a> {
@@ -162,7 +162,7 @@ impl Builder<'_> {
         each_key(tables, pairs, rule, |key| match self.judge_type(branch, key, result) {
             Verdict::New => {
                 self.types.last.insert(key, (result, rule.origin));
-                self.types.in_branch.insert((branch.0, branch.1, key), ());
+                self.types.in_branch.insert((branch.0, branch.1, key));
                 self.push(branch, key.entry(Datum::Type(result)));
             }
             Verdict::Repeated => {}
@@ -180,9 +180,9 @@ impl Builder<'_> {
         let other = if branch == Branch::Then { Branch::Otherwise } else { Branch::Then };
         match self.types.last.get(&key) {
             // What the two branches of one conditional say is never in force together.
-            Some(_) if self.types.in_branch.contains_key(&(node, other, key)) => Verdict::New,
+            Some(_) if self.types.in_branch.contains(&(node, other, key)) => Verdict::New,
             Some((last, origin)) if *last != result => Verdict::Conflicts(*origin),
-            Some(_) if self.types.in_branch.contains_key(&(node, branch, key)) => Verdict::Repeated,
+            Some(_) if self.types.in_branch.contains(&(node, branch, key)) => Verdict::Repeated,
             _ => Verdict::New,
         }
     }
@@ -229,7 +229,9 @@ fn finish_branch(mut rules: Vec<AvEntry>, is_in_force: bool) -> Vec<AvEntry> {
     types.reverse();
     types.append(&mut others);
     if is_in_force {
-        types.iter_mut().for_each(|rule| rule.specified |= specified::ENABLED);
+        for rule in &mut types {
+            rule.specified |= specified::ENABLED;
+        }
     }
     types
 }

@@ -119,7 +119,9 @@ fn mark_rules(ir: &Ir, used: &mut [u8]) {
 fn mark_constraint(expression: &[ConstraintOp], used: &mut [u8]) {
     for step in expression {
         if let ConstraintOp::Names(_, _, ConstraintNames::Types(types)) = step {
-            types.iter().for_each(|id| used[id.index()] |= usage::CONSTRAINT);
+            for id in types {
+                used[id.index()] |= usage::CONSTRAINT;
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::policydb::symbols::{
     Bool, Category, Class, Common, Permission, Role, Sensitivity, Type, TypeKind, User,
 };
 use crate::policydb::{Bitmap, Name};
+use crate::sema::Bitset;
 
 /// Policy capabilities by their numbers: first those that releases before 3.6 know.
 const POLICYCAPS: [&str; 15] = [
@@ -45,18 +46,17 @@ fn value_of_place(place: usize) -> u32 {
 
 /// The capabilities of the policy. Their names may be written in capitals.
 pub(crate) fn policycaps(tables: &Tables<'_>, faults: &mut Faults<'_>) -> Bitmap {
-    let known = if tables.options.compat != Compat::V3_4 { POLICYCAPS.len() } else { POLICYCAPS_3_4 };
+    let known = if tables.options.compat == Compat::V3_4 { POLICYCAPS_3_4 } else { POLICYCAPS.len() };
     let mut capabilities = Bitmap::new();
     for (symbol, origin) in &tables.ir.policycaps {
         let name = tables.ir.names.get(*symbol);
         let number =
             (0..).zip(&POLICYCAPS[..known]).find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name));
-        match number {
-            Some((number, _)) => capabilities.insert(number),
-            None => {
-                let message = format!("there is no policy capability {}", tables.ir.names.text(*symbol));
-                faults.error("unknown-policy-capability", *origin, message);
-            }
+        if let Some((number, _)) = number {
+            capabilities.insert(number);
+        } else {
+            let message = format!("there is no policy capability {}", tables.ir.names.text(*symbol));
+            faults.error("unknown-policy-capability", *origin, message);
         }
     }
     capabilities
@@ -194,7 +194,7 @@ pub(crate) fn roles(tables: &Tables<'_>) -> Vec<Role> {
             0 => {}
             1 => roles[0].bounds = bounds[id.index()],
             value => {
-                let types = tables.role_types.of(id).into_iter().flat_map(|types| types.iter());
+                let types = tables.role_types.of(id).into_iter().flat_map(Bitset::iter);
                 let types = types.map(|index| tables.type_value(type_id(index)) - 1).collect();
                 roles.push(role(name(tables, declared.name), value, bounds[id.index()], types));
             }
@@ -266,7 +266,7 @@ pub(crate) fn users(tables: &Tables<'_>) -> Vec<User> {
         if declared.is_attribute {
             continue;
         }
-        let roles = tables.user_roles.of(id).into_iter().flat_map(|roles| roles.iter());
+        let roles = tables.user_roles.of(id).into_iter().flat_map(Bitset::iter);
         let values =
             roles.map(|index| tables.role_value(RoleId(u32::try_from(index).expect("ids have 32 bits"))));
         // All users may be with object_r, so that it is not listed.

@@ -248,7 +248,7 @@ fn sets<T: Copy + std::fmt::Debug>(
             let other: Option<(T, OriginId)> = path.get(1).copied();
             match other {
                 Some((_, other)) => {
-                    faults.conflict("attribute-cycle", (origin, message), (other, "by way of this"))
+                    faults.conflict("attribute-cycle", (origin, message), (other, "by way of this"));
                 }
                 None => faults.error("attribute-cycle", origin, message),
             }

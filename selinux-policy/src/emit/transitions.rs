@@ -44,7 +44,9 @@ pub(crate) fn each_key(tables: &Tables<'_>, pairs: &mut Pairs, rule: &TypeRule, 
     let classes: Vec<ClassId> = tables.accesses.classes(rule.class).collect();
     pairs.of_types(tables, rule.source, rule.target);
     pairs.for_each(|source, target| {
-        classes.iter().for_each(|class| call(Key::new(source, target, class_value(*class), kind)));
+        for class in &classes {
+            call(Key::new(source, target, class_value(*class), kind));
+        }
     });
 }
 
@@ -111,7 +113,7 @@ impl Named {
                 match self.results.entry((place, source)) {
                     Entry::Occupied(known) if known.get().0 == result => {}
                     Entry::Occupied(known) => {
-                        _ = conflict.get_or_insert((source, target, class, known.get().1))
+                        _ = conflict.get_or_insert((source, target, class, known.get().1));
                     }
                     Entry::Vacant(free) => {
                         free.insert((result, rule.origin));
@@ -138,12 +140,11 @@ impl Named {
 }
 
 fn add_result(results: &mut Vec<FilenameResult>, source: u16, result: u32) {
-    match results.iter_mut().find(|known| known.result == result) {
-        Some(known) => known.sources.insert_value(u32::from(source)),
-        None => {
-            let sources = Bitmap::from_iter([u32::from(source) - 1]);
-            results.push(FilenameResult { sources, result });
-        }
+    if let Some(known) = results.iter_mut().find(|known| known.result == result) {
+        known.sources.insert_value(u32::from(source));
+    } else {
+        let sources = Bitmap::from_iter([u32::from(source) - 1]);
+        results.push(FilenameResult { sources, result });
     }
 }
 

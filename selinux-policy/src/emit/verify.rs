@@ -3,7 +3,9 @@
 
 use super::faults::Faults;
 use super::tables::Tables;
-use crate::ir::{Bounds, Context, ContextId, LevelId, OriginId, RangeId, SensitivityId, XKind};
+use crate::ir::{
+    Bounds, Context, ContextId, LevelId, OriginId, RangeId, RoleId, SensitivityId, TypeId, UserId, XKind,
+};
 use crate::names::Symbol;
 
 /// Looks for all of it.
@@ -71,10 +73,9 @@ fn classes(tables: &Tables<'_>, faults: &mut Faults<'_>) {
 
 fn all_bounds(tables: &Tables<'_>, faults: &mut Faults<'_>) {
     let ir = tables.ir;
-    let index = |bounds: &[Bounds<crate::ir::TypeId>]| places(bounds, |id| id.index());
-    bounds("type", &index(&ir.type_bounds), |place| ir.types[place].name, tables, faults);
-    bounds("role", &places(&ir.role_bounds, |id| id.index()), |place| ir.roles[place].name, tables, faults);
-    bounds("user", &places(&ir.user_bounds, |id| id.index()), |place| ir.users[place].name, tables, faults);
+    bounds("type", &places(&ir.type_bounds, TypeId::index), |place| ir.types[place].name, tables, faults);
+    bounds("role", &places(&ir.role_bounds, RoleId::index), |place| ir.roles[place].name, tables, faults);
+    bounds("user", &places(&ir.user_bounds, UserId::index), |place| ir.users[place].name, tables, faults);
 }
 
 fn places<T: Copy>(bounds: &[Bounds<T>], index: impl Fn(T) -> usize) -> Vec<(usize, usize, OriginId)> {

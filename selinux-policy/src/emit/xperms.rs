@@ -17,6 +17,9 @@ const CHAINS: u32 = 1 << 10;
 /// The whole of a driver.
 const ALL: [u32; 8] = [u32::MAX; 8];
 
+/// Source, target, class and kind.
+type RuleKey = (u16, u16, u16, u16);
+
 /// Adds all rules outside of conditionals behind the other rules.
 pub(crate) fn rules(tables: &Tables<'_>, entries: &mut Vec<AvEntry>) {
     let mut collected = Collected::default();
@@ -26,7 +29,7 @@ pub(crate) fn rules(tables: &Tables<'_>, entries: &mut Vec<AvEntry>) {
     let inserted = collected.into_entries(tables);
     // Each is inserted in front of those of its kind, while kinds stay in the order in which they appear.
     let mut groups: Vec<Vec<AvEntry>> = Vec::new();
-    let mut places: FxHashMap<(u16, u16, u16, u16), usize> = FxHashMap::default();
+    let mut places: FxHashMap<RuleKey, usize> = FxHashMap::default();
     for entry in inserted {
         let place = places.entry((entry.source, entry.target, entry.class, entry.specified));
         let place = *place.or_insert_with(|| {
@@ -49,8 +52,8 @@ pub(crate) struct Collected {
 /// Of each key, in the order of their first appearance, the permissions of all rules.
 #[derive(Default)]
 struct ByKey {
-    places: FxHashMap<(u16, u16, u16, u16), usize>,
-    rules: Vec<((u16, u16, u16, u16), Vec<PermissionXId>)>,
+    places: FxHashMap<RuleKey, usize>,
+    rules: Vec<(RuleKey, Vec<PermissionXId>)>,
 }
 
 impl Collected {
@@ -87,7 +90,7 @@ impl Collected {
 }
 
 impl ByKey {
-    fn add(&mut self, key: (u16, u16, u16, u16), permissions: PermissionXId) {
+    fn add(&mut self, key: RuleKey, permissions: PermissionXId) {
         let place = *self.places.entry(key).or_insert_with(|| {
             self.rules.push((key, Vec::new()));
             self.rules.len() - 1
@@ -147,7 +150,7 @@ fn insert(bits: &mut [u32; 8], number: u16) {
 }
 
 /// The chain of a key in the table that libsepol collects rules in: `MurmurHash3` over class, target, source and kind.
-fn chain((source, target, class, specified): (u16, u16, u16, u16)) -> u32 {
+fn chain((source, target, class, specified): RuleKey) -> u32 {
     let mut hash = 0_u32;
     for part in [class, target, source, specified] {
         let mixed = u32::from(part).wrapping_mul(0xcc9e_2d51).rotate_left(15).wrapping_mul(0x1b87_3593);

@@ -1,7 +1,7 @@
 //! Sets of values, as the binary format has them: words of 64 bits, those without a bit left out (`ebitmap`).
 
 /// How many bits a word has; the only size of units that libsepol and the kernel write.
-pub const WORD_BITS: u32 = 64;
+pub(super) const WORD_BITS: u32 = 64;
 
 /// A set of numbers. A value of the policy, which begins at 1, is bit `value - 1`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

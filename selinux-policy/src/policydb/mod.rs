@@ -7,13 +7,17 @@ mod arrange;
 pub mod avtab;
 mod bitmap;
 pub mod contexts;
+mod error;
 mod format;
+mod read;
 pub mod symbols;
 mod values;
 mod write;
 
 pub use arrange::Compat;
 pub use bitmap::Bitmap;
+pub use error::{PolicyError, Problem};
+pub use read::read;
 pub use write::{WriteError, write};
 
 use avtab::{AvEntry, Conditional};

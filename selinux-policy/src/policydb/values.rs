@@ -4,7 +4,7 @@ use super::Policy;
 use super::symbols::{Class, Common, Permission};
 
 /// The highest value of each kind of symbol; 0 where there is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct HighestValues {
     pub(super) commons: u32,
     pub(super) classes: u32,
@@ -50,6 +50,7 @@ fn highest_permission(permissions: &[Permission]) -> u32 {
     highest(permissions.iter().map(|it| it.value))
 }
 
-fn highest(values: impl Iterator<Item = u32>) -> u32 {
+/// The highest of some values, 0 if there are none.
+pub(super) fn highest(values: impl Iterator<Item = u32>) -> u32 {
     values.max().unwrap_or(0)
 }

@@ -14,8 +14,12 @@ impl Sink {
         let levels: &[&Level] =
             if range.low == range.high { &[&range.low] } else { &[&range.low, &range.high] };
         self.count(levels.len());
-        levels.iter().for_each(|level| self.u32(level.sensitivity));
-        levels.iter().for_each(|level| self.bitmap(&level.categories));
+        for level in levels {
+            self.u32(level.sensitivity);
+        }
+        for level in levels {
+            self.bitmap(&level.categories);
+        }
     }
 
     pub(super) fn level(&mut self, level: &Level) {
@@ -24,7 +28,7 @@ impl Sink {
     }
 
     fn context(&mut self, context: &Context) {
-        [context.user, context.role, context.type_].into_iter().for_each(|number| self.u32(number));
+        self.u32s([context.user, context.role, context.type_]);
         self.range(&context.range);
     }
 }
@@ -78,7 +82,9 @@ pub(super) fn genfs(sink: &mut Sink, genfs: &[GenFs]) {
 
 fn list<T>(sink: &mut Sink, entries: &[T], entry: impl Fn(&mut Sink, &T)) {
     sink.count(entries.len());
-    entries.iter().for_each(|it| entry(sink, it));
+    for it in entries {
+        entry(sink, it);
+    }
 }
 
 fn numbered(sink: &mut Sink, (number, context): &(u32, Context)) {
@@ -93,7 +99,7 @@ fn named(sink: &mut Sink, it: &NamedContexts) {
 }
 
 fn port(sink: &mut Sink, port: &Port) {
-    [port.protocol, port.low, port.high].into_iter().for_each(|number| sink.u32(number));
+    sink.u32s([port.protocol, port.low, port.high]);
     sink.context(&port.context);
 }
 

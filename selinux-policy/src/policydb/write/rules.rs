@@ -31,7 +31,7 @@ pub(super) fn write(sink: &mut Sink, policy: &Policy) -> Result<(), WriteError> 
 pub(super) fn range_transitions(sink: &mut Sink, transitions: &[RangeTransition]) {
     sink.count(transitions.len());
     for it in transitions {
-        [it.source_type, it.target_type, it.class].into_iter().for_each(|number| sink.u32(number));
+        sink.u32s([it.source_type, it.target_type, it.class]);
         sink.range(&it.range);
     }
 }
@@ -57,12 +57,14 @@ fn entries(sink: &mut Sink, entries: &[AvEntry]) {
     sink.count(entries.len());
     for entry in entries {
         let key = [entry.source, entry.target, entry.class, entry.specified];
-        key.into_iter().for_each(|number| sink.u16(number));
+        for number in key {
+            sink.u16(number);
+        }
         match &entry.datum {
             Datum::Perms(number) | Datum::Type(number) => sink.u32(*number),
             Datum::Xperms(xperms) => {
                 sink.raw(&[xperms.kind.code(), xperms.driver]);
-                xperms.bits.into_iter().for_each(|word| sink.u32(word));
+                sink.u32s(xperms.bits);
             }
         }
     }
@@ -81,7 +83,7 @@ fn conditional(sink: &mut Sink, conditional: &Conditional) {
 }
 
 fn role_transition(sink: &mut Sink, it: &RoleTransition) {
-    [it.role, it.target_type, it.result].into_iter().for_each(|number| sink.u32(number));
+    sink.u32s([it.role, it.target_type, it.result]);
     if sink.version >= version::ROLETRANS {
         sink.u32(it.class);
     }
@@ -106,7 +108,7 @@ fn filename_transitions_by_source(sink: &mut Sink, transitions: &[FilenameTransi
         for source in result.sources.values() {
             sink.counted(&it.name);
             let numbers = [source, it.target_type, it.class, result.result];
-            numbers.into_iter().for_each(|number| sink.u32(number));
+            sink.u32s(numbers);
         }
     }
 }

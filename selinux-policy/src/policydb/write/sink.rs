@@ -28,6 +28,12 @@ impl Sink {
         self.raw(&number.to_le_bytes());
     }
 
+    pub(super) fn u32s<const COUNT: usize>(&mut self, numbers: [u32; COUNT]) {
+        for number in numbers {
+            self.u32(number);
+        }
+    }
+
     pub(super) fn u64(&mut self, number: u64) {
         self.raw(&number.to_le_bytes());
     }

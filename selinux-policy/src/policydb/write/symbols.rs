@@ -24,7 +24,9 @@ pub(super) fn write(sink: &mut Sink, policy: &Policy) {
 fn table<T>(sink: &mut Sink, highest: u32, symbols: &[T], symbol: impl Fn(&mut Sink, &T)) {
     sink.u32(highest);
     sink.count(symbols.len());
-    symbols.iter().for_each(|it| symbol(sink, it));
+    for it in symbols {
+        symbol(sink, it);
+    }
 }
 
 fn common(sink: &mut Sink, common: &Common) {
@@ -87,7 +89,7 @@ fn constraint_step(sink: &mut Sink, step: &ConstraintOp) {
         ConstraintOp::Attribute { operand, relation } => (constraint::ATTR, *operand, *relation),
         ConstraintOp::Names { operand, relation, .. } => (constraint::NAMES, *operand, *relation),
     };
-    [code, operand, relation].into_iter().for_each(|number| sink.u32(number));
+    sink.u32s([code, operand, relation]);
     let ConstraintOp::Names { names, type_names, .. } = step else { return };
     sink.bitmap(names);
     if sink.version >= version::CONSTRAINT_NAMES {
@@ -100,7 +102,7 @@ fn constraint_step(sink: &mut Sink, step: &ConstraintOp) {
 /// The name's length, two numbers and the name.
 fn entry(sink: &mut Sink, name: &Name, numbers: [u32; 2]) {
     sink.count(name.len());
-    numbers.into_iter().for_each(|number| sink.u32(number));
+    sink.u32s(numbers);
     sink.raw(name);
 }
 
@@ -114,7 +116,7 @@ fn role(sink: &mut Sink, role: &Role) {
 
 fn type_(sink: &mut Sink, it: &Type) {
     sink.count(it.name.len());
-    [it.value, it.kind.properties(), it.bounds].into_iter().for_each(|number| sink.u32(number));
+    sink.u32s([it.value, it.kind.properties(), it.bounds]);
     sink.raw(&it.name);
 }
 

@@ -1,7 +1,5 @@
 //! From sources to a binary policy.
 
-mod violations;
-
 use crate::check;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::emit::{self, Faults, Tables};
@@ -110,7 +108,7 @@ fn check<'a>(tables: &Tables<'a>) -> Faults<'a> {
     let sets =
         check::Sets { types: &tables.types, roles: &tables.roles, users: &tables.users, classes: &classes };
     match check::check(ir, sets) {
-        Ok(report) => violations::tell(ir, &report, &mut faults),
+        Ok(report) => report.diagnostics(ir).into_iter().for_each(|violation| faults.tell(violation)),
         Err(malformed) => faults.error("condition", malformed.0, malformed.to_string()),
     }
     faults
