@@ -109,8 +109,11 @@ impl Diagnostic {
 /// The spans of an origin and of what brought it, from the inside to the outside.
 pub fn chain(origins: &[Origin], origin: OriginId) -> impl Iterator<Item = Span> {
     let first = origins.get(origin.index());
-    std::iter::successors(first, |origin| origins.get(origin.through?.index()))
-        .map(|origin| Span { file: origin.file, start: origin.offset, end: origin.offset })
+    std::iter::successors(first, |origin| origins.get(origin.through?.index())).map(|origin| Span {
+        file: origin.file,
+        start: origin.offset,
+        end: origin.offset,
+    })
 }
 
 /// A place for people: line and column count from 1, columns in characters.
@@ -178,7 +181,12 @@ fn excerpt(text: &mut String, span: Span, sources: &[Source], note: &str) {
     let indent = before.chars().count() - skip;
     let width = marked.chars().count().clamp(1, SHOWN_WIDTH - indent);
     let gutter = " ".repeat(number.len());
-    _ = writeln!(text, " {gutter} |\n {number} | {shown}\n {gutter} | {}{}", " ".repeat(indent), "^".repeat(width));
+    _ = writeln!(
+        text,
+        " {gutter} |\n {number} | {shown}\n {gutter} | {}{}",
+        " ".repeat(indent),
+        "^".repeat(width)
+    );
 }
 
 /// A line in three parts: before a span, of it, and behind it.
@@ -189,7 +197,8 @@ fn split_line(text: &[u8], span: Span) -> Option<(String, String, String)> {
     }
     let line = text[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |newline| start + newline);
-    let marked = if span.end > span.start { span.end as usize } else { statement_end(text, start) }.clamp(start, end);
+    let marked =
+        if span.end > span.start { span.end as usize } else { statement_end(text, start) }.clamp(start, end);
     Some((printable(&text[line..start]), printable(&text[start..marked]), printable(&text[marked..end])))
 }
 
@@ -235,7 +244,8 @@ pub fn suggestion<'a>(name: &[u8], candidates: impl Iterator<Item = &'a [u8]>) -
         6..=11 => 2,
         _ => 3,
     };
-    let near = candidates.filter(|candidate| candidate.len().abs_diff(name.len()) <= limit && *candidate != name);
+    let near =
+        candidates.filter(|candidate| candidate.len().abs_diff(name.len()) <= limit && *candidate != name);
     let scored = near.filter_map(|candidate| Some((distance(name, candidate, limit)?, candidate)));
     scored.min().map(|(_, candidate)| candidate)
 }
@@ -296,14 +306,21 @@ error[unknown-name]: there is no type `bb`
     fn control_characters_do_not_reach_the_terminal() {
         let sources = [source("(type \u{1b}[2J\u{202e})")];
         let text = render(&Diagnostic::error("x", "\u{7}").at(Span { file: 0, start: 6, end: 7 }), &sources);
-        assert!(!text.chars().any(|character| (character.is_control() && character != '\n') || is_reordering(character)));
+        assert!(
+            !text
+                .chars()
+                .any(|character| (character.is_control() && character != '\n') || is_reordering(character))
+        );
     }
 
     #[test]
     fn spans_out_of_any_file_are_borne() {
         let sources = [source("")];
-        for span in [Span { file: 3, start: 0, end: 0 }, Span { file: 0, start: 9, end: 3 }, Span { file: 0, start: 0, end: 9 }]
-        {
+        for span in [
+            Span { file: 3, start: 0, end: 0 },
+            Span { file: 0, start: 9, end: 3 },
+            Span { file: 0, start: 0, end: 9 },
+        ] {
             assert!(render(&Diagnostic::error("x", "y").at(span), &sources).starts_with("error[x]: y\n"));
         }
     }

@@ -25,7 +25,8 @@ const VERSION_XPERMS: u32 = 34;
 
 /// All conditionals; the last that appeared is the first.
 pub(crate) fn conditionals(tables: &Tables<'_>, avtab: &Avtab, faults: &mut Faults<'_>) -> Vec<Conditional> {
-    let mut builder = Builder { avtab, nodes: Vec::new(), known: FxHashMap::default(), types: TypeRules::default() };
+    let mut builder =
+        Builder { avtab, nodes: Vec::new(), known: FxHashMap::default(), types: TypeRules::default() };
     let mut scratch = (Scratch::default(), Pairs::default());
     for conditional in &tables.ir.conditionals {
         let Some((node, swapped)) = builder.node(tables, conditional, faults) else { continue };
@@ -128,12 +129,18 @@ impl Builder<'_> {
                     refuse("neverallow", rule.origin, "is checked whatever booleans are", faults);
                 }
                 CondRule::Av(rule) => {
-                    scratch.each(tables, rule, |key, datum| self.push(branch, key.entry(Datum::Perms(datum))));
+                    scratch
+                        .each(tables, rule, |key, datum| self.push(branch, key.entry(Datum::Perms(datum))));
                 }
                 CondRule::Avx(rule) => add_xperms(tables, rule, &mut collected, faults),
                 CondRule::Type(rule) => self.add_type(tables, branch, rule, pairs, faults),
                 CondRule::Name(rule) => {
-                    refuse("typetransition with a name", rule.origin, "has no place in the binary format", faults);
+                    refuse(
+                        "typetransition with a name",
+                        rule.origin,
+                        "has no place in the binary format",
+                        faults,
+                    );
                 }
             }
         }
@@ -270,7 +277,9 @@ fn condition(expression: &[CondOp]) -> Condition {
     }
     let mut holds = 0;
     for values in 0..1_u32 << bools.len() {
-        let value = |bool: u32| bools.iter().position(|known| *known == bool).is_some_and(|bit| values >> bit & 1 == 1);
+        let value = |bool: u32| {
+            bools.iter().position(|known| *known == bool).is_some_and(|bit| values >> bit & 1 == 1)
+        };
         holds |= u32::from(evaluate(expression, value)) << values;
     }
     bools.sort_unstable();

@@ -20,7 +20,9 @@ pub(crate) fn add(tables: &Tables<'_>, classes: &mut [Class], faults: &mut Fault
         if accesses.is_empty() {
             continue;
         }
-        let Some(expression) = expression(tables, &constraint.expression, constraint.origin, faults) else { continue };
+        let Some(expression) = expression(tables, &constraint.expression, constraint.origin, faults) else {
+            continue;
+        };
         for (class, permissions) in &accesses {
             let constraint = Constraint { permissions: *permissions, expression: expression.clone() };
             classes[class.index()].constraints.push(constraint);
@@ -28,7 +30,9 @@ pub(crate) fn add(tables: &Tables<'_>, classes: &mut [Class], faults: &mut Fault
     }
     let validate = tables.ir.validate_transitions.iter();
     for constraint in validate.filter(|constraint| tables.mls || !constraint.is_mls) {
-        let Some(expression) = expression(tables, &constraint.expression, constraint.origin, faults) else { continue };
+        let Some(expression) = expression(tables, &constraint.expression, constraint.origin, faults) else {
+            continue;
+        };
         for class in tables.accesses.classes(constraint.class) {
             let constraint = Constraint { permissions: 0, expression: expression.clone() };
             classes[class.index()].validate_transitions.push(constraint);

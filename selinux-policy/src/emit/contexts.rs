@@ -59,7 +59,9 @@ fn sids(tables: &Tables<'_>) -> Vec<(u32, Context)> {
 
 /// Narrow ranges go before wide ones.
 fn ports(tables: &Tables<'_>, faults: &mut Faults<'_>) -> Vec<Port> {
-    let key = |port: &ir::PortCon| (i32::from(port.high) - i32::from(port.low), port.low, protocol(port.protocol).0);
+    let key = |port: &ir::PortCon| {
+        (i32::from(port.high) - i32::from(port.low), port.low, protocol(port.protocol).0)
+    };
     let describe = |port: &ir::PortCon| {
         let what = format!("{} ports {} to {}", protocol(port.protocol).2, port.low, port.high);
         (what, [Some(port.context), None], port.origin)
@@ -136,7 +138,9 @@ fn fs_uses(tables: &Tables<'_>, faults: &mut Faults<'_>) -> Vec<FsUse> {
         (what, [Some(fs_use.context), None], fs_use.origin)
     };
     let order = |a: &ir::FsUse, b: &ir::FsUse| {
-        behavior(a.kind).cmp(&behavior(b.kind)).then_with(|| names.get(a.filesystem).cmp(names.get(b.filesystem)))
+        behavior(a.kind)
+            .cmp(&behavior(b.kind))
+            .then_with(|| names.get(a.filesystem).cmp(names.get(b.filesystem)))
     };
     let sorted = sorted(tables, &tables.ir.fsuses, order, describe, faults);
     let fs_use = |fs_use: &&ir::FsUse| FsUse {
@@ -212,7 +216,9 @@ fn xen(tables: &Tables<'_>, faults: &mut Faults<'_>) -> XenContexts {
     let describe = |(path, context, origin): &(Symbol, ContextId, OriginId)| {
         (format!("device tree node {}", names.text(*path)), [Some(*context), None], *origin)
     };
-    let order = |a: &(Symbol, ContextId, OriginId), b: &(Symbol, ContextId, OriginId)| names.get(a.0).cmp(names.get(b.0));
+    let order = |a: &(Symbol, ContextId, OriginId), b: &(Symbol, ContextId, OriginId)| {
+        names.get(a.0).cmp(names.get(b.0))
+    };
     let trees = sorted(tables, &xen.device_trees, order, describe, faults);
     XenContexts {
         sids: sids(tables),

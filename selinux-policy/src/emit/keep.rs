@@ -105,7 +105,8 @@ fn mark_rules(ir: &Ir, used: &mut [u8]) {
     };
     ir.av_rules.iter().for_each(|rule| mark(rule.kind, rule.source, rule.target));
     ir.avx_rules.iter().for_each(|rule| mark(rule.kind, rule.source, rule.target));
-    let conditional = ir.conditionals.iter().flat_map(|conditional| [&conditional.then, &conditional.otherwise]);
+    let conditional =
+        ir.conditionals.iter().flat_map(|conditional| [&conditional.then, &conditional.otherwise]);
     for rule in conditional.flatten() {
         match rule {
             CondRule::Av(rule) => mark(rule.kind, rule.source, rule.target),
@@ -183,6 +184,8 @@ mod tests {
         assert!(kept(RULE, false, "x_typeattr_1", false) && !kept(RULE, false, "x_typeattr_1", true));
         assert!(kept(RULE, false, "a", true) && !kept(RULE, true, "a", false));
         assert!(kept(NEVERALLOW, true, "a", false) && !kept(NEVERALLOW, false, "x_typeattr_1", false));
-        assert!(kept(NEVERALLOW | RULE, true, "a", false) && kept(NEVERALLOW | RULE, true, "x_typeattr_1", false));
+        assert!(
+            kept(NEVERALLOW | RULE, true, "a", false) && kept(NEVERALLOW | RULE, true, "x_typeattr_1", false)
+        );
     }
 }

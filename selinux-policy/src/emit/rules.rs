@@ -13,7 +13,9 @@ pub(crate) struct Key(u64);
 
 impl Key {
     pub(crate) fn new(source: u16, target: u16, class: u16, specified: u16) -> Self {
-        Self(u64::from(source) << 48 | u64::from(target) << 32 | u64::from(class) << 16 | u64::from(specified))
+        Self(
+            u64::from(source) << 48 | u64::from(target) << 32 | u64::from(class) << 16 | u64::from(specified),
+        )
     }
 
     /// The rule with this key.
@@ -58,7 +60,12 @@ impl Avtab {
     }
 
     /// Adds a type rule; if there is one of the same key already, its result and origin are returned instead.
-    pub(crate) fn add_type(&mut self, key: Key, result: u32, origin: OriginId) -> Result<(), (u32, OriginId)> {
+    pub(crate) fn add_type(
+        &mut self,
+        key: Key,
+        result: u32,
+        origin: OriginId,
+    ) -> Result<(), (u32, OriginId)> {
         if let Some(existing) = self.type_rule(key) {
             return Err(existing);
         }

@@ -3,7 +3,9 @@
 use super::constraints;
 use super::faults::Faults;
 use super::tables::{OBJECT_ROLE, Tables};
-use crate::ir::{Bounds, ClassId, ClassRef, CommonId, Component, OriginId, RangeFrom, RoleId, Side, TypeId, UserId};
+use crate::ir::{
+    Bounds, ClassId, ClassRef, CommonId, Component, OriginId, RangeFrom, RoleId, Side, TypeId, UserId,
+};
 use crate::names::Symbol;
 use crate::policydb::Compat;
 use crate::policydb::contexts::Level;
@@ -47,7 +49,8 @@ pub(crate) fn policycaps(tables: &Tables<'_>, faults: &mut Faults<'_>) -> Bitmap
     let mut capabilities = Bitmap::new();
     for (symbol, origin) in &tables.ir.policycaps {
         let name = tables.ir.names.get(*symbol);
-        let number = (0..).zip(&POLICYCAPS[..known]).find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name));
+        let number =
+            (0..).zip(&POLICYCAPS[..known]).find(|(_, known)| known.as_bytes().eq_ignore_ascii_case(name));
         match number {
             Some((number, _)) => capabilities.insert(number),
             None => {
@@ -177,7 +180,8 @@ fn set_default(
 
 /// Roles, `object_r` first.
 pub(crate) fn roles(tables: &Tables<'_>) -> Vec<Role> {
-    let bounds = bounds(tables.ir.roles.len(), &tables.ir.role_bounds, RoleId::index, |id| tables.role_value(id));
+    let bounds =
+        bounds(tables.ir.roles.len(), &tables.ir.role_bounds, RoleId::index, |id| tables.role_value(id));
     let role = |name: Name, value: u32, bounds: u32, types: Bitmap| {
         // The compilers make object_r before they fill in what a role dominates.
         let dominates = if value == 1 { Bitmap::new() } else { Bitmap::from_iter([value - 1]) };
@@ -218,7 +222,8 @@ fn bounds<T: Copy>(
 
 /// Types, kept attributes and aliases.
 pub(crate) fn types(tables: &Tables<'_>) -> Vec<Type> {
-    let bounds = bounds(tables.ir.types.len(), &tables.ir.type_bounds, TypeId::index, |id| tables.type_value(id));
+    let bounds =
+        bounds(tables.ir.types.len(), &tables.ir.type_bounds, TypeId::index, |id| tables.type_value(id));
     let mut types = Vec::with_capacity(tables.ir.types.len() + tables.ir.type_aliases.len());
     for id in (0..).map(TypeId).take(tables.ir.types.len()) {
         let declared = &tables.ir.types[id.index()];
@@ -253,7 +258,8 @@ pub(crate) fn type_attribute_map(tables: &Tables<'_>) -> Vec<Bitmap> {
 
 /// Users.
 pub(crate) fn users(tables: &Tables<'_>) -> Vec<User> {
-    let bounds = bounds(tables.ir.users.len(), &tables.ir.user_bounds, UserId::index, |id| tables.user_value(id));
+    let bounds =
+        bounds(tables.ir.users.len(), &tables.ir.user_bounds, UserId::index, |id| tables.user_value(id));
     let mut users = Vec::new();
     for id in (0..).map(UserId).take(tables.ir.users.len()) {
         let declared = &tables.ir.users[id.index()];
@@ -261,7 +267,8 @@ pub(crate) fn users(tables: &Tables<'_>) -> Vec<User> {
             continue;
         }
         let roles = tables.user_roles.of(id).into_iter().flat_map(|roles| roles.iter());
-        let values = roles.map(|index| tables.role_value(RoleId(u32::try_from(index).expect("ids have 32 bits"))));
+        let values =
+            roles.map(|index| tables.role_value(RoleId(u32::try_from(index).expect("ids have 32 bits"))));
         // All users may be with object_r, so that it is not listed.
         let roles = values.filter(|value| *value != 1).map(|value| value - 1).collect();
         let range = declared.range.filter(|_| tables.mls);
@@ -300,7 +307,8 @@ pub(crate) fn sensitivities(tables: &Tables<'_>) -> Vec<Sensitivity> {
     let declared = (0..).map(crate::ir::SensitivityId).zip(&tables.ir.sensitivities);
     let declared = declared.map(|(id, sensitivity)| (sensitivity.name, false, id));
     let aliases = tables.ir.sensitivity_aliases.iter().map(|alias| (alias.name, true, alias.actual));
-    let sensitivity = |(symbol, is_alias, id)| Sensitivity { name: name(tables, symbol), is_alias, level: level(id) };
+    let sensitivity =
+        |(symbol, is_alias, id)| Sensitivity { name: name(tables, symbol), is_alias, level: level(id) };
     declared.chain(aliases).map(sensitivity).collect()
 }
 

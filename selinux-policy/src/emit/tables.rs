@@ -212,7 +212,8 @@ fn type_values(ir: &Ir, fates: &[Fate], faults: &mut Faults<'_>) -> Option<Vec<u
     let narrow: Result<Vec<u16>, _> = values.iter().map(|value| u16::try_from(*value)).collect();
     if narrow.is_err() {
         let first = values.iter().position(|value| *value > u32::from(u16::MAX)).unwrap_or(0);
-        let message = format!("more than {} types and attributes, which is all that rules can tell apart", u16::MAX);
+        let message =
+            format!("more than {} types and attributes, which is all that rules can tell apart", u16::MAX);
         faults.error("too-many-types", ir.types[first].origin, message);
     }
     narrow.ok()
@@ -246,7 +247,9 @@ fn sets<T: Copy + std::fmt::Debug>(
             let message = format!("{kind} attribute {} holds itself", ir.names.text(name));
             let other: Option<(T, OriginId)> = path.get(1).copied();
             match other {
-                Some((_, other)) => faults.conflict("attribute-cycle", (origin, message), (other, "by way of this")),
+                Some((_, other)) => {
+                    faults.conflict("attribute-cycle", (origin, message), (other, "by way of this"))
+                }
                 None => faults.error("attribute-cycle", origin, message),
             }
         }

@@ -93,7 +93,13 @@ struct Named {
 }
 
 impl Named {
-    fn add(&mut self, tables: &Tables<'_>, pairs: &mut Pairs, rule: &NameTransition, faults: &mut Faults<'_>) {
+    fn add(
+        &mut self,
+        tables: &Tables<'_>,
+        pairs: &mut Pairs,
+        rule: &NameTransition,
+        faults: &mut Faults<'_>,
+    ) {
         let classes: Vec<ClassId> = tables.accesses.classes(rule.class).collect();
         let result = tables.type_value(rule.result);
         let mut conflict = None;
@@ -104,7 +110,9 @@ impl Named {
                 let place = self.place(tables, rule.name, target, class);
                 match self.results.entry((place, source)) {
                     Entry::Occupied(known) if known.get().0 == result => {}
-                    Entry::Occupied(known) => _ = conflict.get_or_insert((source, target, class, known.get().1)),
+                    Entry::Occupied(known) => {
+                        _ = conflict.get_or_insert((source, target, class, known.get().1))
+                    }
                     Entry::Vacant(free) => {
                         free.insert((result, rule.origin));
                         add_result(&mut self.transitions[place].results, source, result);

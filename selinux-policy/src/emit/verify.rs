@@ -9,7 +9,9 @@ use crate::names::Symbol;
 /// Looks for all of it.
 pub(crate) fn verify(tables: &Tables<'_>, faults: &mut Faults<'_>) {
     if tables.ir.av_rules.is_empty() {
-        let message = "the policy has no access vector rule outside of conditionals, which the compilers demand".to_owned();
+        let message =
+            "the policy has no access vector rule outside of conditionals, which the compilers demand"
+                .to_owned();
         faults.error_of_all("no-rules", message);
     }
     users(tables, faults);
@@ -38,7 +40,11 @@ fn selinux_users(tables: &Tables<'_>, faults: &mut Faults<'_>) {
     if let Some(first) = defaults.next() {
         for other in defaults {
             let message = "a second selinuxuserdefault".to_owned();
-            faults.conflict("repeated-selinuxuserdefault", (other.origin, message), (first.origin, "the first is here"));
+            faults.conflict(
+                "repeated-selinuxuserdefault",
+                (other.origin, message),
+                (first.origin, "the first is here"),
+            );
         }
     }
 }
@@ -176,7 +182,8 @@ fn check_categories(tables: &Tables<'_>, id: LevelId, at: OriginId, faults: &mut
     if let Some(category) = level.set.iter().find(|category| !allowed.contains(*category)) {
         let category = tables.ir.names.text(tables.ir.categories[category].name);
         let sensitivity = sensitivity_name(tables, id);
-        let message = format!("no sensitivitycategory gives category {category} to sensitivity {sensitivity}");
+        let message =
+            format!("no sensitivitycategory gives category {category} to sensitivity {sensitivity}");
         faults.error("category-of-sensitivity", at, message);
     }
 }

@@ -107,7 +107,8 @@ impl ByKey {
             permissions.dedup();
             let split = known.entry(permissions).or_insert_with_key(|all| split(tables, kind, all));
             for xperms in split {
-                let entry = Key::new(source, target, class, specified).entry(Datum::Xperms(Box::new(*xperms)));
+                let entry =
+                    Key::new(source, target, class, specified).entry(Datum::Xperms(Box::new(*xperms)));
                 entries.push(entry);
             }
         }

@@ -173,7 +173,8 @@ impl<'a> Resolver<'a> {
             permissions.common = Some(shared);
         }
         if self.permission_count(found) as usize > MAX_PERMISSIONS {
-            let message = format!("this class has more than {MAX_PERMISSIONS} permissions with those of its common");
+            let message =
+                format!("this class has more than {MAX_PERMISSIONS} permissions with those of its common");
             return Err(self.refuse("too-large", message, at, class));
         }
         Ok(())
@@ -229,7 +230,9 @@ impl<'a> Resolver<'a> {
     pub(super) fn named_permission_x(&mut self, at: At) -> Result<(), Stop> {
         let [_, _, written] = self.trees[at.file as usize].parts(at.node);
         let (kind, class, numbers) = self.permission_x_parts(at, written)?;
-        if !self.dry && let Some(declared) = self.declared(at.instance, at.statement) {
+        if !self.dry
+            && let Some(declared) = self.declared(at.instance, at.statement)
+        {
             let id = self.declarations[declared as usize].id as usize;
             let permission = &mut self.ir.permissionx[id];
             (permission.kind, permission.class, permission.numbers) = (kind, class, numbers);
@@ -252,7 +255,11 @@ impl<'a> Resolver<'a> {
         Ok(ir::PermissionXId(id))
     }
 
-    fn permission_x_parts(&mut self, at: At, node: u32) -> Result<(ir::XKind, ClassRef, Vec<(u16, u16)>), Stop> {
+    fn permission_x_parts(
+        &mut self,
+        at: At,
+        node: u32,
+    ) -> Result<(ir::XKind, ClassRef, Vec<(u16, u16)>), Stop> {
         let tree = &self.trees[at.file as usize];
         let [kind, class, list] = tree.parts(node);
         let is_nlmsg = tree.symbol(kind).is_some_and(|kind| Word::Nlmsg.is(kind));

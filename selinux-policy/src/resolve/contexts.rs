@@ -39,7 +39,9 @@ impl Resolver<'_> {
     pub(super) fn named_context(&mut self, at: At) -> Result<(), Stop> {
         let [_, _, node] = self.trees[at.file as usize].parts(at.node);
         let parts = self.context_parts(at, node)?;
-        if !self.dry && let Some(declared) = self.declared(at.instance, at.statement) {
+        if !self.dry
+            && let Some(declared) = self.declared(at.instance, at.statement)
+        {
             let context = &mut self.ir.contexts[self.declarations[declared as usize].id as usize];
             (context.user, context.role, context.type_, context.range) = parts;
         }
@@ -109,7 +111,8 @@ impl Resolver<'_> {
     fn genfscon(&mut self, at: At, nodes: [u32; 4]) -> Result<(), Stop> {
         let [filesystem, path, third, fourth] = nodes;
         let has_kind = self.trees[at.file as usize].children(at.node).nth(4).is_some();
-        let (kind, context) = if has_kind { (self.file_kind(at, third), fourth) } else { (FileKind::Any, third) };
+        let (kind, context) =
+            if has_kind { (self.file_kind(at, third), fourth) } else { (FileKind::Any, third) };
         let context = self.context(at, context)?;
         if !self.dry {
             let (filesystem, path) = (self.atom(at.file, filesystem), self.atom(at.file, path));
@@ -235,7 +238,9 @@ impl Resolver<'_> {
             let parsed = number(self.ir.names.get(self.atom(at.file, node)), any_base);
             match parsed.filter(|parsed| *parsed <= limit) {
                 Some(parsed) => *value = parsed,
-                None => return Err(self.refuse("number", format!("this is no number up to {limit}"), at, node)),
+                None => {
+                    return Err(self.refuse("number", format!("this is no number up to {limit}"), at, node));
+                }
             }
         }
         let [low, high] = values;
@@ -284,7 +289,9 @@ pub(super) fn number(text: &[u8], any_base: bool) -> Option<u64> {
     }
     match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         Some(digits) if any_base && !digits.starts_with('+') => u64::from_str_radix(digits, 16).ok(),
-        None if any_base && text.len() > 1 && text.starts_with('0') => u64::from_str_radix(&text[1..], 8).ok(),
+        None if any_base && text.len() > 1 && text.starts_with('0') => {
+            u64::from_str_radix(&text[1..], 8).ok()
+        }
         _ => text.parse().ok(),
     }
 }

@@ -201,7 +201,8 @@ impl Resolver<'_> {
                 ir.bools.len()
             }
             Word::Common => {
-                let permissions = self.permissions[self.declarations[declared as usize].target as usize].own.clone();
+                let permissions =
+                    self.permissions[self.declarations[declared as usize].target as usize].own.clone();
                 ir.commons.push(ir::Common { name, permissions, origin });
                 ir.commons.len()
             }
@@ -231,14 +232,21 @@ impl Resolver<'_> {
                 ir.ranges.len()
             }
             Word::Context => {
-                let (user, role, type_, range) = (ir::UserId(0), ir::RoleId(0), ir::TypeId(0), ir::RangeId(0));
+                let (user, role, type_, range) =
+                    (ir::UserId(0), ir::RoleId(0), ir::TypeId(0), ir::RangeId(0));
                 ir.contexts.push(ir::Context { name: Some(name), user, role, type_, range, origin });
                 ir.contexts.len()
             }
             Word::Permissionx => {
                 let class = ir::ClassRef::Class(ir::ClassId(0));
                 let kind = ir::XKind::Ioctl;
-                ir.permissionx.push(ir::PermissionX { name: Some(name), kind, class, numbers: Vec::new(), origin });
+                ir.permissionx.push(ir::PermissionX {
+                    name: Some(name),
+                    kind,
+                    class,
+                    numbers: Vec::new(),
+                    origin,
+                });
                 ir.permissionx.len()
             }
             // Aliases, addresses and tunables are known by what they stand for only.
@@ -263,14 +271,20 @@ impl Resolver<'_> {
             }
             Word::Deny => self.deny_rule(at),
             Word::Typetransition | Word::Typechange | Word::Typemember => self.type_statement(at, word),
-            Word::Typeattributeset | Word::Roleattributeset | Word::Userattributeset => self.attribute_set(at, word),
-            Word::Roletype | Word::Roleallow | Word::Userrole | Word::Userprefix => self.role_or_user(at, word),
+            Word::Typeattributeset | Word::Roleattributeset | Word::Userattributeset => {
+                self.attribute_set(at, word)
+            }
+            Word::Roletype | Word::Roleallow | Word::Userrole | Word::Userprefix => {
+                self.role_or_user(at, word)
+            }
             Word::Rangetransition => self.range_transition(at),
             Word::Roletransition => self.role_transition(at),
             Word::Typepermissive | Word::Typeneveraudit => self.type_flag(at, word),
             Word::Typebounds | Word::Rolebounds | Word::Userbounds => self.bounds(at, word),
             Word::Expandtypeattribute => self.expand_attribute(at),
-            Word::Typealiasactual | Word::Sensitivityaliasactual | Word::Categoryaliasactual => self.alias(at, word),
+            Word::Typealiasactual | Word::Sensitivityaliasactual | Word::Categoryaliasactual => {
+                self.alias(at, word)
+            }
             Word::Classcommon => self.class_common(at),
             Word::Classmapping => self.class_mapping(at),
             Word::Classpermissionset => self.class_permission_set(at),
@@ -355,7 +369,11 @@ impl Resolver<'_> {
                 self.ir.type_aliases.push(ir::Alias { name, actual: ir::TypeId(actual), origin });
             }
             Word::Sensitivityaliasactual => {
-                self.ir.sensitivity_aliases.push(ir::Alias { name, actual: ir::SensitivityId(actual), origin });
+                self.ir.sensitivity_aliases.push(ir::Alias {
+                    name,
+                    actual: ir::SensitivityId(actual),
+                    origin,
+                });
             }
             _ => self.ir.category_aliases.push(ir::Alias { name, actual: ir::CategoryId(actual), origin }),
         }
@@ -383,7 +401,11 @@ impl Resolver<'_> {
             actual = self.declarations[actual as usize].target;
             steps += 1;
             if actual == NONE || steps > self.declarations.len() {
-                let message = if actual == NONE { "nothing says what this alias names" } else { "this alias names itself" };
+                let message = if actual == NONE {
+                    "nothing says what this alias names"
+                } else {
+                    "this alias names itself"
+                };
                 self.refuse("alias", message, at, at.node);
                 return;
             }

@@ -30,7 +30,12 @@ impl Resolver<'_> {
 
     /// Does something for every container of some kinds, macros and abstract blocks included or not. Where a name is
     /// missing, the optional around goes afterwards.
-    fn each(&mut self, words: &[Word], with_templates: bool, mut act: impl FnMut(&mut Self, InstanceId) -> Result<(), Stop>) {
+    fn each(
+        &mut self,
+        words: &[Word],
+        with_templates: bool,
+        mut act: impl FnMut(&mut Self, InstanceId) -> Result<(), Stop>,
+    ) {
         let mut walk = Walk::new(ROOT);
         while let Some(instance) = walk.next(&self.instances) {
             let Instance { word, is_abstract, .. } = self.instances[instance as usize];
@@ -76,7 +81,9 @@ impl Resolver<'_> {
         let children: Vec<_> = tree.children(node).collect();
         let operator = tree.symbol(children[0]).and_then(Word::of);
         let (operator, operands) = match operator {
-            Some(word @ (Word::And | Word::Or | Word::Not | Word::Xor | Word::Eq | Word::Neq)) => (word, &children[1..]),
+            Some(word @ (Word::And | Word::Or | Word::Not | Word::Xor | Word::Eq | Word::Neq)) => {
+                (word, &children[1..])
+            }
             _ => (Word::Or, &children[..]),
         };
         let mut values = Vec::with_capacity(operands.len());
@@ -203,7 +210,10 @@ impl Resolver<'_> {
                 continue;
             };
             let Instance { word, declaration, .. } = self.instances[instance as usize];
-            let (Word::Blockinherit, Some(block)) = (word, self.declarations.get(declaration as usize)) else { continue };
+            let (Word::Blockinherit, Some(block)) = (word, self.declarations.get(declaration as usize))
+            else {
+                continue;
+            };
             count += 1;
             let block = block.target;
             let problem = if count > limit {
@@ -229,13 +239,16 @@ impl Resolver<'_> {
         let mut walk = Walk::new(ROOT);
         while let Some(instance) = walk.next(&self.instances) {
             let Instance { word, declaration, .. } = self.instances[instance as usize];
-            let is_first = self.declarations.get(declaration as usize).is_some_and(|block| block.target == instance);
+            let is_first =
+                self.declarations.get(declaration as usize).is_some_and(|block| block.target == instance);
             if word != Word::Block || !is_first {
                 continue;
             }
             let mut place = 0;
             // Copies may hold further inheritances of the same block.
-            while let Some(heir) = self.inherited.get(&declaration).and_then(|heirs| heirs.get(place).copied()) {
+            while let Some(heir) =
+                self.inherited.get(&declaration).and_then(|heirs| heirs.get(place).copied())
+            {
                 place += 1;
                 if self.copy(instance, heir, For::Inheritance).is_err() {
                     return;
@@ -312,7 +325,8 @@ impl Resolver<'_> {
         let given: Vec<_> = list.map(|list| tree.children(list).collect()).unwrap_or_default();
         // An empty list where the macro has no parameters is refused by the reference compiler too.
         if given.len() != parameters.len() || (parameters.is_empty() && list.is_some()) {
-            let message = format!("this macro has {} parameters, here are {} arguments", parameters.len(), given.len());
+            let message =
+                format!("this macro has {} parameters, here are {} arguments", parameters.len(), given.len());
             let fault = self.fault("arguments", message, at, list.unwrap_or(at.node));
             let place = self.statement_span(macro_statement);
             self.faults.push(fault.note(place, "it is declared here"));
@@ -328,14 +342,28 @@ impl Resolver<'_> {
 
     fn check_argument(&mut self, at: At, kind: Word, node: u32) -> Result<(), Stop> {
         let tree = &self.trees[at.file as usize];
-        let may_be_list =
-            matches!(kind, Word::Categoryset | Word::Level | Word::Levelrange | Word::Classpermission | Word::Ipaddr);
+        let may_be_list = matches!(
+            kind,
+            Word::Categoryset | Word::Level | Word::Levelrange | Word::Classpermission | Word::Ipaddr
+        );
         if tree.is_list(node) && (!may_be_list || tree.is_empty(node)) {
-            return Err(self.refuse("arguments", format!("a {} is given by its name", kind.text()), at, node));
+            return Err(self.refuse(
+                "arguments",
+                format!("a {} is given by its name", kind.text()),
+                at,
+                node,
+            ));
         }
-        let fault = tree
-            .is_list(node)
-            .then(|| crate::syntax::argument_fault(tree, at.file, &self.sources[at.file as usize], &self.ir.names, kind, node));
+        let fault = tree.is_list(node).then(|| {
+            crate::syntax::argument_fault(
+                tree,
+                at.file,
+                &self.sources[at.file as usize],
+                &self.ir.names,
+                kind,
+                node,
+            )
+        });
         match fault.flatten() {
             None => Ok(()),
             Some(fault) => {
@@ -351,7 +379,8 @@ impl Resolver<'_> {
         self.each(&[Word::Call], false, |resolver, call| {
             let Some(count) = resolver.arguments_of(call).map(<[Argument]>::len) else { return Ok(()) };
             for place in 0..count {
-                let Some(argument) = resolver.arguments_of(call).and_then(|arguments| arguments.get(place).copied())
+                let Some(argument) =
+                    resolver.arguments_of(call).and_then(|arguments| arguments.get(place).copied())
                 else {
                     break;
                 };
@@ -364,7 +393,9 @@ impl Resolver<'_> {
 
     fn set_argument(&mut self, call: InstanceId, place: usize, value: u32) {
         let arguments = self.instances[call as usize].arguments;
-        if let Some(argument) = self.arguments.get_mut(arguments as usize).and_then(|found| found.get_mut(place)) {
+        if let Some(argument) =
+            self.arguments.get_mut(arguments as usize).and_then(|found| found.get_mut(place))
+        {
             argument.value = value;
         }
     }
@@ -390,7 +421,8 @@ impl Resolver<'_> {
         // What the call itself declares is not what its argument means.
         let other = self.find_name(at, table, argument.node, name, named)?;
         let declaration = &self.declarations[other as usize];
-        let is_alias = matches!(declaration.word, Word::Typealias | Word::Sensitivityalias | Word::Categoryalias);
+        let is_alias =
+            matches!(declaration.word, Word::Typealias | Word::Sensitivityalias | Word::Categoryalias);
         Ok(if is_alias && declaration.target != NONE { declaration.target } else { other })
     }
 

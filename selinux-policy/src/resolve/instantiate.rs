@@ -139,7 +139,9 @@ impl Resolver<'_> {
     /// Declares the name of a statement in the scope of a container.
     fn declare(&mut self, statement: u32, parent: InstanceId) -> Result<DeclarationId, Told> {
         let word = self.statements[statement as usize].word;
-        let (Some(table), Some(name)) = (Table::of(word), self.declared_name(statement)) else { return Err(Told) };
+        let (Some(table), Some(name)) = (Table::of(word), self.declared_name(statement)) else {
+            return Err(Told);
+        };
         let scope = self.instances[parent as usize].scope;
         if let Some(known) = self.scopes.get(scope, table, name) {
             return self.declare_again(known, statement, parent);
@@ -161,7 +163,12 @@ impl Resolver<'_> {
         Ok(id)
     }
 
-    fn declare_again(&mut self, known: DeclarationId, statement: u32, parent: InstanceId) -> Result<DeclarationId, Told> {
+    fn declare_again(
+        &mut self,
+        known: DeclarationId,
+        statement: u32,
+        parent: InstanceId,
+    ) -> Result<DeclarationId, Told> {
         let word = self.statements[statement as usize].word;
         let first = &mut self.declarations[known as usize];
         let is_allowed = match word {
@@ -229,7 +236,12 @@ impl Resolver<'_> {
     }
 
     /// A copy of a container without what is in it; `None` if there is to be none.
-    fn copy_container(&mut self, from: InstanceId, to: InstanceId, purpose: For) -> Result<Option<InstanceId>, Told> {
+    fn copy_container(
+        &mut self,
+        from: InstanceId,
+        to: InstanceId,
+        purpose: For,
+    ) -> Result<Option<InstanceId>, Told> {
         self.count_brought(1, to, purpose)?;
         let Instance { word, statement, declaration, brings, .. } = self.instances[from as usize];
         if word == Word::Blockabstract && purpose == For::Inheritance {
@@ -262,7 +274,12 @@ impl Resolver<'_> {
     }
 
     /// The block or macro of the same name that is where a copy is to be. Only those who inherit may have one.
-    fn known_container(&mut self, statement: u32, to: InstanceId, purpose: For) -> Result<Option<DeclarationId>, Told> {
+    fn known_container(
+        &mut self,
+        statement: u32,
+        to: InstanceId,
+        purpose: For,
+    ) -> Result<Option<DeclarationId>, Told> {
         let Some(name) = self.declared_name(statement) else { return Ok(None) };
         let Some(known) = self.scopes.get(self.instances[to as usize].scope, Table::Containers, name) else {
             return Ok(None);
@@ -283,8 +300,12 @@ impl Resolver<'_> {
             return Ok(());
         }
         let message = match purpose {
-            _ if depth >= MAX_DEPTH => format!("containers are nested more than {MAX_DEPTH} deep when expanded"),
-            _ => format!("the policy grows too large when expanded: more than {MAX_BROUGHT} statements or {MAX_INSTANCES} containers"),
+            _ if depth >= MAX_DEPTH => {
+                format!("containers are nested more than {MAX_DEPTH} deep when expanded")
+            }
+            _ => format!(
+                "the policy grows too large when expanded: more than {MAX_BROUGHT} statements or {MAX_INSTANCES} containers"
+            ),
         };
         self.is_overgrown = true;
         let fault = self.blame_growth(Diagnostic::error("too-large", message), to);
@@ -300,7 +321,8 @@ impl Resolver<'_> {
                 *counts.entry(instance.declaration).or_default() += 1;
             }
         }
-        let mut counts: Vec<_> = counts.into_iter().map(|(declaration, count)| (count, declaration)).collect();
+        let mut counts: Vec<_> =
+            counts.into_iter().map(|(declaration, count)| (count, declaration)).collect();
         counts.sort_unstable_by(|left, right| right.cmp(left));
         let Some((count, most)) = counts.first() else { return self.place(fault, to) };
         let declaration = self.declarations[*most as usize];
@@ -337,7 +359,10 @@ impl Resolver<'_> {
                         let Instance { statement, word, .. } = self.instances[inner as usize];
                         // A block that was put together with one of its name is not where that is declared.
                         let declaration = self.instances[inner as usize].declaration;
-                        let is_first = self.declarations.get(declaration as usize).is_some_and(|found| found.target == inner);
+                        let is_first = self
+                            .declarations
+                            .get(declaration as usize)
+                            .is_some_and(|found| found.target == inner);
                         if is_first || word == Word::Optional {
                             self.undeclare(statement, instance, &mut removed);
                         }

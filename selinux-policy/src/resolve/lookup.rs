@@ -125,7 +125,8 @@ impl Resolver<'_> {
         if !self.dry {
             return;
         }
-        let optional = if self.is_preparing { EVERYTHING } else { self.instances[instance as usize].optional };
+        let optional =
+            if self.is_preparing { EVERYTHING } else { self.instances[instance as usize].optional };
         let declared_in = self.instances[self.declarations[found as usize].instance as usize].optional;
         if optional != NONE && declared_in != NONE && declared_in != optional {
             let dependents = self.dependents.entry(found).or_default();
@@ -145,13 +146,19 @@ impl Resolver<'_> {
     ) -> Option<DeclarationId> {
         let start = self.instances[instance as usize].lookup;
         let query = Query { table, name, except };
-        let around = if start == super::tree::ROOT { None } else { self.lookup_around(start, query, &mut Vec::new()) };
+        let around =
+            if start == super::tree::ROOT { None } else { self.lookup_around(start, query, &mut Vec::new()) };
         around.or_else(|| self.get(ROOT_SCOPE, query))
     }
 
     /// The containers outwards: blocks, the parents of inherited blocks, arguments, the parents of macros; not the root,
     /// which comes last, so that what a caller declares comes before what is outside of all blocks.
-    fn lookup_around(&self, start: InstanceId, query: Query, seen: &mut Vec<InstanceId>) -> Option<DeclarationId> {
+    fn lookup_around(
+        &self,
+        start: InstanceId,
+        query: Query,
+        seen: &mut Vec<InstanceId>,
+    ) -> Option<DeclarationId> {
         let mut at = start;
         loop {
             let instance = &self.instances[at as usize];
@@ -165,9 +172,9 @@ impl Resolver<'_> {
                     }
                     seen.push(at);
                     let here = self.instances[instance.parent as usize].lookup;
-                    return self
-                        .lookup_around(here, query, seen)
-                        .or_else(|| self.lookup_around(self.around_declaration(instance.declaration)?, query, seen));
+                    return self.lookup_around(here, query, seen).or_else(|| {
+                        self.lookup_around(self.around_declaration(instance.declaration)?, query, seen)
+                    });
                 }
                 Word::Call => self.lookup_call(at, query, seen),
                 _ => return None,
@@ -179,14 +186,24 @@ impl Resolver<'_> {
         }
     }
 
-    fn lookup_call(&self, call: InstanceId, query: Query, seen: &mut Vec<InstanceId>) -> Option<DeclarationId> {
+    fn lookup_call(
+        &self,
+        call: InstanceId,
+        query: Query,
+        seen: &mut Vec<InstanceId>,
+    ) -> Option<DeclarationId> {
         let declaration = self.declarations.get(self.instances[call as usize].declaration as usize)?;
         if self.get(declaration.inner, Query { except: NONE, ..query }).is_some() {
             // The macro declares it, and so it is declared where the macro is called.
             return None;
         }
-        self.argument(call, query)
-            .or_else(|| self.lookup_around(self.around_declaration(self.instances[call as usize].declaration)?, query, seen))
+        self.argument(call, query).or_else(|| {
+            self.lookup_around(
+                self.around_declaration(self.instances[call as usize].declaration)?,
+                query,
+                seen,
+            )
+        })
     }
 
     /// Where names are looked up from that stand beside the declaration of a block or macro.
@@ -199,7 +216,9 @@ impl Resolver<'_> {
     fn argument(&self, call: InstanceId, query: Query) -> Option<DeclarationId> {
         let arguments = self.arguments_of(call)?;
         let found = arguments.iter().find(|argument| {
-            argument.parameter == query.name && Table::of(argument.kind) == Some(query.table) && argument.value != NONE
+            argument.parameter == query.name
+                && Table::of(argument.kind) == Some(query.table)
+                && argument.value != NONE
         })?;
         (found.value != query.except).then_some(found.value)
     }
@@ -215,7 +234,13 @@ impl Resolver<'_> {
     }
 
     /// What a name with dots means: blocks from the first part on, and the last part in the innermost.
-    fn lookup_path(&mut self, at: At, table: Table, name: Symbol, except: DeclarationId) -> Option<DeclarationId> {
+    fn lookup_path(
+        &mut self,
+        at: At,
+        table: Table,
+        name: Symbol,
+        except: DeclarationId,
+    ) -> Option<DeclarationId> {
         let path = self.ir.names.get(name).to_vec();
         let mut parts = path.split(|byte| *byte == b'.').filter(|part| !part.is_empty());
         // A part that is no name of anything leads nowhere.
@@ -252,7 +277,8 @@ impl Resolver<'_> {
         let written = self.atom(at.file, node);
         let call = self.call_around(at.instance);
         let Some(arguments) = call.and_then(|call| self.arguments_of(call)) else { return written };
-        let argument = arguments.iter().find(|argument| argument.is_string() && argument.parameter == written);
+        let argument =
+            arguments.iter().find(|argument| argument.is_string() && argument.parameter == written);
         argument.map_or(written, |argument| Symbol::from_index(argument.value))
     }
 
@@ -311,7 +337,9 @@ impl Resolver<'_> {
 
     /// The stretch of a statement.
     pub(super) fn statement_span(&self, statement: u32) -> Span {
-        let Some(found) = self.statements.get(statement as usize) else { return Span { file: 0, start: 0, end: 0 } };
+        let Some(found) = self.statements.get(statement as usize) else {
+            return Span { file: 0, start: 0, end: 0 };
+        };
         self.node_span(found.file, found.node)
     }
 
@@ -339,12 +367,24 @@ impl Resolver<'_> {
     }
 
     /// An error about a node of a statement.
-    pub(super) fn fault(&self, code: &'static str, message: impl Into<String>, at: At, node: u32) -> Diagnostic {
+    pub(super) fn fault(
+        &self,
+        code: &'static str,
+        message: impl Into<String>,
+        at: At,
+        node: u32,
+    ) -> Diagnostic {
         self.diagnostic(code, message, at.instance, at.statement).at(self.node_span(at.file, node))
     }
 
     /// Tells of something that is wrong, and stops.
-    pub(super) fn refuse(&mut self, code: &'static str, message: impl Into<String>, at: At, node: u32) -> Stop {
+    pub(super) fn refuse(
+        &mut self,
+        code: &'static str,
+        message: impl Into<String>,
+        at: At,
+        node: u32,
+    ) -> Stop {
         let fault = self.fault(code, message, at, node);
         self.faults.push(fault);
         Stop::Told

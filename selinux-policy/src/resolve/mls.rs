@@ -27,12 +27,22 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    fn category_range(&mut self, at: At, nodes: [u32; 2], out: &mut Vec<Op<CategoryRef>>) -> Result<(), Stop> {
+    fn category_range(
+        &mut self,
+        at: At,
+        nodes: [u32; 2],
+        out: &mut Vec<Op<CategoryRef>>,
+    ) -> Result<(), Stop> {
         let mut ends = [CategoryRef::Category(ir::CategoryId(NONE)); 2];
         for (end, node) in ends.iter_mut().zip(nodes) {
             let found = self.find(at, Table::Categories, node)?;
             if self.declarations[found as usize].word == Word::Categoryset {
-                return Err(self.refuse("kind", "a range goes from one category to another, not to a set", at, node));
+                return Err(self.refuse(
+                    "kind",
+                    "a range goes from one category to another, not to a set",
+                    at,
+                    node,
+                ));
             }
             *end = CategoryRef::Category(ir::CategoryId(self.declarations[found as usize].id));
         }
@@ -45,7 +55,9 @@ impl Resolver<'_> {
         let [_, _, node] = self.trees[at.file as usize].parts(at.node);
         let mut set = Vec::new();
         self.categories(at, node, &mut set)?;
-        if !self.dry && let Some(declared) = self.declared(at.instance, at.statement) {
+        if !self.dry
+            && let Some(declared) = self.declared(at.instance, at.statement)
+        {
             let id = self.declarations[declared as usize].id as usize;
             self.ir.category_sets[id].set = set;
         }
@@ -129,7 +141,9 @@ impl Resolver<'_> {
     pub(super) fn named_level(&mut self, at: At) -> Result<(), Stop> {
         let [_, _, node] = self.trees[at.file as usize].parts(at.node);
         let (sensitivity, categories) = self.level_parts(at, node)?;
-        if !self.dry && let Some(declared) = self.declared(at.instance, at.statement) {
+        if !self.dry
+            && let Some(declared) = self.declared(at.instance, at.statement)
+        {
             let level = &mut self.ir.levels[self.declarations[declared as usize].id as usize];
             (level.sensitivity, level.categories) = (sensitivity, categories);
         }
@@ -176,7 +190,9 @@ impl Resolver<'_> {
     pub(super) fn named_range(&mut self, at: At) -> Result<(), Stop> {
         let [_, _, node] = self.trees[at.file as usize].parts(at.node);
         let [low, high] = self.range_parts(at, at, node)?;
-        if !self.dry && let Some(declared) = self.declared(at.instance, at.statement) {
+        if !self.dry
+            && let Some(declared) = self.declared(at.instance, at.statement)
+        {
             let range = &mut self.ir.ranges[self.declarations[declared as usize].id as usize];
             (range.low, range.high) = (low, high);
         }

@@ -1,13 +1,13 @@
 //! From sources to a policy without scopes: containers are expanded, names resolved, and optionals judged.
 
 mod classes;
+mod contexts;
 mod emit;
 mod expand;
 mod faults;
 mod instantiate;
 mod lookup;
 mod mls;
-mod contexts;
 mod optionals;
 mod order;
 mod rules;
@@ -90,7 +90,9 @@ fn statements(
     let files: Vec<_> = (0..u32::try_from(trees.len()).unwrap_or(u32::MAX)).collect();
     let found: Vec<_> = files
         .par_iter()
-        .map(|file| syntax::statements(&trees[*file as usize], *file, &sources[*file as usize], names, dialect))
+        .map(|file| {
+            syntax::statements(&trees[*file as usize], *file, &sources[*file as usize], names, dialect)
+        })
         .collect();
     let mut all = Vec::with_capacity(found.iter().map(|(statements, _)| statements.len()).sum());
     let mut starts = Vec::with_capacity(found.len() + 1);
@@ -98,7 +100,9 @@ fn statements(
     for (statements, found) in found {
         let start = u32::try_from(all.len()).unwrap_or(u32::MAX);
         starts.push(start);
-        all.extend(statements.into_iter().map(|statement| Statement { end: statement.end + start, ..statement }));
+        all.extend(
+            statements.into_iter().map(|statement| Statement { end: statement.end + start, ..statement }),
+        );
         faults.extend(found);
     }
     starts.push(u32::try_from(all.len()).unwrap_or(u32::MAX));

@@ -96,9 +96,8 @@ impl Resolver<'_> {
         for step in steps {
             let judged = match *step {
                 Step::Inner(instance) => self.conditional(instance),
-                Step::Run(instance, start, end) => {
-                    (start..end).try_for_each(|statement| self.resolve_statement(self.at(instance, statement)))
-                }
+                Step::Run(instance, start, end) => (start..end)
+                    .try_for_each(|statement| self.resolve_statement(self.at(instance, statement))),
             };
             if let Err(Stop::Missing(missing)) = judged {
                 self.miss(missing);
@@ -228,7 +227,9 @@ impl Resolver<'_> {
                 Step::Inner(instance) => {
                     let Instance { word, statement, parent, .. } = self.instances[instance as usize];
                     let around = nestings.get(&parent).copied().unwrap_or_default();
-                    if statement != NONE && let Some(container) = self.misplaced(word, around) {
+                    if statement != NONE
+                        && let Some(container) = self.misplaced(word, around)
+                    {
                         found.push((parent, statement, container));
                     }
                     // Files and stretches without nesting need no entry.

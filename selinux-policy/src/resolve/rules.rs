@@ -5,8 +5,8 @@ use super::lookup::{At, Stop};
 use super::scope::Table;
 use super::tree::{InstanceId, Piece, Step, Walk};
 use crate::ir::{
-    self, AvKind, AvRule, AvxRule, BoolOp, Compared, CondRule, ConstraintNames, ConstraintOp, ConstraintOperator, Op,
-    RoleId, Target, TypeId, UserId,
+    self, AvKind, AvRule, AvxRule, BoolOp, Compared, CondRule, ConstraintNames, ConstraintOp,
+    ConstraintOperator, Op, RoleId, Target, TypeId, UserId,
 };
 use crate::syntax::Word;
 
@@ -136,7 +136,14 @@ impl<'a> Resolver<'a> {
         // `*` where a name may be means any name, be it written there or an argument.
         let name = has_five.then(|| self.string(at, fourth)).filter(|name| !Word::Star.is(*name));
         if let Some(name) = name {
-            return Ok(TypeStatement::Name(ir::NameTransition { source, target, class, name, result, origin }));
+            return Ok(TypeStatement::Name(ir::NameTransition {
+                source,
+                target,
+                class,
+                name,
+                result,
+                origin,
+            }));
         }
         let kind = match word {
             Word::Typechange => ir::TypeRuleKind::Change,
@@ -227,7 +234,12 @@ impl<'a> Resolver<'a> {
             Word::Roleattributeset => {
                 let found = self.find(at, Table::Roles, attribute)?;
                 if self.declarations[found as usize].word != Word::Roleattribute {
-                    return Err(self.refuse("kind", "an attribute belongs here, this is a role", at, attribute));
+                    return Err(self.refuse(
+                        "kind",
+                        "an attribute belongs here, this is a role",
+                        at,
+                        attribute,
+                    ));
                 }
                 let attribute = RoleId(self.declarations[found as usize].id);
                 let mut steps = Vec::new();
@@ -240,7 +252,12 @@ impl<'a> Resolver<'a> {
             _ => {
                 let found = self.find(at, Table::Users, attribute)?;
                 if self.declarations[found as usize].word != Word::Userattribute {
-                    return Err(self.refuse("kind", "an attribute belongs here, this is a user", at, attribute));
+                    return Err(self.refuse(
+                        "kind",
+                        "an attribute belongs here, this is a user",
+                        at,
+                        attribute,
+                    ));
                 }
                 let attribute = UserId(self.declarations[found as usize].id);
                 let mut steps = Vec::new();
@@ -335,8 +352,11 @@ impl<'a> Resolver<'a> {
         let type_ = self.type_or_attribute(at, type_)?;
         if !self.dry {
             let origin = self.origin(at);
-            let list =
-                if word == Word::Typepermissive { &mut self.ir.type_permissive } else { &mut self.ir.type_neveraudit };
+            let list = if word == Word::Typepermissive {
+                &mut self.ir.type_permissive
+            } else {
+                &mut self.ir.type_neveraudit
+            };
             list.push((type_, origin));
         }
         Ok(())
@@ -452,12 +472,12 @@ impl<'a> Resolver<'a> {
         let nodes: Vec<_> = if tree.is_list(right) { tree.children(right).collect() } else { vec![right] };
         let mut nodes = nodes.into_iter();
         let names = match compared {
-            Compared::U1 | Compared::U2 | Compared::U3 => {
-                ConstraintNames::Users(nodes.map(|node| self.user_or_attribute(at, node)).collect::<Result<_, _>>()?)
-            }
-            Compared::R1 | Compared::R2 | Compared::R3 => {
-                ConstraintNames::Roles(nodes.map(|node| self.role_or_attribute(at, node)).collect::<Result<_, _>>()?)
-            }
+            Compared::U1 | Compared::U2 | Compared::U3 => ConstraintNames::Users(
+                nodes.map(|node| self.user_or_attribute(at, node)).collect::<Result<_, _>>()?,
+            ),
+            Compared::R1 | Compared::R2 | Compared::R3 => ConstraintNames::Roles(
+                nodes.map(|node| self.role_or_attribute(at, node)).collect::<Result<_, _>>()?,
+            ),
             _ => ConstraintNames::Types(
                 nodes.by_ref().map(|node| self.type_or_attribute(at, node)).collect::<Result<_, _>>()?,
             ),

@@ -26,13 +26,22 @@ pub(super) fn check(walk: &mut Walk<'_>, node: u32, word: Word) {
         Word::Booleanif | Word::Tunableif => conditional(walk, node, first),
         Word::Macro => parameters(walk, second),
         Word::In => in_statement(walk, node, first),
-        Word::Categoryorder | Word::Sensitivityorder | Word::Sidorder | Word::Classorder => order(walk, first, word),
+        Word::Categoryorder | Word::Sensitivityorder | Word::Sidorder | Word::Classorder => {
+            order(walk, first, word)
+        }
         Word::Categoryset => expression(walk, second, Of::Categories),
         Word::Class | Word::Common | Word::Classmap => permissions(walk, second),
-        Word::Allow | Word::Auditallow | Word::Dontaudit | Word::Neverallow | Word::Deny | Word::Classmapping => {
+        Word::Allow
+        | Word::Auditallow
+        | Word::Dontaudit
+        | Word::Neverallow
+        | Word::Deny
+        | Word::Classmapping => {
             class_permission(walk, third);
         }
-        Word::Allowx | Word::Auditallowx | Word::Dontauditx | Word::Neverallowx if walk.tree.is_list(third) => {
+        Word::Allowx | Word::Auditallowx | Word::Dontauditx | Word::Neverallowx
+            if walk.tree.is_list(third) =>
+        {
             permission_x(walk, third);
         }
         Word::Permissionx => permission_x(walk, second),
@@ -51,7 +60,9 @@ pub(super) fn check(walk: &mut Walk<'_>, node: u32, word: Word) {
             atoms(walk, first);
             one_of(walk, second, &[Word::True, Word::False]);
         }
-        Word::Typeattributeset | Word::Roleattributeset | Word::Userattributeset => expression(walk, second, Of::Names),
+        Word::Typeattributeset | Word::Roleattributeset | Word::Userattributeset => {
+            expression(walk, second, Of::Names)
+        }
         Word::Filecon => {
             one_of(walk, second, FILE_KINDS);
             file_context(walk, third);
@@ -127,7 +138,12 @@ fn declares(word: Word) -> Option<&'static [Word]> {
         Word::User | Word::Userattribute | Word::Role | Word::Roleattribute => PERMISSION_WORDS,
         Word::Type | Word::Typeattribute | Word::Typealias => TYPE_WORDS,
         Word::Category | Word::Categoryset | Word::Categoryalias | Word::Permissionx => RANGE_WORDS,
-        Word::Block | Word::Optional | Word::Macro | Word::Sensitivity | Word::Sensitivityalias | Word::Sid => NONE,
+        Word::Block
+        | Word::Optional
+        | Word::Macro
+        | Word::Sensitivity
+        | Word::Sensitivityalias
+        | Word::Sid => NONE,
         Word::Policycap | Word::Classpermission | Word::Class | Word::Common | Word::Classmap => NONE,
         Word::Context | Word::Ipaddr | Word::Level | Word::Levelrange => NONE,
         _ => return None,
@@ -142,7 +158,10 @@ const RANGE_WORDS: &[Word] = &[Word::And, Word::Or, Word::Not, Word::Xor, Word::
 fn declaration(walk: &mut Walk<'_>, node: u32, reserved: &[Word]) {
     let Some(symbol) = walk.tree.symbol(node) else { return };
     if !is_valid_name(walk.names.get(symbol), walk.dialect.qualified_names) {
-        let message = format!("`{}` cannot be a name: a letter, then letters, digits, `_` and `-`", walk.names.text(symbol));
+        let message = format!(
+            "`{}` cannot be a name: a letter, then letters, digits, `_` and `-`",
+            walk.names.text(symbol)
+        );
         walk.fault(node, "name", &message);
     } else if reserved.iter().any(|word| word.is(symbol)) {
         let message = format!("`{}` is an operator and cannot be a name here", walk.names.text(symbol));
@@ -161,7 +180,8 @@ fn conditional(walk: &mut Walk<'_>, node: u32, condition: u32) {
     expression(walk, condition, Of::Bools);
     let mut seen = Vec::new();
     for branch in walk.tree.children(node).skip(2) {
-        let word = walk.tree.children(branch).next().and_then(|first| walk.tree.symbol(first)).and_then(Word::of);
+        let word =
+            walk.tree.children(branch).next().and_then(|first| walk.tree.symbol(first)).and_then(Word::of);
         match word {
             Some(word @ (Word::True | Word::False)) if !seen.contains(&word) => seen.push(word),
             Some(Word::True | Word::False) => walk.fault(branch, "form", "this branch is there twice"),
@@ -182,7 +202,9 @@ fn parameters(walk: &mut Walk<'_>, list: u32) {
         let reserved = walk.tree.symbol(kind).and_then(Word::of).map_or(&[][..], reserved_for);
         declaration(walk, name, reserved);
         match walk.tree.symbol(name) {
-            Some(symbol) if seen.contains(&symbol) => walk.fault(name, "form", "this parameter is there twice"),
+            Some(symbol) if seen.contains(&symbol) => {
+                walk.fault(name, "form", "this parameter is there twice")
+            }
             Some(symbol) => seen.push(symbol),
             None => walk.fault(name, "form", "a parameter's name is a word"),
         }
@@ -264,18 +286,26 @@ fn class_permission(walk: &mut Walk<'_>, node: u32) {
     let mut parts = walk.tree.children(node);
     match (parts.next(), parts.next(), parts.next()) {
         (Some(class), Some(permissions), None)
-            if !walk.tree.is_list(class) && walk.tree.is_list(permissions) && !walk.tree.is_empty(permissions) =>
+            if !walk.tree.is_list(class)
+                && walk.tree.is_list(permissions)
+                && !walk.tree.is_empty(permissions) =>
         {
             expression(walk, permissions, Of::Permissions);
         }
-        _ => walk.fault(node, "form", "permissions are written (CLASS (PERMISSION...)), or as the name of a set"),
+        _ => walk.fault(
+            node,
+            "form",
+            "permissions are written (CLASS (PERMISSION...)), or as the name of a set",
+        ),
     }
 }
 
 fn permission_x(walk: &mut Walk<'_>, node: u32) {
     let mut parts = walk.tree.children(node);
     match (parts.next(), parts.next(), parts.next(), parts.next()) {
-        (Some(kind), Some(class), Some(numbers), None) if !walk.tree.is_list(class) && walk.tree.is_list(numbers) => {
+        (Some(kind), Some(class), Some(numbers), None)
+            if !walk.tree.is_list(class) && walk.tree.is_list(numbers) =>
+        {
             one_of(walk, kind, &[Word::Ioctl, Word::Nlmsg]);
             expression(walk, numbers, Of::Numbers);
         }
@@ -312,7 +342,10 @@ fn expression(walk: &mut Walk<'_>, node: u32, of: Of) {
 /// The operators that expressions of any kind know; in each of them the others are no names either.
 fn operator(symbol: crate::names::Symbol) -> Option<Word> {
     Word::of(symbol).filter(|word| {
-        matches!(word, Word::And | Word::Or | Word::Not | Word::Eq | Word::Neq | Word::Xor | Word::All | Word::Range)
+        matches!(
+            word,
+            Word::And | Word::Or | Word::Not | Word::Eq | Word::Neq | Word::Xor | Word::All | Word::Range
+        )
     })
 }
 
@@ -354,7 +387,11 @@ fn constraint(walk: &mut Walk<'_>, node: u32, is_transition: bool) {
             (Some(word @ (Word::Eq | Word::Neq | Word::Dom | Word::Domby | Word::Incomp)), 3) => {
                 comparison(walk, node, word, [left, right], is_transition);
             }
-            _ => walk.fault(node, "form", "this is no expression of a constraint: not, and, or, eq, neq, dom, domby, incomp"),
+            _ => walk.fault(
+                node,
+                "form",
+                "this is no expression of a constraint: not, and, or, eq, neq, dom, domby, incomp",
+            ),
         }
     }
 }
@@ -366,9 +403,14 @@ fn is_filled(tree: &Tree, node: u32) -> bool {
 /// What the format can compare: a component with names, or two components in the pairs that it knows.
 fn comparison(walk: &mut Walk<'_>, node: u32, word: Word, sides: [u32; 2], is_transition: bool) {
     let tree = walk.tree;
-    let [left, right] = sides.map(|side| tree.symbol(side).and_then(Word::of).filter(|word| is_component(*word)));
+    let [left, right] =
+        sides.map(|side| tree.symbol(side).and_then(Word::of).filter(|word| is_component(*word)));
     let Some(left) = left else {
-        walk.fault(node, "form", "left of a comparison is a component: u1 to u3, r1 to r3, t1 to t3, l1, l2, h1, h2");
+        walk.fault(
+            node,
+            "form",
+            "left of a comparison is a component: u1 to u3, r1 to r3, t1 to t3, l1, l2, h1, h2",
+        );
         return;
     };
     let is_equality = matches!(word, Word::Eq | Word::Neq);
@@ -442,7 +484,11 @@ fn context(walk: &mut Walk<'_>, node: u32) {
         [user, role, type_, range] if ![user, role, type_].iter().any(|part| tree.is_list(*part)) => {
             level_range(walk, range);
         }
-        _ => walk.fault(node, "form", "a context is written (USER ROLE TYPE LEVELRANGE), or as the name of one"),
+        _ => walk.fault(
+            node,
+            "form",
+            "a context is written (USER ROLE TYPE LEVELRANGE), or as the name of one",
+        ),
     }
 }
 
@@ -467,8 +513,12 @@ fn level(walk: &mut Walk<'_>, node: u32) {
     let parts: Vec<_> = walk.tree.children(node).take(3).collect();
     match parts[..] {
         [sensitivity] if !walk.tree.is_list(sensitivity) => {}
-        [sensitivity, categories] if !walk.tree.is_list(sensitivity) => expression(walk, categories, Of::Categories),
-        _ => walk.fault(node, "form", "a level is written (SENSITIVITY (CATEGORY...)), or as the name of one"),
+        [sensitivity, categories] if !walk.tree.is_list(sensitivity) => {
+            expression(walk, categories, Of::Categories)
+        }
+        _ => {
+            walk.fault(node, "form", "a level is written (SENSITIVITY (CATEGORY...)), or as the name of one")
+        }
     }
 }
 

@@ -50,7 +50,9 @@ fn form(word: Word) -> Option<(&'static [u8], &'static str)> {
         Word::Block | Word::Optional => (&[S, BODY], "NAME STATEMENT..."),
         Word::Blockabstract | Word::Blockinherit => (&[S], "BLOCK"),
         Word::Boolean | Word::Tunable => (&[S, S], "NAME true|false"),
-        Word::Booleanif | Word::Tunableif => (&[X, L, L | END], "CONDITION (true STATEMENT...) (false STATEMENT...)"),
+        Word::Booleanif | Word::Tunableif => {
+            (&[X, L, L | END], "CONDITION (true STATEMENT...) (false STATEMENT...)")
+        }
         Word::True | Word::False => (&[MANY], "STATEMENT..."),
         Word::Call => (&[S, L | E | END], "MACRO (ARGUMENT...)"),
         Word::Macro => (&[S, L | E, BODY], "NAME ((KIND PARAMETER)...) STATEMENT..."),
@@ -69,8 +71,12 @@ fn form(word: Word) -> Option<(&'static [u8], &'static str)> {
         | Word::Sid
         | Word::Policycap
         | Word::Classpermission => (&[S], "NAME"),
-        Word::Categoryaliasactual | Word::Sensitivityaliasactual | Word::Typealiasactual => (&[S, S], "ALIAS ACTUAL"),
-        Word::Categoryorder | Word::Sensitivityorder | Word::Sidorder | Word::Classorder => (&[L], "(NAME...)"),
+        Word::Categoryaliasactual | Word::Sensitivityaliasactual | Word::Typealiasactual => {
+            (&[S, S], "ALIAS ACTUAL")
+        }
+        Word::Categoryorder | Word::Sensitivityorder | Word::Sidorder | Word::Classorder => {
+            (&[L], "(NAME...)")
+        }
         Word::Categoryset => (&[S, L], "NAME (CATEGORY...)"),
         Word::Class => (&[S, L | E], "NAME (PERMISSION...)"),
         Word::Common | Word::Classmap => (&[S, L], "NAME (PERMISSION...)"),
@@ -102,7 +108,9 @@ fn form(word: Word) -> Option<(&'static [u8], &'static str)> {
         Word::Portcon => (&[S, X, X], "PROTOCOL PORT|(LOW HIGH) CONTEXT"),
         Word::Rangetransition => (&[S, S, S, X], "SOURCE TARGET CLASS LEVELRANGE"),
         Word::Roleallow => (&[S, S], "FROM TO"),
-        Word::Typeattributeset | Word::Roleattributeset | Word::Userattributeset => (&[S, X], "ATTRIBUTE (NAME...)"),
+        Word::Typeattributeset | Word::Roleattributeset | Word::Userattributeset => {
+            (&[S, X], "ATTRIBUTE (NAME...)")
+        }
         Word::Typebounds | Word::Rolebounds | Word::Userbounds => (&[S, S], "PARENT CHILD"),
         Word::Roletransition => (&[S, S, S, S], "ROLE TYPE CLASS RESULT"),
         Word::Roletype => (&[S, S], "ROLE TYPE"),
@@ -191,13 +199,15 @@ impl Walk<'_> {
             }
             let node = inner.next;
             inner.next = self.tree.behind(node);
-            let (nesting, inside) = (inner.nesting, self.found.get(inner.statement).map(|statement| statement.word));
+            let (nesting, inside) =
+                (inner.nesting, self.found.get(inner.statement).map(|statement| statement.word));
             if let Some((word, body)) = self.statement(node, nesting, inside) {
                 let statement = self.found.len();
                 self.found.push(Statement { file: self.file, node, word, end: 0 });
                 match body {
                     Some(next) => {
-                        let (end, nesting) = (self.tree.behind(node), nesting.inside(word, self.is_after(node, word)));
+                        let (end, nesting) =
+                            (self.tree.behind(node), nesting.inside(word, self.is_after(node, word)));
                         open.push(Open { statement, next, end, nesting });
                     }
                     None => self.close(statement),
@@ -214,7 +224,12 @@ impl Walk<'_> {
     }
 
     /// The word of a statement, and where the statements in it start if it is a container; `None` if it has no use.
-    fn statement(&mut self, node: u32, nesting: Nesting, inside: Option<Word>) -> Option<(Word, Option<u32>)> {
+    fn statement(
+        &mut self,
+        node: u32,
+        nesting: Nesting,
+        inside: Option<Word>,
+    ) -> Option<(Word, Option<u32>)> {
         let Some(first) = self.tree.children(node).next() else {
             // What the reference compiler ignores is ignored: `()` between statements.
             return None;
@@ -270,7 +285,9 @@ impl Walk<'_> {
 
     fn is_after(&self, node: u32, word: Word) -> bool {
         let [_, second] = self.tree.parts(node);
-        word == Word::In && self.is_timed(node) && self.tree.symbol(second).is_some_and(|second| Word::After.is(second))
+        word == Word::In
+            && self.is_timed(node)
+            && self.tree.symbol(second).is_some_and(|second| Word::After.is(second))
     }
 
     fn has_form(&self, node: u32, form: &[u8]) -> bool {
@@ -300,7 +317,9 @@ impl Walk<'_> {
     /// Checks what is inside of a statement that has its form.
     fn is_sound(&mut self, node: u32, word: Word, inside: Option<Word>) -> bool {
         let before = self.faults.len();
-        if matches!(word, Word::True | Word::False) && !matches!(inside, Some(Word::Booleanif | Word::Tunableif)) {
+        if matches!(word, Word::True | Word::False)
+            && !matches!(inside, Some(Word::Booleanif | Word::Tunableif))
+        {
             self.fault(node, "nesting", "this may stand directly in booleanif and tunableif only");
         }
         if word == Word::Block && self.dialect.qualified_names {
@@ -312,7 +331,8 @@ impl Walk<'_> {
 
     fn unknown(&mut self, node: u32, symbol: Symbol) {
         let name = self.names.text(symbol);
-        let mut fault = self.diagnostic(node, "unknown-statement", &format!("there is no statement `{name}`"));
+        let mut fault =
+            self.diagnostic(node, "unknown-statement", &format!("there is no statement `{name}`"));
         let known = super::all_words().filter(|word| form(*word).is_some() && *word != Word::Marked);
         let known = known.map(|word| word.text().as_bytes());
         if let Some(near) = crate::diagnostic::suggestion(self.names.get(symbol), known) {
@@ -340,7 +360,9 @@ impl Walk<'_> {
 
 /// Whether a declaration may have a name: a letter, then letters, digits, `_` and `-`, and dots if names are qualified.
 pub(crate) fn is_valid_name(name: &[u8], is_qualified: bool) -> bool {
-    let is_inner = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || (is_qualified && *byte == b'.');
+    let is_inner = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || (is_qualified && *byte == b'.')
+    };
     name.len() < MAX_NAME && name.first().is_some_and(u8::is_ascii_alphabetic) && name.iter().all(is_inner)
 }
 
@@ -361,7 +383,10 @@ mod tests {
 
     #[test]
     fn statements_are_listed_with_their_ends() {
-        let source = Source { name: String::new(), text: b"(block a (type b) (optional c (type d))) () (type e)".to_vec() };
+        let source = Source {
+            name: String::new(),
+            text: b"(block a (type b) (optional c (type d))) () (type e)".to_vec(),
+        };
         let (trees, names) = parse(std::slice::from_ref(&source)).expect("well-formed");
         let (found, faults) = statements(&trees[0], 0, &source, &names, Dialect::default());
         assert!(faults.is_empty(), "{faults:?}");
@@ -374,11 +399,27 @@ mod tests {
     #[test]
     fn forms_are_held() {
         let none: [&str; 0] = [];
-        assert_eq!(faults("(type a)(in b (type c))(in after b (type c))(call m)(call m ())(call m (a))"), none);
+        assert_eq!(
+            faults("(type a)(in b (type c))(in after b (type c))(call m)(call m ())(call m (a))"),
+            none
+        );
         let wrong = [
-            "(type)", "(type a b)", "(type (a))", "(in b)", "(call m () ())", "(alow a b c)", "((a))", "(true (type a))",
-            "(booleanif a (true (allow a b c)) (true (allow a b c)))", "(class c (p ()))", "(block 1b)", "(and a b)",
-            "(filecon \"a\" nothing ())", "(macro m ((type a) (type a)))", "(macro m ((types a)))", "(boolean b maybe)",
+            "(type)",
+            "(type a b)",
+            "(type (a))",
+            "(in b)",
+            "(call m () ())",
+            "(alow a b c)",
+            "((a))",
+            "(true (type a))",
+            "(booleanif a (true (allow a b c)) (true (allow a b c)))",
+            "(class c (p ()))",
+            "(block 1b)",
+            "(and a b)",
+            "(filecon \"a\" nothing ())",
+            "(macro m ((type a) (type a)))",
+            "(macro m ((types a)))",
+            "(boolean b maybe)",
         ];
         for text in wrong {
             assert_eq!(faults(text).len(), 1, "{text}: {:?}", faults(text));

@@ -130,8 +130,11 @@ pub(crate) fn parse(sources: &[Source]) -> Result<(Vec<Tree>, Names), Vec<Diagno
     for (file, parsed) in (0..).zip(parsed) {
         faults.extend(parsed.faults.into_iter().map(|fault| fault.diagnostic(file)));
         let text = &sources[file as usize].text;
-        let symbols: Vec<u32> =
-            parsed.names.iter().map(|(start, end)| names.intern(&text[*start as usize..*end as usize]).as_u32()).collect();
+        let symbols: Vec<u32> = parsed
+            .names
+            .iter()
+            .map(|(start, end)| names.intern(&text[*start as usize..*end as usize]).as_u32())
+            .collect();
         trees.push((parsed.nodes, symbols));
     }
     if !faults.is_empty() {

@@ -32,7 +32,8 @@ impl Nesting {
 
 /// The container that a statement may not stand in, among those around it.
 pub(crate) fn forbidden(word: Word, nesting: Nesting, conditional_xperms: bool) -> Option<&'static str> {
-    let is_container = matches!(word, Word::Tunable | Word::In | Word::Block | Word::Blockabstract | Word::Macro);
+    let is_container =
+        matches!(word, Word::Tunable | Word::In | Word::Block | Word::Blockabstract | Word::Macro);
     if nesting.tunableif && word == Word::Tunable {
         Some("tunableif")
     } else if nesting.in_statement && matches!(word, Word::Tunable | Word::In) {

@@ -71,7 +71,8 @@ impl Parser<'_> {
 
     fn symbol_end(&self) -> usize {
         let rest = &self.text[self.place..];
-        let length = rest.iter().position(|byte| CLASS[*byte as usize] != Class::Symbol).unwrap_or(rest.len());
+        let length =
+            rest.iter().position(|byte| CLASS[*byte as usize] != Class::Symbol).unwrap_or(rest.len());
         self.place + length
     }
 
@@ -120,7 +121,8 @@ impl Parser<'_> {
         self.place += 1;
         let marked = self.marks.last().is_some_and(|open| self.open.len() == open + 1);
         if self.parentheses == 0 || marked {
-            let message = if marked { "this closes a statement that is not open here" } else { "nothing is open here" };
+            let message =
+                if marked { "this closes a statement that is not open here" } else { "nothing is open here" };
             self.fault("unmatched-parenthesis", message, start, start + 1);
             return;
         }
@@ -141,7 +143,8 @@ impl Parser<'_> {
 
     /// Behind `;;*`: `lms` or `lmx` with line and file open a stretch, `lme` closes it.
     fn line_mark(&mut self, start: usize) {
-        let end = self.place + memchr::memchr2(b'\n', b'\r', &self.text[self.place..]).unwrap_or(self.text.len() - self.place);
+        let end = self.place
+            + memchr::memchr2(b'\n', b'\r', &self.text[self.place..]).unwrap_or(self.text.len() - self.place);
         let line = &self.text[self.place..end];
         let mut words = line.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty());
         let is_known = match words.next() {
@@ -204,7 +207,8 @@ impl Parser<'_> {
 
     /// A statement that starts in the first column while others are open shows where a parenthesis was forgotten.
     fn note_where_it_likely_ends(&mut self, offset: u32) {
-        let is_outermost = |place: usize| place.checked_sub(1).is_none_or(|before| self.text[before] == b'\n');
+        let is_outermost =
+            |place: usize| place.checked_sub(1).is_none_or(|before| self.text[before] == b'\n');
         if !is_outermost(offset as usize) {
             return;
         }
@@ -342,13 +346,16 @@ mod tests {
 
     #[test]
     fn all_faults_are_told() {
-        assert_eq!(faults("(a) b) (c \"d\n) (\x01) \"e\""), [
-            ("stray-word", 4),
-            ("unmatched-parenthesis", 5),
-            ("unclosed-string", 10),
-            ("stray-byte", 16),
-            ("stray-word", 19),
-        ]);
+        assert_eq!(
+            faults("(a) b) (c \"d\n) (\x01) \"e\""),
+            [
+                ("stray-word", 4),
+                ("unmatched-parenthesis", 5),
+                ("unclosed-string", 10),
+                ("stray-byte", 16),
+                ("stray-word", 19),
+            ]
+        );
         assert_eq!(faults("(a (b)"), [("unclosed", 0)]);
         assert_eq!(faults("(a)\n; (((\n;\"\r(b)"), []);
     }
