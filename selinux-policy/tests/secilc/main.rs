@@ -25,8 +25,7 @@ const TOLD: usize = 8;
 fn generated_policies_come_out_the_same() {
     let Some(secilc) = Secilc::required("generated policies") else { return };
     let find = |seed: u64| {
-        let mut generated = generate::policy(seed, secilc.is_modern);
-        generated.flags.optimize = false;
+        let generated = generate::policy(seed, secilc.is_modern);
         let (kind, told) = compare(&secilc, &generated)?;
         Some(Difference { seed, kind, told, generated })
     };
