@@ -9,6 +9,7 @@ mod bitmap;
 pub mod contexts;
 mod error;
 mod format;
+mod optimize;
 mod read;
 pub mod symbols;
 mod values;
