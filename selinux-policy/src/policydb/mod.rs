@@ -8,6 +8,7 @@ pub mod avtab;
 mod bitmap;
 pub mod contexts;
 mod error;
+mod fingerprint;
 mod format;
 mod optimize;
 mod read;
@@ -18,6 +19,7 @@ mod write;
 pub use arrange::Compat;
 pub use bitmap::Bitmap;
 pub use error::{PolicyError, Problem};
+pub use fingerprint::{Kernel, fingerprint, readback};
 pub use read::read;
 pub use write::{WriteError, write};
 

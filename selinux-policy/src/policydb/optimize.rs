@@ -105,7 +105,6 @@ impl Table {
             group.entry(rule.source).or_default().push((rule.target, place));
         }
         // Extended permissions have several rules of one key: they stay in their order behind each other.
-        #[expect(clippy::iter_over_hash_type, reason = "each list is sorted for itself")]
         for targets in groups.values_mut().flat_map(FxHashMap::values_mut) {
             targets.sort_by_key(|(target, _)| *target);
         }
