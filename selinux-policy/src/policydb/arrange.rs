@@ -4,8 +4,6 @@
 //! hashed has an order that depends on the set alone; only rules of equal source, target and class keep the order in which
 //! they came.
 
-use std::cmp::Ordering;
-
 use super::Policy;
 use super::avtab::AvEntry;
 use super::symbols::{Class, Common, Permission};
@@ -41,48 +39,65 @@ impl Policy {
     /// Puts everything that libsepol keeps hashed into its order. What has an order of its own stays as it is: constraints,
     /// conditionals with their rules, role transitions and allows, contexts.
     pub fn arrange(&mut self, compat: Compat) {
-        compat.sort_symbols(&mut self.commons, buckets::COMMONS, |it| &it.name);
-        compat.sort_symbols(&mut self.classes, buckets::CLASSES, |it| &it.name);
-        compat.sort_symbols(&mut self.roles, buckets::ROLES, |it| &it.name);
-        compat.sort_symbols(&mut self.types, buckets::TYPES, |it| &it.name);
-        compat.sort_symbols(&mut self.users, buckets::USERS, |it| &it.name);
-        compat.sort_symbols(&mut self.bools, buckets::BOOLS, |it| &it.name);
-        compat.sort_symbols(&mut self.sensitivities, buckets::SENSITIVITIES, |it| &it.name);
-        compat.sort_symbols(&mut self.categories, buckets::CATEGORIES, |it| &it.name);
+        self.sort_symbols(compat, bucket_count);
+        self.avtab.sort_by_cached_key(|it| (avtab_hash(it) & (buckets::AVTAB - 1), key(it)));
+        let count = bucket_count(buckets::FILENAME_TRANSITIONS, self.filename_transitions.len());
+        self.sort_filename_transitions(count, filename_hash);
+        let count = bucket_count(buckets::RANGE_TRANSITIONS, self.range_transitions.len());
+        self.sort_range_transitions(count);
+    }
+
+    /// Sorts the tables of symbols, by how many buckets a table has that begins with so many and has so many elements.
+    pub(super) fn sort_symbols(&mut self, compat: Compat, count: impl Fn(u32, usize) -> u32) {
+        compat.sort(&mut self.commons, buckets::COMMONS, &count, |it| &it.name);
+        compat.sort(&mut self.classes, buckets::CLASSES, &count, |it| &it.name);
+        compat.sort(&mut self.roles, buckets::ROLES, &count, |it| &it.name);
+        compat.sort(&mut self.types, buckets::TYPES, &count, |it| &it.name);
+        compat.sort(&mut self.users, buckets::USERS, &count, |it| &it.name);
+        compat.sort(&mut self.bools, buckets::BOOLS, &count, |it| &it.name);
+        compat.sort(&mut self.sensitivities, buckets::SENSITIVITIES, &count, |it| &it.name);
+        compat.sort(&mut self.categories, buckets::CATEGORIES, &count, |it| &it.name);
         let of_commons = self.commons.iter_mut().map(|Common { permissions, .. }| permissions);
         let of_classes = self.classes.iter_mut().map(|Class { permissions, .. }| permissions);
         for permissions in of_commons.chain(of_classes) {
-            compat.sort_symbols(permissions, buckets::PERMISSIONS, |Permission { name, .. }| name);
+            compat.sort(permissions, buckets::PERMISSIONS, &count, |Permission { name, .. }| name);
         }
-        self.arrange_rules();
     }
 
-    fn arrange_rules(&mut self) {
-        self.avtab
-            .sort_by_cached_key(|it| (avtab_hash(it) & (buckets::AVTAB - 1), it.source, it.target, it.class));
-        let count = bucket_count(buckets::FILENAME_TRANSITIONS, self.filename_transitions.len());
+    /// Sorts transitions by file name into so many buckets, a power of two.
+    pub(super) fn sort_filename_transitions(&mut self, count: u32, hash: fn(u32, &[u8]) -> u32) {
         self.filename_transitions.sort_by_cached_key(|it| {
-            let bucket = filename_hash(it.target_type ^ it.class, &it.name) & (count - 1);
+            let bucket = hash(it.target_type ^ it.class, &it.name) & (count - 1);
             (bucket, it.target_type, it.class, it.name.clone())
         });
-        let count = bucket_count(buckets::RANGE_TRANSITIONS, self.range_transitions.len());
+    }
+
+    /// Sorts range transitions into so many buckets, a power of two.
+    pub(super) fn sort_range_transitions(&mut self, count: u32) {
         self.range_transitions.sort_by_cached_key(|it| {
-            let hash = it.source_type.wrapping_add(it.target_type << 3).wrapping_add(it.class << 5);
-            (hash & (count - 1), it.source_type, it.target_type, it.class)
+            let bucket = triple_hash(it.source_type, it.target_type, it.class) & (count - 1);
+            (bucket, it.source_type, it.target_type, it.class)
         });
     }
 }
 
 impl Compat {
-    /// Puts symbols into the order of a table that began with so many buckets.
+    /// Sorts a table of symbols that libsepol begins with so many buckets.
     pub(crate) fn sort_symbols<T>(self, symbols: &mut Vec<T>, buckets: u32, name: impl Fn(&T) -> &[u8]) {
-        let count = bucket_count(buckets, symbols.len());
+        self.sort(symbols, buckets, bucket_count, name);
+    }
+
+    fn sort<T>(
+        self,
+        symbols: &mut Vec<T>,
+        first: u32,
+        count: impl Fn(u32, usize) -> u32,
+        name: impl Fn(&T) -> &[u8],
+    ) {
+        let count = count(first, symbols.len());
         let mut hashed: Vec<(u32, T)> =
             symbols.drain(..).map(|it| (self.symbol_hash(name(&it)) & (count - 1), it)).collect();
-        hashed.sort_by(|(a, first), (b, second)| match a.cmp(b) {
-            Ordering::Equal => name(first).cmp(name(second)),
-            different => different,
-        });
+        hashed.sort_by(|(a, first), (b, second)| a.cmp(b).then_with(|| name(first).cmp(name(second))));
         symbols.extend(hashed.into_iter().map(|(_, it)| it));
     }
 
@@ -95,6 +110,16 @@ impl Compat {
             Self::V3_6 => name.iter().fold(5381_u32, |hash, byte| hash.wrapping_mul(33) ^ u32::from(*byte)),
         }
     }
+}
+
+/// What rules ascend by within a bucket.
+pub(super) fn key(entry: &AvEntry) -> (u16, u16, u16) {
+    (entry.source, entry.target, entry.class)
+}
+
+/// The hash of transitions of ranges, and of roles in kernels before 6.7.
+pub(super) fn triple_hash(source: u32, target: u32, class: u32) -> u32 {
+    source.wrapping_add(target << 3).wrapping_add(class << 5)
 }
 
 /// The size that a table of so many elements has grown to.

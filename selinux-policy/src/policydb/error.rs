@@ -29,8 +29,13 @@ pub enum Problem {
     #[error("the policy is for {0:?}, not for \"SE Linux\" or \"XenFlask\"")]
     Target(String),
     /// The version is too old or too new.
-    #[error("version {0} of the format is not one of 15 to 35")]
-    Version(u32),
+    #[error("version {found} of the format is not one of 15 to {newest}")]
+    Version {
+        /// What the file says.
+        found: u32,
+        /// The newest that the target has.
+        newest: u32,
+    },
     /// A number that the version fixes is another.
     #[error("there must be {expected} {what} in this version, not {found}")]
     Fixed {

@@ -32,12 +32,11 @@ pub(super) mod version {
     pub(in crate::policydb) const COMP_FTRANS: u32 = 33;
     pub(in crate::policydb) const COND_XPERMS: u32 = 34;
     pub(in crate::policydb) const NEVERAUDIT: u32 = 35;
+    /// The newest that Xen has; libsepol writes 24 and this one for it.
+    pub(in crate::policydb) const XEN_MAX: u32 = XEN_DEVICETREE;
     /// The newest that is known.
     pub(in crate::policydb) const MAX: u32 = NEVERAUDIT;
 }
-
-/// The versions that libsepol has for Xen; Xen itself reads every one from 15 on up to its newest.
-pub(super) const XEN_VERSIONS: [u32; 2] = [version::BOUNDARY, version::XEN_DEVICETREE];
 
 /// Bits of the header's configuration word.
 pub(super) mod config {

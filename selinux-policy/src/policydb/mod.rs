@@ -8,7 +8,9 @@ pub mod avtab;
 mod bitmap;
 pub mod contexts;
 mod error;
+mod fingerprint;
 mod format;
+mod optimize;
 mod read;
 pub mod symbols;
 mod values;
@@ -17,6 +19,7 @@ mod write;
 pub use arrange::Compat;
 pub use bitmap::Bitmap;
 pub use error::{PolicyError, Problem};
+pub use fingerprint::{Kernel, fingerprint, readback};
 pub use read::read;
 pub use write::{WriteError, write};
 

@@ -38,7 +38,12 @@ impl Cursor<'_> {
                 let (low, high) = (self.sensitivity()?, self.sensitivity()?);
                 let low = Level { sensitivity: low, categories: self.categories()? };
                 let high = Level { sensitivity: high, categories: self.categories()? };
-                Ok(Range { low, high })
+                // Every writer of the format has one level then, so that each range has one form.
+                if low == high {
+                    Err(self.code("number of different levels", 2))
+                } else {
+                    Ok(Range { low, high })
+                }
             }
             other => Err(self.code("number of levels of a range", other.into())),
         }

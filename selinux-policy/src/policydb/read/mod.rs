@@ -49,8 +49,9 @@ fn header(cursor: &mut Cursor) -> Result<Policy> {
     let target = target(cursor)?;
     let version_at = cursor.offset();
     cursor.version = cursor.u32()?;
-    if !(version::BASE..=version::MAX).contains(&cursor.version) {
-        return Err(cursor.error_at(version_at, Problem::Version(cursor.version)));
+    let newest = if target == Target::Xen { version::XEN_MAX } else { version::MAX };
+    if !(version::BASE..=newest).contains(&cursor.version) {
+        return Err(cursor.error_at(version_at, Problem::Version { found: cursor.version, newest }));
     }
     let mut policy = Policy::new(cursor.version, target);
     configuration(cursor, &mut policy)?;

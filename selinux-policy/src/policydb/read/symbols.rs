@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use super::cursor::{Cursor, Result};
 use super::expression;
 use crate::policydb::contexts::{Level, Range};
-use crate::policydb::format::{DEFAULT_GLBLUB, MAX_PERMISSIONS, symbol_tables, version};
+use crate::policydb::format::{DEFAULT_GLBLUB, MAX_PERMISSIONS, OBJECT_R, symbol_tables, version};
 use crate::policydb::symbols::{
     Bool, Category, Class, Common, Permission, Role, Sensitivity, Type, TypeKind, User,
 };
 use crate::policydb::values::HighestValues;
-use crate::policydb::{Name, Policy, Problem};
+use crate::policydb::{Bitmap, Name, Policy, Problem};
 
 /// Types and classes are named by 16 bits in rules.
 const MAX_IN_RULES: u32 = u16::MAX as u32;
@@ -198,7 +198,11 @@ fn role(cursor: &mut Cursor) -> Result<Role> {
     let bounds = bounds(cursor, "role", highest.roles)?;
     let name = cursor.name(length)?;
     let dominates = cursor.values("role", highest.roles)?;
-    let types = cursor.values("type", highest.types)?;
+    let mut types = cursor.values("type", highest.types)?;
+    if value == OBJECT_R {
+        // Old releases of libsepol wrote them. The kernel does not look at them.
+        types = Bitmap::new();
+    }
     Ok(Role { name, value, bounds, dominates, types })
 }
 

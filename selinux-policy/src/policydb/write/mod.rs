@@ -18,7 +18,7 @@ pub enum WriteError {
     #[error("version {0} of the format cannot be written, only 24 to 35 can")]
     Version(u32),
     /// The version is not one that policies for Xen have.
-    #[error("policies for Xen have version 24 or 30 of the format, not {0}")]
+    #[error("policies for Xen end with version 30 of the format, so {0} cannot be written")]
     XenVersion(u32),
     /// The version has no rules of extended permissions in conditionals.
     #[error("a conditional has rules of extended permissions, which version {0} lacks: they began with 34")]
@@ -41,12 +41,12 @@ pub enum WriteError {
 ///
 /// # Errors
 ///
-/// If the version is not one of 24 to 35 (24 or 30 for Xen), or lacks something that may not be left out.
+/// If the version is not one of 24 to 35 (30 for Xen), or lacks something that may not be left out.
 pub fn write(policy: &Policy) -> Result<Vec<u8>, WriteError> {
     if !(version::BOUNDARY..=version::MAX).contains(&policy.version) {
         return Err(WriteError::Version(policy.version));
     }
-    if policy.target == Target::Xen && !format::XEN_VERSIONS.contains(&policy.version) {
+    if policy.target == Target::Xen && policy.version > version::XEN_MAX {
         return Err(WriteError::XenVersion(policy.version));
     }
     let mut sink = Sink::new(policy.version);
