@@ -5,6 +5,7 @@ use std::path::Path;
 mod common;
 
 pub mod ar;
+pub mod cil;
 pub mod cmdline;
 pub mod cpio;
 pub mod create;

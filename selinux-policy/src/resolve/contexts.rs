@@ -290,13 +290,13 @@ pub(super) fn number(text: &[u8], any_base: bool) -> Option<u64> {
     if !text.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) if any_base && !digits.starts_with('+') => u64::from_str_radix(digits, 16).ok(),
-        None if any_base && text.len() > 1 && text.starts_with('0') => {
-            u64::from_str_radix(&text[1..], 8).ok()
-        }
-        _ => text.parse().ok(),
-    }
+    let (digits, base) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(digits) if any_base => (digits, 16),
+        None if any_base && text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
+        _ => (text, 10),
+    };
+    // The standard library would take a second sign.
+    if digits.starts_with('+') { None } else { u64::from_str_radix(digits, base).ok() }
 }
 
 #[cfg(test)]

@@ -5,11 +5,14 @@ use super::instantiate::For;
 use super::lookup::{Argument, At, Missing, Stop};
 use super::scope::{Declaration, DeclarationId, NONE, Table};
 use super::tree::{Instance, InstanceId, Piece, ROOT, Walk};
+use crate::diagnostic::Diagnostic;
 use crate::syntax::Word;
 
 /// How many inheritances may follow from each that is written, and how many always may.
 const INHERITANCE_GROWTH: usize = 10;
 const INHERITANCE_MINIMUM: usize = 1024;
+/// How often `in` statements may be tried whose container comes by others. Policies need one or two times for each.
+const MAX_ATTEMPTS: usize = 1_000_000;
 
 impl Resolver<'_> {
     /// Expands everything. What comes first cannot see what comes later: macros, for one, cannot declare blocks.
@@ -117,8 +120,15 @@ impl Resolver<'_> {
             }
         }
         pending.reverse();
+        let mut attempts = 0;
         loop {
             let before = pending.len();
+            attempts += before;
+            if attempts > MAX_ATTEMPTS {
+                let message = "too many `in` wait for each other's containers";
+                self.faults.push(Diagnostic::error("too-large", message));
+                break;
+            }
             let mut missing = None;
             pending.retain(|instance| match self.insert(*instance) {
                 Err(Stop::Missing(name)) => {
@@ -366,7 +376,7 @@ impl Resolver<'_> {
             None => Ok(()),
             Some(fault) => {
                 let place = self.diagnostic(fault.code, fault.message.clone(), at.instance, at.statement);
-                self.faults.push(crate::diagnostic::Diagnostic { through: place.through, ..fault });
+                self.faults.push(Diagnostic { through: place.through, ..fault });
                 Err(Stop::Told)
             }
         }

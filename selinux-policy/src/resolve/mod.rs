@@ -62,6 +62,7 @@ pub fn resolve(sources: &[Source], options: &Options) -> Result<(Ir, Vec<Diagnos
         gone: rustc_hash::FxHashSet::default(),
         disabled: Vec::new(),
         needs_restart: false,
+        judged: 0,
         dependents: rustc_hash::FxHashMap::default(),
         bounded: Default::default(),
         brought: 0,
@@ -133,6 +134,8 @@ struct Resolver<'a> {
     disabled: Vec<optionals::Broken>,
     /// Whether something went that decides what names mean.
     needs_restart: bool,
+    /// How many statements were judged so far.
+    judged: usize,
     /// Which optionals need a declaration that an optional has, so that they are judged again when it goes.
     dependents: rustc_hash::FxHashMap<scope::DeclarationId, Vec<tree::InstanceId>>,
     /// Types, roles and users that have a parent, with the statement that says so.

@@ -14,8 +14,8 @@ use super::tree::{Instance, InstanceId, Piece, ROOT, Step, Walk};
 use crate::ir::DisabledOptional;
 use crate::syntax::{Nesting, Word, forbidden};
 
-/// How often everything may be judged anew. Once or twice is what policies need; each time costs as much as a compilation.
-const MAX_ROUNDS: usize = 100;
+/// How many statements may be judged, all times counted on which each is. Policies need two or three times.
+const MAX_JUDGED: usize = 30_000_000;
 
 /// An optional in which a name is missing.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +42,8 @@ impl Resolver<'_> {
 
     /// Switches off all optionals in which something is missing.
     fn judge(&mut self) {
-        for _ in 0..MAX_ROUNDS {
+        while self.judged < MAX_JUDGED {
+            self.judged += self.statements.len();
             self.dependents.clear();
             self.is_preparing = true;
             let is_complete = self.prepare();
@@ -66,6 +67,9 @@ impl Resolver<'_> {
         while let Some(optional) = queue.pop_front() {
             queued.remove(&optional);
             let Some(steps) = statements.get(&optional) else { continue };
+            if self.judged >= MAX_JUDGED {
+                return true;
+            }
             if self.is_alive(optional) {
                 self.judge_one(steps);
             }
@@ -103,6 +107,7 @@ impl Resolver<'_> {
                     keep_first(&mut first, judged);
                 }
                 Step::Run(instance, start, end) => {
+                    self.judged += (end - start) as usize;
                     for statement in start..end {
                         let judged = self.resolve_statement(self.at(instance, statement));
                         keep_first(&mut first, judged);

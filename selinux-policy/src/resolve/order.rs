@@ -1,6 +1,6 @@
 //! The orders of classes, sids, sensitivities and categories, each put together from several partial ones.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::Resolver;
 use super::emit::Ordered;
@@ -139,13 +139,13 @@ impl Resolver<'_> {
             order.append(item);
         }
         for declaration in declared {
-            if !order.known.contains_key(declaration) {
+            if !order.items.contains_key(declaration) {
                 let found = self.declarations[*declaration as usize];
                 let at = self.at(found.instance, found.statement);
                 self.refuse("order", format!("this is in no {}", word.text()), at, at.node);
             }
         }
-        order.items
+        order.order()
     }
 
     fn is_unordered(&self, at: At) -> bool {
@@ -156,12 +156,24 @@ impl Resolver<'_> {
     }
 }
 
-/// An order that is put together from partial ones.
+/// How many items may be looked at while orders are put together, again and again for those that have to wait. Real policies
+/// have two orders of a kind and a thousand items.
+const MAX_STEPS: usize = 20_000_000;
+
+/// An order that is put together from partial ones: a list in which each item has a label that grows along it, so that items
+/// can be put between others without counting anew.
 #[derive(Debug, Default)]
 struct Merge {
-    items: Vec<DeclarationId>,
-    /// The place of each.
-    known: FxHashMap<DeclarationId, usize>,
+    items: FxHashMap<DeclarationId, Item>,
+    first: Option<DeclarationId>,
+    last: Option<DeclarationId>,
+    steps: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    label: u64,
+    next: Option<DeclarationId>,
 }
 
 impl Merge {
@@ -170,7 +182,7 @@ impl Merge {
         let mut waiting: Vec<usize> = (0..lists.len()).collect();
         loop {
             let before = waiting.len();
-            waiting.retain(|place| !self.add(lists[*place]));
+            waiting.retain(|place| self.steps > MAX_STEPS || !self.add(lists[*place]));
             if waiting.is_empty() || waiting.len() == before {
                 return waiting;
             }
@@ -180,61 +192,122 @@ impl Merge {
     /// Adds a list where it meets the order so far: items between two that are known go between them, items behind the last
     /// known one go to the end if that is the last of all. Otherwise it waits for others, but what was put between stays.
     fn add(&mut self, list: &[DeclarationId]) -> bool {
-        if self.items.is_empty() {
-            return self.append_all(list);
+        self.steps += list.len();
+        if self.first.is_none() {
+            return list.iter().fold(true, |fits, item| self.append(*item) && fits);
         }
-        let mut result = Vec::with_capacity(self.items.len() + list.len());
-        let mut taken = 0;
+        // The known item of the list that was met last, and what came since.
+        let mut met: Option<DeclarationId> = None;
         let mut new: Vec<DeclarationId> = Vec::new();
-        let mut added: FxHashSet<DeclarationId> = FxHashSet::default();
-        let mut fits = true;
         for item in list {
-            match self.known.get(item) {
-                Some(place) if *place >= taken => {
-                    if new.iter().any(|item| self.known.contains_key(item) || !added.insert(*item)) {
-                        // An item that stands earlier already, or twice: nothing more can be said about this list.
-                        fits = false;
-                        new.clear();
-                        break;
-                    }
-                    result.extend_from_slice(&self.items[taken..*place]);
-                    result.append(&mut new);
-                    result.push(*item);
-                    taken = place + 1;
-                }
-                _ => new.push(*item),
+            let label = self.items.get(item).map(|item| item.label);
+            let met_label = met.and_then(|met| self.items.get(&met)).map(|met| met.label);
+            if label.is_none() || label <= met_label {
+                new.push(*item);
+                continue;
             }
+            if !self.insert_before(*item, met, &new) {
+                return false;
+            }
+            new.clear();
+            met = Some(*item);
         }
-        if !new.is_empty() {
-            let is_end = taken == self.items.len();
-            let is_new = new.iter().all(|item| !self.known.contains_key(item) && added.insert(*item));
-            fits = is_end && is_new && fits;
-        }
-        result.extend_from_slice(&self.items[taken..]);
-        if fits {
-            result.append(&mut new);
-        }
-        self.items = result;
-        self.known = self.items.iter().enumerate().map(|(place, item)| (*item, place)).collect();
-        fits
+        // Behind another item than the last the new ones could be anywhere.
+        new.is_empty() || (met == self.last && new.iter().fold(true, |fits, item| self.append(*item) && fits))
     }
 
-    fn append_all(&mut self, list: &[DeclarationId]) -> bool {
-        list.iter().fold(true, |fits, item| {
-            let is_new = !self.known.contains_key(item);
-            self.append(*item);
-            fits && is_new
-        })
+    /// Puts items directly before one that is known; nothing if one of them stands elsewhere already.
+    fn insert_before(&mut self, known: DeclarationId, met: Option<DeclarationId>, new: &[DeclarationId]) -> bool {
+        if new.is_empty() {
+            return true;
+        }
+        let before = self.before(known, met);
+        let mut previous = before;
+        for item in new {
+            if self.items.contains_key(item) {
+                return false;
+            }
+            self.insert_after(previous, *item);
+            previous = Some(*item);
+        }
+        true
     }
 
-    /// Adds an item at the end unless it is there.
-    fn append(&mut self, item: DeclarationId) {
-        if !self.known.contains_key(&item) {
-            self.known.insert(item, self.items.len());
-            self.items.push(item);
+    /// The item before a known one, which is not before the one that was met.
+    fn before(&mut self, known: DeclarationId, met: Option<DeclarationId>) -> Option<DeclarationId> {
+        let mut at = met;
+        loop {
+            let next = match at {
+                Some(item) => self.items.get(&item)?.next,
+                None => self.first,
+            };
+            if next == Some(known) {
+                return at;
+            }
+            self.steps += 1;
+            at = Some(next?);
         }
+    }
+
+    fn insert_after(&mut self, previous: Option<DeclarationId>, item: DeclarationId) {
+        let next = match previous.and_then(|previous| self.items.get(&previous)) {
+            Some(previous) => previous.next,
+            None => self.first,
+        };
+        let label = self.label_between(previous, next);
+        self.items.insert(item, Item { label, next });
+        match previous.and_then(|previous| self.items.get_mut(&previous)) {
+            Some(previous) => previous.next = Some(item),
+            None => self.first = Some(item),
+        }
+        if next.is_none() {
+            self.last = Some(item);
+        }
+    }
+
+    fn label_between(&mut self, previous: Option<DeclarationId>, next: Option<DeclarationId>) -> u64 {
+        for _ in 0..2 {
+            let label = |item: Option<DeclarationId>| item.and_then(|item| self.items.get(&item)).map(|item| item.label);
+            let low = label(previous).unwrap_or(0);
+            let high = label(next).unwrap_or_else(|| low.saturating_add(2 * LABEL_STEP));
+            if high - low > 1 {
+                return low + (high - low) / 2;
+            }
+            self.label_anew();
+        }
+        LABEL_STEP
+    }
+
+    /// Spreads the labels out again.
+    fn label_anew(&mut self) {
+        let mut label = 0;
+        let mut at = self.first;
+        while let Some(item) = at.and_then(|item| self.items.get_mut(&item)) {
+            label += LABEL_STEP;
+            item.label = label;
+            at = item.next;
+            self.steps += 1;
+        }
+    }
+
+    /// Adds an item at the end; whether it was not there already.
+    fn append(&mut self, item: DeclarationId) -> bool {
+        if self.items.contains_key(&item) {
+            return false;
+        }
+        self.insert_after(self.last, item);
+        true
+    }
+
+    /// The items in their order.
+    fn order(&self) -> Vec<DeclarationId> {
+        let next = |item: &DeclarationId| self.items.get(item).and_then(|item| item.next);
+        std::iter::successors(self.first, next).collect()
     }
 }
+
+/// Between two labels, so that there is room for 2^30 items and 32 halvings.
+const LABEL_STEP: u64 = 1 << 32;
 
 #[cfg(test)]
 mod tests {
@@ -243,7 +316,7 @@ mod tests {
     fn merge(lists: &[&[u32]]) -> (Vec<u32>, Vec<usize>) {
         let mut merge = Merge::default();
         let rejected = merge.add_all(lists);
-        (merge.items, rejected)
+        (merge.order(), rejected)
     }
 
     #[test]
@@ -260,5 +333,17 @@ mod tests {
         assert_eq!(merge(&[&[1, 2], &[3]]).1, [1]);
         assert_eq!(merge(&[&[1, 2, 1]]).1, [0]);
         assert_eq!(merge(&[&[1, 2], &[1, 3]]).1, [1]);
+        assert_eq!(merge(&[&[1, 2, 3], &[1, 3, 2]]).1, [1]);
+    }
+
+    #[test]
+    fn many_items_can_be_put_in_one_place() {
+        let pairs: Vec<[u32; 2]> = (0..1000).rev().map(|item| [item, item + 1]).collect();
+        let lists: Vec<&[u32]> = pairs.iter().map(<[u32; 2]>::as_slice).collect();
+        assert_eq!(merge(&lists), ((0..=1000).collect(), vec![]));
+        let between: Vec<[u32; 3]> = (2..1000).map(|item| [item - 1, item, 5000]).collect();
+        let mut lists: Vec<&[u32]> = vec![&[1, 5000]];
+        lists.extend(between.iter().map(<[u32; 3]>::as_slice));
+        assert_eq!(merge(&lists), ((1..1000).chain([5000]).collect(), vec![]));
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn parse(text: &[u8]) -> Parsed {
         parentheses: 0,
         marks: Vec::new(),
         table: vec![0; 1024],
+        is_given_up: false,
     };
     // A token has five bytes and more where text was measured; growing is cheap against parsing.
     parser.parsed.nodes.reserve(text.len() / 8);
@@ -43,6 +44,8 @@ struct Parser<'a> {
     marks: Vec<usize>,
     /// Names by hash with open addressing: one more than their number, or 0.
     table: Vec<u32>,
+    /// Whether the rest of the text was left out.
+    is_given_up: bool,
 }
 
 impl Parser<'_> {
@@ -108,8 +111,9 @@ impl Parser<'_> {
         if self.parentheses >= MAX_DEPTH {
             let message = format!("more than {MAX_DEPTH} parentheses are open here");
             self.fault("too-deep", &message, start, start + 1);
-            // What is behind would be a fault by each of its parentheses.
+            // What is behind would be a fault by each of its parentheses, and that all are open was just said.
             self.place = self.text.len();
+            self.is_given_up = true;
             return;
         }
         self.parentheses += 1;
@@ -191,7 +195,7 @@ impl Parser<'_> {
     }
 
     fn end(&mut self) {
-        if self.parsed.faults.len() < MAX_FAULTS && self.open.len() > 1 {
+        if self.parsed.faults.len() < MAX_FAULTS && self.open.len() > 1 && !self.is_given_up {
             let list = self.open[1..].iter().find(|list| self.is_parenthesis(**list));
             let (offset, message) = match list {
                 Some(list) => (self.parsed.nodes[*list as usize].offset, "this is never closed"),
@@ -212,8 +216,8 @@ impl Parser<'_> {
         if !is_outermost(offset as usize) {
             return;
         }
-        let inner = self.open.iter().skip(2).map(|list| self.parsed.nodes[*list as usize].offset);
-        let next = inner.into_iter().find(|inner| is_outermost(*inner as usize));
+        let behind = self.parsed.nodes.iter().filter(|node| node.value & LIST != 0 && node.offset > offset);
+        let next = behind.map(|node| node.offset).find(|inner| is_outermost(*inner as usize));
         if let (Some(next), Some(fault)) = (next, self.parsed.faults.last_mut()) {
             fault.note = Some((next, "the next statement seems to start here".to_owned()));
         }
