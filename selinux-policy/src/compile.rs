@@ -55,6 +55,9 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Failur
         Ok((mut policy, file_contexts, more)) => {
             warnings.extend(more);
             policy.arrange(options.compat);
+            if options.optimize {
+                policy.optimize();
+            }
             Ok(Compiled { policy, file_contexts, warnings, ir })
         }
         Err(more) => {

@@ -130,18 +130,21 @@ impl Bits {
     }
 
     fn add(&mut self, low: u32, high: u32) {
-        for number in low..high.saturating_add(1).min(self.bound) {
-            self.words[number as usize / 64] |= 1 << (number % 64);
+        let end = high.saturating_add(1).min(self.bound);
+        let mut number = low;
+        while number < end {
+            // The rest of a word at once: extended permissions are ranges of thousands.
+            let count = (64 - number % 64).min(end - number);
+            self.words[number as usize / 64] |= (u64::MAX >> (64 - count)) << (number % 64);
+            number += count;
         }
-    }
-
-    fn contains(&self, number: u32) -> bool {
-        self.words[number as usize / 64] >> (number % 64) & 1 == 1
     }
 
     /// The numbers, ascending.
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
-        (0..self.bound).filter(|number| self.contains(*number))
+        // Words without bits are most of a set of extended permissions, and there are sets by the thousand.
+        let words = (0_u32..).step_by(64).zip(&self.words).filter(|(_, word)| **word != 0);
+        words.flat_map(|(start, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| start + bit))
     }
 
     fn invert(&mut self) {
@@ -240,5 +243,7 @@ mod tests {
         assert_eq!((numbers(&[All], 0), numbers(&[Operand(0), All, Not, Or], 0)), (vec![], vec![]));
         assert_eq!(numbers(&[Range(5, 3), Operand(u32::MAX), Or], 64), []);
         assert_eq!(numbers(&[All, Not], 64), []);
+        let wide: Vec<u32> = (62..=200).collect();
+        assert_eq!((numbers(&[Range(62, 200)], 300), numbers(&[Range(64, 127)], 128).len()), (wide, 64));
     }
 }

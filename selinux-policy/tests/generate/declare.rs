@@ -96,7 +96,8 @@ pub(crate) fn names(world: &mut World, block: usize, lines: &mut Lines) {
     }
     roles(world, block, lines);
     for (kind, keyword, stem) in [(Kind::Bool, "boolean", "b"), (Kind::Tunable, "tunable", "tun")] {
-        for index in 0..world.random.below(3) {
+        let most = if is_root && world.random.chance(15) { 9 } else { 3 };
+        for index in 0..world.random.below(most) {
             let name = name(world, stem, index, is_root);
             lines.push(format!("({keyword} {name} {})", world.random.pick(&["true", "false"])));
             world.declare(kind, &name, block);

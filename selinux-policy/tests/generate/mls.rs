@@ -12,6 +12,9 @@ pub(crate) struct Level {
 /// What the levels, users and so on of a policy are.
 #[derive(Debug, Default)]
 pub(crate) struct Labels {
+    /// Other names of sensitivities and categories, with their numbers.
+    sensitivity_aliases: Vec<(String, usize)>,
+    category_aliases: Vec<(String, usize)>,
     sets: Vec<(String, u32)>,
     levels: Vec<(String, Level)>,
     ranges: Vec<(String, Level, Level)>,
@@ -29,7 +32,7 @@ const LOWEST: Level = Level { sensitivity: 0, categories: 0 };
 
 /// Declares sensitivities, categories and what is made of them.
 pub(crate) fn declare(world: &mut World, labels: &mut Labels, lines: &mut Lines) {
-    declare_sensitivities(world, lines);
+    declare_sensitivities(world, labels, lines);
     declare_categories(world, labels, lines);
     for sensitivity in 0..world.sensitivities {
         let mut of = vec![all(world)];
@@ -60,7 +63,7 @@ pub(crate) fn declare(world: &mut World, labels: &mut Labels, lines: &mut Lines)
     }
 }
 
-fn declare_sensitivities(world: &mut World, lines: &mut Lines) {
+fn declare_sensitivities(world: &mut World, labels: &mut Labels, lines: &mut Lines) {
     let names: Vec<String> = (0..world.sensitivities).map(|index| format!("s{index}")).collect();
     for name in &names {
         lines.push(format!("(sensitivity {name})"));
@@ -68,10 +71,10 @@ fn declare_sensitivities(world: &mut World, lines: &mut Lines) {
     }
     order(world, "sensitivityorder", &names, lines);
     for index in 0..world.random.below(3) {
-        let of = world.random.pick(&names);
+        let of = world.random.below(names.len());
         lines.push(format!("(sensitivityalias sa{index})"));
-        lines.push(format!("(sensitivityaliasactual sa{index} {of})"));
-        world.declare(Kind::Sensitivity, &format!("sa{index}"), 0);
+        lines.push(format!("(sensitivityaliasactual sa{index} {})", names[of]));
+        labels.sensitivity_aliases.push((format!("sa{index}"), of));
     }
 }
 
@@ -83,10 +86,10 @@ fn declare_categories(world: &mut World, labels: &mut Labels, lines: &mut Lines)
     }
     order(world, "categoryorder", &names, lines);
     for index in 0..world.random.below(3) {
-        let of = world.random.pick(&names);
+        let of = world.random.below(names.len());
         lines.push(format!("(categoryalias ca{index})"));
-        lines.push(format!("(categoryaliasactual ca{index} {of})"));
-        world.declare(Kind::Category, &format!("ca{index}"), 0);
+        lines.push(format!("(categoryaliasactual ca{index} {})", names[of]));
+        labels.category_aliases.push((format!("ca{index}"), of));
     }
     for index in 0..world.random.below(4) {
         let categories = some_categories(world, all(world));
@@ -136,6 +139,15 @@ fn level_below(world: &mut World, high: Level) -> Level {
     Level { sensitivity, categories }
 }
 
+/// The name of a sensitivity or category, or another that it has.
+fn other_name(world: &mut World, aliases: &[(String, usize)], number: usize, stem: &str) -> String {
+    let its: Vec<&String> = aliases.iter().filter(|(_, of)| *of == number).map(|(name, _)| name).collect();
+    if !its.is_empty() && world.random.chance(30) {
+        return world.random.pick(&its).clone();
+    }
+    format!("{stem}{number}")
+}
+
 fn list(categories: u32) -> Vec<String> {
     (0..32).filter(|bit| categories & (1 << bit) != 0).map(|bit| format!("c{bit}")).collect()
 }
@@ -147,7 +159,10 @@ fn categories_text(world: &mut World, labels: &Labels, categories: u32) -> Strin
     if !named.is_empty() && world.random.chance(60) {
         return world.random.pick(&named);
     }
-    let names = list(categories);
+    let names: Vec<String> = (0..32)
+        .filter(|bit| categories & (1 << bit) != 0)
+        .map(|bit| other_name(world, &labels.category_aliases, bit, "c"))
+        .collect();
     let (low, high) = (categories.trailing_zeros(), categories.ilog2());
     let is_range = categories.count_ones() == high - low + 1;
     let others = all(world) & !categories;
@@ -165,7 +180,7 @@ fn categories_text(world: &mut World, labels: &Labels, categories: u32) -> Strin
 }
 
 fn anonymous(world: &mut World, labels: &Labels, level: Level) -> String {
-    let name = format!("s{}", level.sensitivity);
+    let name = other_name(world, &labels.sensitivity_aliases, level.sensitivity, "s");
     if level.categories == 0 {
         return format!("({name})");
     }

@@ -5,6 +5,7 @@
 
 mod containers;
 mod declare;
+mod faults;
 mod labelling;
 mod mls;
 mod neverallow;
@@ -240,11 +241,21 @@ fn files(world: &mut World, mut lines: Vec<Lines>) -> Vec<(String, String)> {
     }
     let mut root = std::mem::take(&mut lines[0]);
     world.random.shuffle(&mut root);
+    if world.random.chance(25) {
+        faults::add(&mut world.random, &mut root);
+    }
     let count = world.random.within(1, 3);
     let mut files: Vec<(String, String)> =
         (0..count).map(|index| (format!("part{index}.cil"), String::new())).collect();
     for line in root {
         let (_, text) = &mut files[world.random.below(count)];
+        if world.random.chance(3) {
+            text.push_str(world.random.pick(&[
+                "; a comment (with a parenthesis\n",
+                ";;* lmx 7 \"made.te\"\n;;* lme\n",
+                "\n\t",
+            ]));
+        }
         text.push_str(&line);
         text.push('\n');
     }

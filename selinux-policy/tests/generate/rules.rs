@@ -110,6 +110,9 @@ pub(crate) fn permissionx(world: &mut World) -> String {
         .map(|(name, _)| name.clone())
         .collect();
     let class = world.random.pick(&with_ioctl);
+    // A map stands for all classes of its permissions, which must all have `ioctl`: that is so of few.
+    let maps: Vec<String> = world.class_maps.keys().cloned().collect();
+    let class = if !maps.is_empty() && world.random.chance(3) { world.random.pick(&maps) } else { class };
     format!("(ioctl {class} {})", numbers(world))
 }
 
@@ -281,7 +284,8 @@ pub(crate) fn boolean_if(world: &mut World, block: usize) -> String {
     if !world.has(Kind::Bool) {
         return av_rule(world, block);
     }
-    let condition = condition(world, Kind::Bool, block, 2);
+    let depth = if world.random.chance(10) { 4 } else { 2 };
+    let condition = condition(world, Kind::Bool, block, depth);
     let branches = ["true", "false"].map(|branch| {
         let mut rules = vec![branch.to_owned()];
         for _ in 0..world.random.within(1, 4) {

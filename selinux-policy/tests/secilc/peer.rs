@@ -22,8 +22,8 @@ pub(crate) enum Outcome {
     },
     /// With what it said.
     Refused(String),
-    /// With where.
-    Panicked(String),
+    /// It came to an end that no input should bring it to, with what it said.
+    Died(String),
 }
 
 /// The reference compiler.
@@ -37,10 +37,10 @@ impl Secilc {
     pub(crate) fn required(test: &str) -> Option<Self> {
         has(test, "secilc").then(|| {
             let unknown = Self { is_modern: false };
-            let mut probe = crate::generate::policy(1, false);
+            let mut probe = crate::generate::with_promises(1, 8, 4, 0);
             let plain = unknown.compile(&probe);
             assert!(matches!(plain, Outcome::Accepted { .. }), "{plain:?}");
-            probe.files[0].1.push_str("(deny ty0 ty1 (process (all)))\n");
+            probe.files[0].1.push_str("(deny t0 t1 (process (all)))\n");
             Self { is_modern: matches!(unknown.compile(&probe), Outcome::Accepted { .. }) }
         })
     }
@@ -61,8 +61,9 @@ impl Secilc {
             let read = |name: &str| fs::read(Path::new(place.path()).join(name)).expect("secilc wrote it");
             return Outcome::Accepted { policy: read("policy"), contexts: read("contexts") };
         }
-        assert!(output.status.code().is_some(), "secilc was killed: {output:?}\n{generated:?}");
-        Outcome::Refused(String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+        let is_dead = output.status.code().is_none();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        if is_dead { Outcome::Died(said) } else { Outcome::Refused(said) }
     }
 }
 
@@ -76,7 +77,7 @@ pub(crate) fn ours(generated: &Generated, compat: Compat) -> Outcome {
     let compiled = match catch_unwind(|| compile(&sources, &options(&generated.flags, compat))) {
         Err(panic) => {
             let told = panic.downcast_ref::<String>().cloned();
-            return Outcome::Panicked(told.unwrap_or_else(|| "without a word".to_owned()));
+            return Outcome::Died(told.unwrap_or_else(|| "without a word".to_owned()));
         }
         Ok(Ok(compiled)) => compiled,
         Ok(Err(failure)) => {
