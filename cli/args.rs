@@ -8,6 +8,8 @@ use hardpan_checksec::profiles::PROFILES;
 use hardpan_report::Severity;
 
 use crate::cmd::checksec::processes::ProcessArgs;
+use crate::cmd::policy::PolicyCommand;
+use crate::cmd::policy::secilc;
 use crate::cmd::verity::VerityCommand;
 use crate::cmd::verity::veritysetup::FrontArgs;
 use crate::output::Target;
@@ -39,6 +41,12 @@ pub(crate) enum Command {
     /// Stand in for veritysetup: its options, lines and exit codes
     #[command(disable_help_flag = true)]
     Veritysetup(FrontArgs),
+    /// Compile, check and show SELinux policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Stand in for secilc: its options, output files and exit codes
+    #[command(disable_help_flag = true)]
+    Secilc(secilc::FrontArgs),
     /// List the rules
     Rules(RulesArgs),
     /// Tell what a rule checks, why it matters, how it is judged and how to fix a failure

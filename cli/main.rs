@@ -10,6 +10,7 @@ mod lines;
 mod output;
 mod replace;
 
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,9 +23,10 @@ use crate::context::Interrupted;
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os();
-    if words.next().is_some_and(|program| Path::new(&program).file_name() == Some("veritysetup".as_ref())) {
+    let called = words.next();
+    if let Some(front) = called.as_ref().and_then(|program| front(Path::new(program).file_name()?)) {
         return match Context::new(false) {
-            Ok(context) => ExitCode::from(cmd::verity::veritysetup::front(words.collect(), &context)),
+            Ok(context) => ExitCode::from(front(words.collect(), &context)),
             Err(error) => fail(&error),
         };
     }
@@ -54,6 +56,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// What stands in for the program of this name.
+fn front(name: &OsStr) -> Option<fn(Vec<OsString>, &Context) -> u8> {
+    match name.to_str()? {
+        "secilc" => Some(cmd::policy::secilc::front),
+        "veritysetup" => Some(cmd::verity::veritysetup::front),
+        _ => None,
+    }
+}
+
 fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
     match command {
         Command::Audit(args) => cmd::audit::run(&args, context),
@@ -62,6 +73,8 @@ fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
         Command::Explain(args) => unless_closed(cmd::rules::explain(&args)),
         Command::Init(args) => cmd::init::run(&args),
         Command::Schema(args) => unless_closed(cmd::schema::run(&args)),
+        Command::Policy(command) => cmd::policy::run(command, context),
+        Command::Secilc(args) => Ok(cmd::policy::secilc::run(args, context)),
         Command::Verity(command) => cmd::verity::run(command, context),
         Command::Veritysetup(args) => Ok(cmd::verity::veritysetup::run(args, context)),
     }

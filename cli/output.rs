@@ -138,6 +138,15 @@ pub(crate) fn shows_facts(args: &OutputArgs) -> bool {
     matches!(args.format, Printed::Json | Printed::Html) || args.output.iter().any(is_full)
 }
 
+/// Prints text as it is. Whoever stops reading wants no error.
+pub(crate) fn print_text(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
 /// Makes sure that the table has such a column: a misspelt one would be silently missing from it.
 fn column(name: &str) -> anyhow::Result<()> {
     let metas = || RULES.iter().map(|rule| rule.meta());

@@ -13,6 +13,7 @@ mod output;
 mod policy;
 mod processes;
 mod rules;
+mod selinux;
 mod trees;
 mod util;
 mod verity;

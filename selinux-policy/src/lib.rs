@@ -8,6 +8,7 @@ pub mod check;
 mod compile;
 pub mod diagnostic;
 pub mod emit;
+pub mod info;
 pub mod ir;
 pub mod names;
 mod options;

@@ -3,20 +3,23 @@
 mod audit;
 mod checksec;
 mod measure;
+mod policy;
 mod verity;
 
 use std::path::PathBuf;
 
 use crate::shell::{Outcome, root};
 
-/// `cargo xtask bench audit …`, `cargo xtask bench checksec …` and `cargo xtask bench verity …`.
+/// `cargo xtask bench audit …`, `checksec …`, `policy …` and `verity …`.
 pub(crate) fn run(args: &[String]) -> Outcome {
     match args.split_first() {
         Some((what, rest)) if what == "audit" => audit::run(rest),
         Some((what, rest)) if what == "checksec" => checksec::run(rest),
+        Some((what, rest)) if what == "policy" => policy::run(rest),
         Some((what, rest)) if what == "verity" => verity::run(rest),
-        _ => Err("there are three benches: `cargo xtask bench audit [DIR] [--runs N] [--json]`, \
-                  `cargo xtask bench checksec [DIR] [--runs N] [--json]` and `cargo xtask bench verity [--runs N] [--json] [--quick] [--keep]`"
+        _ => Err("there are four benches: `cargo xtask bench audit [DIR] [--runs N] [--json]`, \
+                  `cargo xtask bench checksec [DIR] [--runs N] [--json]`, \
+                  `cargo xtask bench policy [--runs N] [--json]` and `cargo xtask bench verity [--runs N] [--json] [--quick] [--keep]`"
             .into()),
     }
 }

@@ -1,6 +1,7 @@
 //! Developer tasks: `cargo xtask TASK`. No dependencies, so that it builds at once on a fresh machine.
 
 mod bench;
+mod corpus;
 mod docs;
 mod fuzz;
 mod lab;
@@ -30,9 +31,10 @@ const TASKS: &[Task] = &[
     ),
     (
         "bench",
-        "bench audit|checksec [DIR], bench verity: time Hardpan beside installed peers; --json, --runs N; verity: --quick, --keep",
+        "bench audit|checksec [DIR], bench policy, bench verity: time Hardpan beside installed peers; --json, --runs N; verity: --quick, --keep",
         bench::run,
     ),
+    ("corpus", "make target/corpus: Debian's SELinux policy as CIL, out of its package", corpus::run),
     (
         "fuzz",
         "fuzz [TARGET...]: fuzz every parser, or those named, for 10 seconds each; --seconds N",

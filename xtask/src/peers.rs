@@ -62,6 +62,10 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("kill", "procps", "runs that are stopped"),
     ("pmap", "procps", "memory of running processes"),
     ("npm", "npm", "the SARIF schema"),
+    ("secilc", "secilc", "SELinux policies byte for byte, and what is refused"),
+    ("checkpolicy", "checkpolicy", "what compiled SELinux policies mean and answer"),
+    ("seinfo", "setools", "counts of compiled SELinux policies"),
+    ("bunzip2", "bzip2", "modules of Debian's SELinux policy"),
 ];
 
 /// Packages without a program of their own.

@@ -29,7 +29,7 @@ pub use html::html;
 pub use json::{SCHEMA, json};
 pub use jsonl::{LINES_SCHEMA, Lines};
 pub use junit::junit;
-pub use sarif::{RESULT_LIMIT, sarif};
+pub use sarif::{RESULT_LIMIT, relative_uri, sarif};
 pub use terminal::{Table, TerminalStyle, terminal};
 
 /// The forms that a report can take.

@@ -13,6 +13,7 @@ mod results;
 mod uri;
 
 use super::markdown::first_paragraph;
+pub use uri::relative as relative_uri;
 
 /// The most results that GitHub takes in a run; a larger file is refused as a whole.
 pub const RESULT_LIMIT: usize = 25_000;

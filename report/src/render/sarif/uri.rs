@@ -9,7 +9,7 @@ use crate::BytePath;
 /// Only the unreserved characters and the slash stay: a colon in the first segment would read as a scheme, a second
 /// slash as an authority, and dot segments would climb out of the subject, so the dots of those are encoded too. A
 /// reader that decodes before it resolves gets them back; no file system hands out such names.
-pub(super) fn relative(path: &BytePath) -> String {
+pub fn relative(path: &BytePath) -> String {
     let segments = path.as_bytes().split(|byte| *byte == b'/').filter(|segment| !segment.is_empty());
     let encoded: Vec<String> = segments.map(encode).collect();
     if encoded.is_empty() { ROOT.to_owned() } else { encoded.join("/") }
