@@ -38,7 +38,8 @@ fn never_allowed(ir: &Ir, broken: &NeverAllowed, faults: &mut Faults<'_>) {
         Access::Numbers(kind, ranges) => format!("{} of {}", extended(*kind), numbers(ranges)),
     };
     let class = ir.names.text(ir.classes[broken.class.index()].name);
-    let mut message = format!("{source} may {access} on {target} (class {class}), which a neverallow forbids");
+    let mut message =
+        format!("{source} may {access} on {target} (class {class}), which a neverallow forbids");
     if broken.pairs > 1 {
         _ = write!(message, "; so for {} pairs of source and target", broken.pairs);
     }
@@ -77,7 +78,11 @@ fn bounds<T: Copy>(
 
 fn when(site: Site) -> Option<&'static str> {
     let (_, holds) = site.conditional?;
-    Some(if holds { "when the condition of its booleanif holds" } else { "when the condition of its booleanif does not hold" })
+    Some(if holds {
+        "when the condition of its booleanif holds"
+    } else {
+        "when the condition of its booleanif does not hold"
+    })
 }
 
 fn type_name(ir: &Ir, id: TypeId) -> String {

@@ -1,8 +1,8 @@
 //! Class maps and named sets of class permissions, down to classes and the bits of their permissions.
 
 use super::faults::Faults;
-use crate::policydb::Compat;
 use crate::ir::{ClassId, ClassMap, ClassMapId, ClassPermissionId, ClassPerms, ClassRef, Ir};
+use crate::policydb::Compat;
 
 /// A class and the bits of its permissions.
 pub(crate) type Access = (ClassId, u32);

@@ -81,7 +81,9 @@ fn gist(told: &str) -> &str {
 
 fn first_of_each(differences: &[Difference]) -> impl Iterator<Item = &Difference> {
     let is_new = |(place, difference): &(usize, &Difference)| {
-        let same = |before: &Difference| before.kind == difference.kind && gist(&before.told) == gist(&difference.told);
+        let same = |before: &Difference| {
+            before.kind == difference.kind && gist(&before.told) == gist(&difference.told)
+        };
         !differences[..*place].iter().any(same)
     };
     differences.iter().enumerate().filter(is_new).map(|(_, difference)| difference).take(TOLD)
@@ -91,7 +93,10 @@ fn first_of_each(differences: &[Difference]) -> impl Iterator<Item = &Difference
 fn compare(secilc: &Secilc, generated: &Generated) -> Option<(&'static str, String)> {
     let compat = if secilc.is_modern { Compat::V3_6 } else { Compat::V3_4 };
     match (secilc.compile(generated), ours(generated, compat)) {
-        (Outcome::Accepted { policy, contexts }, Outcome::Accepted { policy: own, contexts: own_contexts }) => {
+        (
+            Outcome::Accepted { policy, contexts },
+            Outcome::Accepted { policy: own, contexts: own_contexts },
+        ) => {
             if policy != own {
                 let at = policy.iter().zip(&own).position(|(theirs, ours)| theirs != ours);
                 let sizes = (policy.len(), own.len());
