@@ -180,7 +180,8 @@ impl Resolver<'_> {
     }
 
     fn ibpkeycon(&mut self, at: At, subnet: u32, keys: u32, context: u32) -> Result<(), Stop> {
-        let (low, high) = self.numbers(at, keys, u64::from(u32::MAX), true)?;
+        // Keys have 16 bits, ports 8, though the binary format has more room for both.
+        let (low, high) = self.numbers(at, keys, u64::from(u16::MAX), true)?;
         let context = self.context(at, context)?;
         let written = self.ir.names.get(self.atom(at.file, subnet));
         let parsed = std::str::from_utf8(written).ok().and_then(|text| text.parse::<Ipv6Addr>().ok());
@@ -196,7 +197,7 @@ impl Resolver<'_> {
     }
 
     fn ibendportcon(&mut self, at: At, device: u32, port: u32, context: u32) -> Result<(), Stop> {
-        let (port, _) = self.numbers(at, port, u64::from(u32::MAX), false)?;
+        let (port, _) = self.numbers(at, port, u64::from(u8::MAX), false)?;
         let context = self.context(at, context)?;
         if !self.dry {
             let device = self.atom(at.file, device);

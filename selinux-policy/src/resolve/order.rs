@@ -217,7 +217,12 @@ impl Merge {
     }
 
     /// Puts items directly before one that is known; nothing if one of them stands elsewhere already.
-    fn insert_before(&mut self, known: DeclarationId, met: Option<DeclarationId>, new: &[DeclarationId]) -> bool {
+    fn insert_before(
+        &mut self,
+        known: DeclarationId,
+        met: Option<DeclarationId>,
+        new: &[DeclarationId],
+    ) -> bool {
         if new.is_empty() {
             return true;
         }
@@ -267,7 +272,9 @@ impl Merge {
 
     fn label_between(&mut self, previous: Option<DeclarationId>, next: Option<DeclarationId>) -> u64 {
         for _ in 0..2 {
-            let label = |item: Option<DeclarationId>| item.and_then(|item| self.items.get(&item)).map(|item| item.label);
+            let label = |item: Option<DeclarationId>| {
+                item.and_then(|item| self.items.get(&item)).map(|item| item.label)
+            };
             let low = label(previous).unwrap_or(0);
             let high = label(next).unwrap_or_else(|| low.saturating_add(2 * LABEL_STEP));
             if high - low > 1 {

@@ -322,8 +322,10 @@ impl Walk<'_> {
         {
             self.fault(node, "nesting", "this may stand directly in booleanif and tunableif only");
         }
-        if word == Word::Block && self.dialect.qualified_names {
-            self.fault(node, "nesting", "there are no blocks where names are qualified");
+        let is_of_blocks = matches!(word, Word::Block | Word::Blockabstract | Word::Blockinherit | Word::In);
+        if is_of_blocks && self.dialect.qualified_names {
+            let message = format!("there is no `{}` where names are qualified", word.text());
+            self.fault(node, "nesting", &message);
         }
         expressions::check(self, node, word);
         self.faults.len() == before

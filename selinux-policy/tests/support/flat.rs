@@ -7,7 +7,7 @@ use hardpan_selinux_policy::ir::*;
 use hardpan_selinux_policy::names::Symbol;
 
 /// The policy as text.
-pub fn flat(ir: &Ir) -> String {
+pub(crate) fn flat(ir: &Ir) -> String {
     let mut flat = Flat { ir, text: String::new() };
     flat.settings();
     flat.classes();
@@ -477,7 +477,11 @@ impl Flat<'_> {
                         }
                     };
                     let head = format!("({operator:?} {left:?} ").to_lowercase();
-                    format!("{head}({}))", names.join(" "))
+                    // A list is not taken by all operators that take a name.
+                    match &names[..] {
+                        [name] => format!("{head}{name})"),
+                        names => format!("{head}({}))", names.join(" ")),
+                    }
                 }
             };
             stack.push(text);
