@@ -18,7 +18,11 @@ pub(crate) fn statement(world: &mut World, block: usize) -> String {
         0..=5 => optional(world, block, 2),
         6..=8 => tunable_if(world, block),
         9..=13 if world.has(Kind::Macro) => call(world, block),
-        _ => rule(world, block),
+            4 if !world.is_in_macro && world.random.chance(40) => {
+                let (number, rule) = (world.next(), rule(world, block));
+                format!("(block ob{number}\n    (type t)\n    (typeattribute ty0)\n    {rule})")
+            }
+            _ => rule(world, block),
     }
 }
 
@@ -74,8 +78,34 @@ pub(crate) struct Macro {
     parameters: Vec<Kind>,
 }
 
-const PARAMETERS: [Kind; 6] =
-    [Kind::Type, Kind::Type, Kind::TypeAttribute, Kind::Role, Kind::Bool, Kind::ClassPermission];
+const PARAMETERS: [Kind; 17] = [
+    Kind::Type,
+    Kind::Type,
+    Kind::Type,
+    Kind::TypeAttribute,
+    Kind::Role,
+    Kind::Bool,
+    Kind::ClassPermission,
+    Kind::ClassPermission,
+    Kind::Class,
+    Kind::User,
+    Kind::LevelRange,
+    Kind::Level,
+    Kind::CategorySet,
+    Kind::Category,
+    Kind::Sensitivity,
+    Kind::IpAddress,
+    Kind::FileName,
+];
+/// Parameters whose arguments may be written out, so that nothing need be declared for them.
+const WRITTEN_OUT: [Kind; 6] = [
+    Kind::ClassPermission,
+    Kind::LevelRange,
+    Kind::Level,
+    Kind::CategorySet,
+    Kind::IpAddress,
+    Kind::FileName,
+];
 
 /// Declares macros, whose bodies may call those before.
 pub(crate) fn macros(world: &mut World, lines: &mut [Lines]) {
@@ -84,7 +114,7 @@ pub(crate) fn macros(world: &mut World, lines: &mut [Lines]) {
         let mut parameters = Vec::new();
         for _ in 0..world.random.below(4) {
             let kind = world.random.pick(&PARAMETERS);
-            if world.has(kind) || kind == Kind::ClassPermission {
+            if world.has(kind) || WRITTEN_OUT.contains(&kind) {
                 parameters.push(kind);
             }
         }
@@ -100,6 +130,7 @@ pub(crate) fn macros(world: &mut World, lines: &mut [Lines]) {
                 0 if world.random.chance(20) => format!("(type mt{})", world.next()),
                 1 | 2 if world.has(Kind::Macro) => call(world, block),
                 3 => optional(world, block, 1),
+                4..=6 if !world.parameters.is_empty() => use_parameter(world, block),
                 _ => rule(world, block),
             });
         }
@@ -116,7 +147,43 @@ fn keyword(kind: Kind) -> &'static str {
         Kind::Role => "role",
         Kind::Bool => "boolean",
         Kind::ClassPermission => "classpermission",
+        Kind::Class => "class",
+        Kind::User => "user",
+        Kind::LevelRange => "levelrange",
+        Kind::Level => "level",
+        Kind::CategorySet => "categoryset",
+        Kind::Category => "category",
+        Kind::Sensitivity => "sensitivity",
+        Kind::IpAddress => "ipaddr",
+        Kind::FileName => "name",
         _ => "type",
+    }
+}
+
+fn written_out(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::LevelRange => &["((s0) (s0))", "((s0) (s0 (c0)))", "((s0 (all)) (s0 (all)))"],
+        Kind::Level => &["(s0)", "(s0 (c0))", "(s0 (all))"],
+        Kind::CategorySet => &["(c0)", "(all)", "(not (c0))", "((c0))"],
+        _ => &["(10.0.0.1)", "(255.255.0.0)", "10.0.0.7", "(::1)"],
+    }
+}
+
+/// A statement with one of the parameters that rules have no use for.
+fn use_parameter(world: &mut World, block: usize) -> String {
+    let parameters = world.parameters.clone();
+    let (kind, name) = world.random.pick(&parameters);
+    let (one, two) = (world.type_(block), world.type_(block));
+    match kind {
+        Kind::LevelRange => format!("(rangetransition {one} {two} process {name})"),
+        Kind::Level => format!("(rangetransition {one} {two} file ({name} {name}))"),
+        Kind::CategorySet => format!("(sensitivitycategory s0 {name})"),
+        Kind::Category => format!("(sensitivitycategory s0 ({name}))"),
+        Kind::Sensitivity => format!("(sensitivitycategory {name} (c0))"),
+        Kind::IpAddress => format!("(nodecon {name} (255.255.255.0) (usr0 role0 ty0 ((s0) (s0))))"),
+        Kind::FileName => format!("(typetransition {one} {two} file {name} .ty0)"),
+        Kind::Class => format!("(typetransition {one} {two} {name} .ty0)"),
+        _ => rule(world, block),
     }
 }
 
@@ -130,6 +197,10 @@ fn call(world: &mut World, block: usize) -> String {
             Kind::ClassPermission => access(world, block),
             Kind::TypeAttribute if world.random.chance(2) => world.type_(block),
             Kind::Type => world.type_(block),
+            Kind::FileName => world.random.pick(&["passwd", "\"passwd\"", "\"a b\"", "x"]).to_owned(),
+            kind if WRITTEN_OUT.contains(&kind) && (!world.has(kind) || world.random.chance(50)) => {
+                world.random.pick(written_out(kind)).to_owned()
+            }
             _ => world.name(kind, block),
         });
     }
@@ -155,12 +226,24 @@ pub(crate) fn inheritance(world: &mut World, lines: &mut [Lines]) {
         for _ in 0..world.random.below(3) {
             body.push(rule(world, 0));
         }
+        let has_macro = world.random.chance(40);
+        if has_macro {
+            let rule = rule(world, 0);
+            body.push(format!("(macro tm ((type x))\n    (allow x own_t {access_text})\n    {rule})"));
+        }
+        if index > 0 && world.random.chance(40) {
+            body.retain(|line| !line.starts_with("(type ") && !line.starts_with("(macro "));
+            body.push(format!("(blockinherit tpl{})", index - 1));
+        }
         lines[0].push(format!("(block tpl{index}\n  {})", body.join("\n  ")));
         for heir in 0..world.random.within(1, 2) {
             let more = if world.random.chance(50) { rule(world, 0) } else { String::new() };
             lines[0].push(format!("(block heir{index}_{heir}\n  (blockinherit tpl{index})\n  {more})"));
             let other = world.type_(0);
             let access_text = access(world, 0);
+            if has_macro {
+                lines[0].push(format!("(call heir{index}_{heir}.tm ({other}))"));
+            }
             lines[0].push(format!("(allow heir{index}_{heir}.own_t {other} {access_text})"));
         }
     }
@@ -176,6 +259,7 @@ pub(crate) fn ins(world: &mut World, lines: &mut Lines) {
         let path = world.block_path(block);
         let (one, two) = (rule(world, block), rule(world, block));
         let declared = format!("(type in{})", world.next());
-        lines.push(format!("(in {path}\n  {one}\n  {declared}\n  {two})"));
+        let when = world.random.pick(&["", "", "", "", "", "before ", "after "]);
+        lines.push(format!("(in {when}{path}\n  {one}\n  {declared}\n  {two})"));
     }
 }

@@ -73,6 +73,12 @@ pub(crate) fn class_access(world: &mut World) -> String {
 }
 
 fn class(world: &mut World) -> String {
+    let parameters = world.parameters.clone();
+    if let Some((_, name)) = parameters.into_iter().find(|(kind, _)| *kind == Kind::Class)
+        && world.random.chance(40)
+    {
+        return name;
+    }
     let classes: Vec<String> = world.classes.keys().cloned().collect();
     world.random.pick(&classes)
 }
@@ -190,7 +196,14 @@ fn roles(world: &mut World, block: usize) -> String {
         4 if world.has(Kind::RoleAttribute) => {
             let attribute = world.name(Kind::RoleAttribute, block);
             let member = world.name(Kind::Role, block);
-            format!("(roleattributeset {attribute} ({member}))")
+            let other = world.name_of(&[Kind::Role, Kind::RoleAttribute], block);
+            match world.random.below(8) {
+                0 => format!("(roleattributeset {attribute} (and ({member}) (all)))"),
+                1 => format!("(roleattributeset {attribute} (not ({member})))"),
+                2 => format!("(roleattributeset {attribute} (xor {member} {other}))"),
+                3 => format!("(roleattributeset {attribute} ({member} {other}))"),
+                _ => format!("(roleattributeset {attribute} ({member}))"),
+            }
         }
         _ => {
             let user = world.name_of(&[Kind::User, Kind::UserAttribute], block);

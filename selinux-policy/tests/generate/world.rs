@@ -26,6 +26,9 @@ pub(crate) enum Kind {
     CategorySet,
     Sensitivity,
     Macro,
+    IpAddress,
+    /// What macros take as a name of a file.
+    FileName,
 }
 
 /// Something declared.
