@@ -37,6 +37,11 @@ pub(crate) fn look(
     is_compressed_module(entry.name).then(|| module(source, head, path(), environment))
 }
 
+/// Whether a file that begins so is looked into.
+pub(crate) fn may_hold(entry: Entry<'_>, start: &[u8]) -> bool {
+    Ar::is_archive(start) || is_compressed_module(entry.name)
+}
+
 /// Whether a file of this name is taken for a compressed kernel module.
 pub fn is_compressed_module(name: &[u8]) -> bool {
     MODULE_ENDINGS.iter().any(|ending| name.ends_with(ending))

@@ -117,7 +117,7 @@ pub fn scan(
 }
 
 /// The same scan for who wants results as they come: files are judged in the order of their paths, a stretch at a time,
-/// and each stretch is handed to `each`, which may stop the scan by returning false. No more than a stretch is kept, so
+/// and each stretch is handed to `each`, which may stop the scan by returning false. No more than two are kept, so
 /// that memory does not grow with the subject. What may hide files, [`Scan::hidden_places`], is counted in the first.
 ///
 /// The result is whether the scan came to its end.
@@ -135,24 +135,35 @@ pub fn scan_in_order(
     if !progress((index.len() - files.len()) as u64) {
         return false;
     }
-    // An index without files still has places that hide some.
-    let empty: &[EntryId] = &[];
-    let stretches = files.chunks(STRETCH).chain(files.is_empty().then_some(empty));
-    for stretch in stretches {
+    let look = |stopped: &AtomicBool, id: &EntryId| {
+        if stopped.load(Ordering::Relaxed) || !progress(1) {
+            stopped.store(true, Ordering::Relaxed);
+            return None;
+        }
+        visit(index, index.entry(*id), options, environment)
+    };
+    let judge_all = |stretch: &[EntryId]| -> Option<Vec<Visit>> {
         let stopped = AtomicBool::new(false);
-        let look = |id: &EntryId| {
-            if stopped.load(Ordering::Relaxed) || !progress(1) {
-                stopped.store(true, Ordering::Relaxed);
-                return None;
-            }
-            visit(index, index.entry(*id), options, environment)
-        };
-        let visits: Vec<Visit> = stretch.par_iter().filter_map(look).collect();
-        if stopped.into_inner() || !each(gather(visits, std::mem::take(&mut hidden_places))) {
+        let visits = stretch.par_iter().filter_map(|id| look(&stopped, id)).collect();
+        (!stopped.into_inner()).then_some(visits)
+    };
+    // An index without files still has places that hide some: the first stretch is told of also if it is empty.
+    let mut stretches = files.chunks(STRETCH);
+    let mut judged = judge_all(stretches.next().unwrap_or_default());
+    while let Some(visits) = judged.take() {
+        let scan = gather(visits, std::mem::take(&mut hidden_places));
+        let Some(next) = stretches.next() else { return each(scan) };
+        // While one stretch is told of, which one thread does, the others judge the next.
+        let mut goes_on = false;
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| judged = judge_all(next));
+            goes_on = each(scan);
+        });
+        if !goes_on {
             return false;
         }
     }
-    true
+    false
 }
 
 /// Judges one ELF file from any source. `head` is the start of it, as much as has been read already; `path` is its place
@@ -224,6 +235,9 @@ fn visit(
     if entry.metadata.kind != FileKind::File || entry.metadata.size < least {
         return None;
     }
+    if options.sniff.is_none() && is_nothing(index, entry) {
+        return Some(Visit::Other);
+    }
     let unreadable =
         |cause, reason| Some(Visit::Unreadable(Unreadable { path: index.path(entry.id), cause, reason }));
     let source = match index.open(entry.id) {
@@ -260,6 +274,15 @@ fn visit(
     Some(Visit::Elf(Box::new(Elf { id: Some(entry.id), ..elf })))
 }
 
+/// Whether a first look shows a file that holds no ELF file. Most files are such, and opening them in full costs more.
+/// Whatever keeps it from being told is left to who opens the file.
+fn is_nothing(index: &Index<'_>, entry: Entry<'_>) -> bool {
+    let mut start = [0; PEEK];
+    let Ok(count) = index.peek(entry.id, &mut start) else { return false };
+    let start = &start[..count];
+    count >= MAGIC.len() && !start.starts_with(MAGIC) && !nested::may_hold(entry, start)
+}
+
 fn judge(facts: &ElfFacts) -> Vec<Judgement> {
     RULES.iter().map(|rule| rule.judge(facts)).collect()
 }
@@ -267,6 +290,8 @@ fn judge(facts: &ElfFacts) -> Vec<Judgement> {
 pub(crate) const MAGIC: &[u8] = b"\x7fELF";
 /// A page: it holds the program headers of all but the strangest files and costs one system call.
 pub(crate) const HEAD: usize = 4096;
+/// Enough for the marks of what may hold ELF files.
+const PEEK: usize = 16;
 /// Files that are judged at a time where results are told as they come: few enough to keep their facts, and so many that
 /// processors seldom wait for the last of them.
 const STRETCH: usize = 256;

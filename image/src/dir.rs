@@ -8,12 +8,13 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 use crate::read_at::OpenFile;
@@ -139,8 +140,8 @@ impl DirTree {
         Self { enter_remote: true, ..self }
     }
 
-    /// The same tree, whose files are listed without a look at each: of a regular file, no more than kind, device and inode
-    /// of its metadata are to be relied on. For who opens every file anyway, it saves a system call for each.
+    /// The same tree, whose files are listed without a look at each: of a regular file, no more than kind and device of its
+    /// metadata are to be relied on. For who opens every file anyway, it saves a system call for each.
     ///
     /// A file is then whatever regular file has the name when it is opened, reached through no link. That it is the one
     /// that was listed cannot be told, since a file that is mounted over another is listed as the one below.
@@ -289,14 +290,16 @@ impl Tree for DirTree {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK;
         let (fd, stat) = self.open_node(directory, flags)?;
         let mut found = Vec::new();
-        for entry in Dir::read_from(&fd).map_err(system("readdir"))? {
+        let mut records = [const { MaybeUninit::uninit() }; RECORDS];
+        let mut listing = RawDir::new(&fd, &mut records);
+        while let Some(entry) = listing.next() {
             let entry = entry.map_err(system("readdir"))?;
             let name = entry.file_name();
             if matches!(name.to_bytes(), b"." | b"..") {
                 continue;
             }
             if self.is_brief && entry.file_type() == FileType::RegularFile {
-                found.push((name.to_bytes().into(), brief(stat.st_dev, entry.ino())));
+                found.push((name.to_bytes().into(), brief(stat.st_dev)));
                 continue;
             }
             match rustix::fs::statat(&fd, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -340,15 +343,39 @@ impl Tree for DirTree {
         if self.recorded(file)?.0.kind != FileKind::File {
             return Err(Error::WrongKind { wanted: "regular file" });
         }
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let (fd, stat) = self.open_file(file, flags)?;
+        let (fd, stat) = self.open_file(file, READ)?;
         Ok(Box::new(OpenFile { file: File::from(fd), len: u64::try_from(stat.st_size).unwrap_or(0) }))
+    }
+
+    /// Saves the look at the file's metadata for all but those that are opened afterwards. A FIFO or a directory that took
+    /// its name meanwhile cannot be read by position, and is an error here as it would be there.
+    fn peek(&self, file: NodeId, start: &mut [u8]) -> Result<usize, Error> {
+        let (_, parent, name) = self.place(file)?;
+        let directory = self.directory(parent)?;
+        let fd =
+            rustix::fs::openat(&*directory, name, READ | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+        let fd = fd.map_err(system("open"))?;
+        let mut filled = 0;
+        while filled < start.len() {
+            match rustix::io::pread(&fd, &mut start[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(system("read")(error)),
+            }
+        }
+        Ok(filled)
     }
 
     fn anomalies(&self) -> Vec<Anomaly> {
         Vec::new()
     }
 }
+
+/// Bytes of directory records that are asked for at a time: most directories fit.
+const RECORDS: usize = 8192;
+/// How regular files are opened: never waiting for anybody, should one have become something else.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
 fn index_of(node: NodeId, count: usize) -> Result<usize, Error> {
     usize::try_from(node.0)
@@ -457,7 +484,7 @@ fn metadata_of(stat: &Stat) -> Metadata {
 }
 
 /// What a directory says of a regular file in it.
-fn brief(device: u64, inode: u64) -> Metadata {
+fn brief(device: u64) -> Metadata {
     Metadata {
         kind: FileKind::File,
         mode: 0,
@@ -466,7 +493,7 @@ fn brief(device: u64, inode: u64) -> Metadata {
         size: u64::MAX,
         links: 1,
         device,
-        inode,
+        inode: 0,
         rdev: None,
         mtime: 0,
     }

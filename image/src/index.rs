@@ -19,6 +19,11 @@ pub struct EntryId(u32);
 pub struct Index<'t> {
     tree: &'t dyn Tree,
     records: Vec<Record>,
+    /// What is known of the entries. Those of which little is known, see [`DirTree::briefly`](crate::DirTree::briefly),
+    /// share one.
+    metadata: Vec<Metadata>,
+    /// The last that was shared.
+    shared: Option<u32>,
     /// All names, end to end: a box for each would cost more than the names.
     names: Vec<u8>,
     not_entered: Vec<NotEntered>,
@@ -88,8 +93,9 @@ struct Record {
     parent: u32,
     name_start: u32,
     name_len: u32,
+    /// Into [`Index::metadata`].
+    metadata: u32,
     node: NodeId,
-    metadata: Metadata,
     children: Range<u32>,
 }
 
@@ -128,17 +134,13 @@ impl<'t> Index<'t> {
         paths: &[Vec<u8>],
         progress: &(dyn Fn(u64) -> bool + Sync),
     ) -> Result<Option<Self>, Error> {
-        let root = Record {
-            parent: 0,
-            name_start: 0,
-            name_len: 0,
-            node: tree.root(),
-            metadata: tree.metadata(tree.root())?,
-            children: 0..0,
-        };
+        let root =
+            Record { parent: 0, name_start: 0, name_len: 0, node: tree.root(), metadata: 0, children: 0..0 };
         let mut index = Self {
             tree,
             records: vec![root],
+            metadata: vec![tree.metadata(tree.root())?],
+            shared: None,
             names: Vec::new(),
             not_entered: Vec::new(),
             troubles: Vec::new(),
@@ -179,7 +181,8 @@ impl<'t> Index<'t> {
     pub fn entry(&self, id: EntryId) -> Entry<'_> {
         let record = &self.records[id.0 as usize];
         let start = record.name_start as usize;
-        Entry { id, name: &self.names[start..start + record.name_len as usize], metadata: &record.metadata }
+        let metadata = &self.metadata[record.metadata as usize];
+        Entry { id, name: &self.names[start..start + record.name_len as usize], metadata }
     }
 
     /// The root.
@@ -264,6 +267,11 @@ impl<'t> Index<'t> {
     /// The bytes of a regular file.
     pub fn open(&self, id: EntryId) -> Result<Box<dyn ReadAt + '_>, Error> {
         self.tree.open(self.records[id.0 as usize].node)
+    }
+
+    /// The first bytes of a regular file, as [`Tree::peek`] tells them.
+    pub fn peek(&self, id: EntryId, start: &mut [u8]) -> Result<usize, Error> {
+        self.tree.peek(self.records[id.0 as usize].node, start)
     }
 
     /// The whole of a regular file, if it has no more than `limit` bytes.
@@ -401,6 +409,7 @@ impl<'t> Index<'t> {
             return Err(too_many());
         }
         self.names.extend_from_slice(&found.name);
+        let metadata = self.keep(metadata);
         self.records.push(Record {
             parent,
             name_start,
@@ -412,10 +421,25 @@ impl<'t> Index<'t> {
         Ok(())
     }
 
+    /// Only what tells no file from others can be equal.
+    fn keep(&mut self, metadata: Metadata) -> u32 {
+        if let Some(shared) = self.shared
+            && self.metadata[shared as usize] == metadata
+        {
+            return shared;
+        }
+        let at = u32::try_from(self.metadata.len()).expect("there are no more than entries");
+        if metadata.inode == 0 {
+            self.shared = Some(at);
+        }
+        self.metadata.push(metadata);
+        at
+    }
+
     /// Whether to list it. A directory that was met before is either a bind mount or, in an image, a loop that no
     /// sound file system has; neither is entered twice.
     fn is_new_directory(&mut self, at: u32, seen: &mut HashMap<(u64, u64), u32>) -> bool {
-        let metadata = &self.records[at as usize].metadata;
+        let metadata = self.entry(EntryId(at)).metadata;
         if metadata.kind != FileKind::Directory {
             return false;
         }

@@ -1,6 +1,6 @@
 //! The trait that every reader implements.
 
-use crate::{Error, ReadAt};
+use crate::{Error, ReadAt, read_exact_at};
 
 /// A node of one tree: an inode number where the format has them, otherwise whatever the reader chose. Means nothing to
 /// another tree.
@@ -179,6 +179,15 @@ pub trait Tree: Send + Sync {
 
     /// The bytes of a regular file. Never blocks on, or follows, anything else.
     fn open(&self, file: NodeId) -> Result<Box<dyn ReadAt + '_>, Error>;
+
+    /// The first bytes of a regular file, as many as there are and fit. It is for who looks at every file to open the few
+    /// that matter: what is seen here may be of another file than the one that [`Tree::open`] opens later.
+    fn peek(&self, file: NodeId, start: &mut [u8]) -> Result<usize, Error> {
+        let source = self.open(file)?;
+        let wanted = usize::try_from(source.len()).unwrap_or(usize::MAX).min(start.len());
+        read_exact_at(&*source, &mut start[..wanted], 0).map_err(Error::io("read"))?;
+        Ok(wanted)
+    }
 
     /// What was odd about the source as a whole.
     fn anomalies(&self) -> Vec<Anomaly>;

@@ -174,7 +174,9 @@ fn without_glibc(facts: &ElfFacts) -> Option<Judgement> {
     let not_applicable = |label, reason| Some(Judgement::not_applicable(label, reason));
     match facts.origin.language {
         Language::Rust if !facts.origin.mixes_c => {
-            return not_applicable("Rust", "Rust calls the C library through no header");
+            let judgement = not_applicable("Rust", "Rust calls the C library through no header");
+            // C that was linked into a static program may show nowhere.
+            return if facts.kind.is_static() { judgement.map(Judgement::heuristic) } else { judgement };
         }
         Language::Go if !facts.origin.mixes_c => {
             return not_applicable("Go", "Go does not call the C library through its headers");

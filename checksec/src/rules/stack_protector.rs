@@ -120,7 +120,9 @@ fn without_guard(facts: &ElfFacts, examined: u64) -> Judgement {
     let Origin { language, mixes_c, .. } = facts.origin;
     match language {
         Language::Rust if !mixes_c => {
-            return Judgement::not_applicable("Rust", "Rust bounds what it writes to the stack");
+            let judgement = Judgement::not_applicable("Rust", "Rust bounds what it writes to the stack");
+            // C that was linked into a static program may show nowhere.
+            return if facts.kind.is_static() { judgement.heuristic() } else { judgement };
         }
         Language::Go if !mixes_c => {
             return Judgement::not_applicable("Go", "Go bounds what it writes to the stack");

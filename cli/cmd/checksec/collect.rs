@@ -28,7 +28,8 @@ pub(super) struct Collected<'c> {
     summary: Summary,
     rows: Vec<Row>,
     roots: Roots,
-    has_unread: bool,
+    /// How many files could not be judged in full.
+    unread: usize,
 }
 
 impl<'c> Collected<'c> {
@@ -56,7 +57,7 @@ impl<'c> Collected<'c> {
             summary: Summary::default(),
             rows: Vec::new(),
             roots: Roots::default(),
-            has_unread: false,
+            unread: 0,
         }
     }
 
@@ -112,7 +113,7 @@ impl<'c> Collected<'c> {
 
     /// Notes that there was nothing to judge: a gate that passes for that reason proves nothing.
     pub(super) fn refuse_empty(&mut self) -> anyhow::Result<()> {
-        if self.summary.elf_files() > 0 || self.has_unread {
+        if self.summary.elf_files() > 0 || self.unread > 0 {
             return Ok(());
         }
         let reason = match self.coverage.closed_libraries {
@@ -144,7 +145,7 @@ impl<'c> Collected<'c> {
 
     fn add(&mut self, stretch: &Scan) -> anyhow::Result<()> {
         self.coverage.closed_libraries += stretch.closed_libraries;
-        self.has_unread |= stretch.unreadable.iter().any(|file| file.cause.is_incomplete());
+        self.unread += stretch.unreadable.iter().filter(|file| file.cause.is_incomplete()).count();
         self.summary.add(stretch, self.shows_files);
         let mut rows: Vec<Row> = stretch.elves.iter().map(row).collect();
         if let Some(lines) = &mut self.lines {

@@ -9,6 +9,7 @@ use hardpan_audit::Progress;
 use hardpan_checksec::{ScanOptions, Unreadable, cause_of};
 use hardpan_image::{DirTree, Error, Index, OpenError, ResolveError, Tree};
 use hardpan_report::{BytePath, Cause};
+use rayon::prelude::*;
 
 use super::collect::Collected;
 use crate::args::ChecksecArgs;
@@ -24,7 +25,7 @@ pub(super) fn read(args: &ChecksecArgs, collected: &mut Collected<'_>) -> anyhow
     }
     match &args.paths[..] {
         [path] => one(path, image, collected),
-        paths if !paths.iter().any(|path| is_root(path)) => {
+        paths if !paths.par_iter().any(|path| is_root(path)) => {
             collected.begin("files", joined(paths))?;
             files(paths, collected)
         }
@@ -88,16 +89,9 @@ fn inside(
 
 /// Files and directories of this host, by their absolute paths.
 fn files(paths: &[PathBuf], collected: &mut Collected<'_>) -> anyhow::Result<()> {
-    let absolute = paths
-        .iter()
-        .map(|path| path.canonicalize().with_context(|| format!("cannot read {}", path.display())))
-        .collect::<anyhow::Result<Vec<_>>>()?;
-    for path in &absolute {
-        // It would be left out in silence, and nothing would be as clean as it.
-        if !path.is_file() && !path.is_dir() && path.exists() {
-            bail!("{} is neither a file nor a directory", path.display());
-        }
-    }
+    // The error is of the first that has one, whichever was looked at first.
+    let absolute: Vec<_> = paths.par_iter().map(|path| absolute(path)).collect();
+    let absolute = absolute.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     // Whoever names a file on a network share wants it read.
     let tree = DirTree::open(Path::new("/"))?.entering_remote().briefly();
     let wanted: Vec<Vec<u8>> = absolute.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect();
@@ -109,6 +103,18 @@ fn files(paths: &[PathBuf], collected: &mut Collected<'_>) -> anyhow::Result<()>
     let members = collected.members;
     let options = ScanOptions { on_host: true, libraries: &libraries, members, ..ScanOptions::default() };
     collected.judge(&index, &options, None)
+}
+
+/// The path of a file or directory without links, of which others would be left out in silence, and nothing would be as
+/// clean as they.
+fn absolute(path: &Path) -> anyhow::Result<PathBuf> {
+    let cannot = || format!("cannot read {}", path.display());
+    let absolute = path.canonicalize().with_context(cannot)?;
+    let metadata = absolute.metadata().with_context(cannot)?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        bail!("{} is neither a file nor a directory", absolute.display());
+    }
+    Ok(absolute)
 }
 
 /// Roots of their own, one after another, beside files of this host.

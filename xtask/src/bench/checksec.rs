@@ -126,7 +126,9 @@ fn contenders(files: &Files) -> Result<Vec<Contender>, String> {
     add("hardpan", Input::Tree, &hardpan, &own);
     add("scanelf", Input::Tree, &program("scanelf"), &["-R", "-a", "-B"]);
     add("checksec.rs", Input::Tree, &of_crates("checksec"), &["--json", "--directory"]);
-    add("hardpan", Input::List, &hardpan, &own);
+    // Its peer knows text only, so text is what is compared.
+    let text = own.map(|word| if word == "json" { "text" } else { word });
+    add("hardpan", Input::List, &hardpan, &text);
     add("binary-security-check", Input::List, &of_crates("binary-security-check"), &["--color", "never"]);
     add("hardpan", Input::Sample, &hardpan, &own);
     add("checksec.py", Input::Sample, &wheels[0], &["--json", "--workers=2"]);
