@@ -222,8 +222,7 @@ fn printable(bytes: &[u8]) -> String {
     let mut text = String::new();
     for character in String::from_utf8_lossy(bytes).chars() {
         match character {
-            '\t' => text.push(' '),
-            '\n' => text.push(' '),
+            '\t' | '\n' => text.push(' '),
             other if other.is_control() || is_reordering(other) => text.extend(other.escape_unicode()),
             other => text.push(other),
         }

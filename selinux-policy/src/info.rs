@@ -68,7 +68,11 @@ fn symbols(policy: &Policy) -> Vec<Count> {
     vec![
         count("classes", "Classes", policy.classes.len()),
         count("permissions", "Permissions", of_commons.chain(of_classes).sum()),
-        count("sensitivities", "Sensitivities", policy.sensitivities.iter().filter(|it| !it.is_alias).count()),
+        count(
+            "sensitivities",
+            "Sensitivities",
+            policy.sensitivities.iter().filter(|it| !it.is_alias).count(),
+        ),
         count("categories", "Categories", policy.categories.iter().filter(|it| !it.is_alias).count()),
         count("types", "Types", types),
         count("type_aliases", "Type aliases", aliases),
@@ -119,7 +123,8 @@ fn constraints(policy: &Policy) -> Vec<Count> {
 
 /// Whether levels are compared, which makes the difference between the two kinds of statements.
 fn has_levels(constraint: &Constraint) -> bool {
-    let levels = operand::L1L2 | operand::L1H2 | operand::H1L2 | operand::H1H2 | operand::L1H1 | operand::L2H2;
+    let levels =
+        operand::L1L2 | operand::L1H2 | operand::H1L2 | operand::H1H2 | operand::L1H1 | operand::L2H2;
     constraint
         .expression
         .iter()

@@ -72,7 +72,10 @@ fn info_counts_what_seinfo_counts() {
         for (label, count) in theirs {
             // What the kernel never sees is in no binary policy.
             let is_source_only = label.starts_with("Neverallow");
-            assert!(is_source_only || ours.get(&label) == Some(&count), "{files:?}: {label}: {count}, {ours:?}");
+            assert!(
+                is_source_only || ours.get(&label) == Some(&count),
+                "{files:?}: {label}: {count}, {ours:?}"
+            );
         }
     }
 }

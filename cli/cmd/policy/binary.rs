@@ -18,7 +18,10 @@ pub(super) fn policy(path: &Path) -> anyhow::Result<Policy> {
     // The kernel's file has no length to be asked for.
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", shown()))?;
     if bytes.len() as u64 > MAX_BYTES {
-        bail!("{} is longer than a policy that the kernel takes, which has at most {MAX_BYTES} bytes", shown());
+        bail!(
+            "{} is longer than a policy that the kernel takes, which has at most {MAX_BYTES} bytes",
+            shown()
+        );
     }
     read(&bytes).with_context(|| format!("{} is no policy that the kernel takes", shown()))
 }

@@ -1,5 +1,6 @@
 //! `hardpan policy info`.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -40,7 +41,12 @@ fn as_text(info: &Info) -> String {
         ("Handle unknown", handle_unknown(info).to_owned()),
     ];
     lines.extend(info.counts.iter().map(|count| (count.label, count.count.to_string())));
-    lines.into_iter().map(|(label, value)| format!("{:<17}{value:>8}\n", format!("{label}:"))).collect()
+    let mut text = String::new();
+    for (label, value) in lines {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{:<17}{value:>8}", format!("{label}:"));
+    }
+    text
 }
 
 fn as_json(info: &Info) -> Value {

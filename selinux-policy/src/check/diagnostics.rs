@@ -108,7 +108,7 @@ fn names(mut all: impl Iterator<Item = String>) -> String {
     let mut text = all.by_ref().take(MAX_NAMES).collect::<Vec<_>>().join(", ");
     let more = all.count();
     if more > 0 {
-        text += &format!(" and {more} more");
+        text.push_str(&format_args!(" and {more} more").to_string());
     }
     text
 }

@@ -17,7 +17,10 @@ pub(super) struct Permissions {
     pub(super) common: Option<DeclarationId>,
 }
 
-impl<'a> Resolver<'a> {
+/// The kind, the class and the ranges of numbers of extended permissions.
+type PermissionXParts = (ir::XKind, ClassRef, Vec<(u16, u16)>);
+
+impl Resolver<'_> {
     /// A class or class map.
     pub(super) fn class(&mut self, at: At, node: u32) -> Result<ClassRef, Stop> {
         let found = self.find(at, Table::Classes, node)?;
@@ -267,11 +270,7 @@ impl<'a> Resolver<'a> {
         Ok(ir::PermissionXId(id))
     }
 
-    fn permission_x_parts(
-        &mut self,
-        at: At,
-        node: u32,
-    ) -> Result<(ir::XKind, ClassRef, Vec<(u16, u16)>), Stop> {
+    fn permission_x_parts(&mut self, at: At, node: u32) -> Result<PermissionXParts, Stop> {
         let tree = &self.trees[at.file as usize];
         let [kind, class, list] = tree.parts(node);
         let is_nlmsg = tree.symbol(kind).is_some_and(|kind| Word::Nlmsg.is(kind));

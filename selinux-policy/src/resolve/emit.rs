@@ -42,9 +42,6 @@ impl Resolver<'_> {
         let before = self.gone.len();
         self.resolve_arguments();
         let preparing = self.preparing_statements();
-        for at in &preparing {
-            self.reset(*at);
-        }
         for at in preparing {
             match self.resolve_statement(at) {
                 Err(Stop::Missing(missing)) => self.miss(missing),
@@ -103,9 +100,6 @@ impl Resolver<'_> {
         self.scopes.get(scope, table, self.declared_name(statement)?)
     }
 
-    /// Nothing so far: what a statement settled is settled anew in each round.
-    fn reset(&mut self, _at: At) {}
-
     /// Adds everything to the policy.
     pub(super) fn emit(&mut self) {
         let live = self.live();
@@ -125,12 +119,12 @@ impl Resolver<'_> {
             match *step {
                 Step::Inner(instance) => {
                     let resolved = self.conditional(instance);
-                    self.tell(resolved);
+                    self.tell(&resolved);
                 }
                 Step::Run(instance, start, end) => {
                     for statement in start..end {
                         let resolved = self.resolve_statement(self.at(instance, statement));
-                        self.tell(resolved);
+                        self.tell(&resolved);
                     }
                 }
             }
@@ -139,9 +133,9 @@ impl Resolver<'_> {
     }
 
     /// Tells of what is missing where no optional excuses it. What was judged to be whole before stays whole.
-    pub(super) fn tell(&mut self, resolved: Result<(), Stop>) {
+    pub(super) fn tell(&mut self, resolved: &Result<(), Stop>) {
         if let Err(Stop::Missing(missing)) = resolved {
-            self.tell_missing(&missing);
+            self.tell_missing(missing);
         }
     }
 

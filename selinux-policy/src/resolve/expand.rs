@@ -46,9 +46,8 @@ impl Resolver<'_> {
                 walk.skip();
             } else if words.contains(&word) {
                 match act(self, instance) {
-                    Ok(()) => {}
                     Err(Stop::Missing(missing)) => self.miss(missing),
-                    Err(Stop::Told) => {}
+                    Ok(()) | Err(Stop::Told) => {}
                 }
                 if self.is_overgrown {
                     break;

@@ -27,6 +27,7 @@ use tree::Instance;
 
 /// How a policy is read.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent options of a command line")]
 pub struct Options {
     /// Tunables become booleans, and `tunableif` becomes `booleanif`.
     pub preserve_tunables: bool,
@@ -112,6 +113,10 @@ fn statements(
 }
 
 /// A policy on its way from statements to lists.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and no two of them make a state"
+)]
 struct Resolver<'a> {
     sources: &'a [Source],
     trees: Vec<Tree>,

@@ -272,7 +272,7 @@ impl Resolver<'_> {
 }
 
 fn keep_first(first: &mut Option<Missing>, judged: Result<(), Stop>) {
-    if let Err(Stop::Missing(missing)) = judged {
-        first.get_or_insert(missing);
+    if let (None, Err(Stop::Missing(missing))) = (&*first, judged) {
+        *first = Some(missing);
     }
 }

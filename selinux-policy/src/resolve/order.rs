@@ -126,7 +126,7 @@ impl Resolver<'_> {
             match self.order_items(*at) {
                 Ok(items) if self.is_unordered(*at) => unordered.extend(items),
                 Ok(items) => lists.push((*at, items)),
-                Err(stop) => self.tell(Err(stop)),
+                Err(stop) => self.tell(&Err(stop)),
             }
         }
         let mut order = Merge::default();
@@ -194,7 +194,7 @@ impl Merge {
     fn add(&mut self, list: &[DeclarationId]) -> bool {
         self.steps += list.len();
         if self.first.is_none() {
-            return list.iter().fold(true, |fits, item| self.append(*item) && fits);
+            return self.append_all(list);
         }
         // The known item of the list that was met last, and what came since.
         let mut met: Option<DeclarationId> = None;
@@ -213,7 +213,16 @@ impl Merge {
             met = Some(*item);
         }
         // Behind another item than the last the new ones could be anywhere.
-        new.is_empty() || (met == self.last && new.iter().fold(true, |fits, item| self.append(*item) && fits))
+        new.is_empty() || (met == self.last && self.append_all(&new))
+    }
+
+    /// Appends all of a list also where one does not fit; whether all did.
+    fn append_all(&mut self, list: &[DeclarationId]) -> bool {
+        let mut fits = true;
+        for item in list {
+            fits &= self.append(*item);
+        }
+        fits
     }
 
     /// Puts items directly before one that is known; nothing if one of them stands elsewhere already.

@@ -16,7 +16,7 @@ enum TypeStatement {
     Name(ir::NameTransition),
 }
 
-impl<'a> Resolver<'a> {
+impl Resolver<'_> {
     /// A type or type attribute.
     fn type_or_attribute(&mut self, at: At, node: u32) -> Result<TypeId, Stop> {
         let found = self.find(at, Table::Types, node)?;

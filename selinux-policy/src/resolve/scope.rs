@@ -135,7 +135,7 @@ struct Scope {
 /// All scopes with their names.
 #[derive(Debug)]
 pub(super) struct Scopes {
-    scopes: Vec<Scope>,
+    all: Vec<Scope>,
     /// Names outside of all blocks by symbol, since nearly all are there.
     root: Vec<Vec<u32>>,
     inner: FxHashMap<(ScopeId, u8, Symbol), DeclarationId>,
@@ -144,20 +144,20 @@ pub(super) struct Scopes {
 impl Scopes {
     pub(super) fn new() -> Self {
         let root = vec![Vec::new(); TABLES];
-        Self { scopes: vec![Scope { kind: ScopeKind::Root, owner: NONE }], root, inner: FxHashMap::default() }
+        Self { all: vec![Scope { kind: ScopeKind::Root, owner: NONE }], root, inner: FxHashMap::default() }
     }
 
     pub(super) fn add(&mut self, kind: ScopeKind, owner: DeclarationId) -> ScopeId {
-        self.scopes.push(Scope { kind, owner });
-        u32::try_from(self.scopes.len() - 1).unwrap_or(NONE)
+        self.all.push(Scope { kind, owner });
+        u32::try_from(self.all.len() - 1).unwrap_or(NONE)
     }
 
     pub(super) fn kind(&self, scope: ScopeId) -> ScopeKind {
-        self.scopes[scope as usize].kind
+        self.all[scope as usize].kind
     }
 
     pub(super) fn owner(&self, scope: ScopeId) -> DeclarationId {
-        self.scopes[scope as usize].owner
+        self.all[scope as usize].owner
     }
 
     pub(super) fn get(&self, scope: ScopeId, table: Table, name: Symbol) -> Option<DeclarationId> {

@@ -44,15 +44,18 @@ enum Task {
     Operator(Word),
 }
 
-impl<'a> Resolver<'a> {
+/// Adds what a node, or a range between two, stands for.
+type Add<R, N, T> = fn(&mut R, At, N, &mut Vec<T>) -> Result<(), Stop>;
+
+impl Resolver<'_> {
     /// An expression in postfix order. `operand` adds what an atom stands for, `range` what a range of two does.
     pub(super) fn expression<T: Postfix>(
         &mut self,
         at: At,
         node: u32,
         out: &mut Vec<T>,
-        operand: fn(&mut Resolver<'a>, At, u32, &mut Vec<T>) -> Result<(), Stop>,
-        range: fn(&mut Resolver<'a>, At, [u32; 2], &mut Vec<T>) -> Result<(), Stop>,
+        operand: Add<Self, u32, T>,
+        range: Add<Self, [u32; 2], T>,
     ) -> Result<(), Stop> {
         // Not by recursion: lists may be as deep as the parser lets them.
         let mut tasks = vec![Task::Node(node)];
@@ -103,7 +106,11 @@ impl<'a> Resolver<'a> {
     }
 
     /// For expressions that have no ranges, which their form was checked for.
-    #[expect(clippy::unnecessary_wraps, reason = "it stands for functions that can fail")]
+    #[expect(
+        clippy::unnecessary_wraps,
+        clippy::unused_self,
+        reason = "it stands for functions that can fail"
+    )]
     pub(super) fn no_range<T>(&mut self, _at: At, _nodes: [u32; 2], _out: &mut Vec<T>) -> Result<(), Stop> {
         Ok(())
     }
@@ -144,7 +151,9 @@ impl Bits {
     pub(super) fn iter(&self) -> impl Iterator<Item = u32> {
         // Words without bits are most of a set of extended permissions, and there are sets by the thousand.
         let words = (0_u32..).step_by(64).zip(&self.words).filter(|(_, word)| **word != 0);
-        words.flat_map(|(start, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| start + bit))
+        words.flat_map(|(start, word)| {
+            (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| start + bit)
+        })
     }
 
     fn invert(&mut self) {

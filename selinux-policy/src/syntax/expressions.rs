@@ -27,9 +27,9 @@ pub(super) fn check(walk: &mut Walk<'_>, node: u32, word: Word) {
         Word::Macro => parameters(walk, second),
         Word::In => in_statement(walk, node, first),
         Word::Categoryorder | Word::Sensitivityorder | Word::Sidorder | Word::Classorder => {
-            order(walk, first, word)
+            order(walk, first, word);
         }
-        Word::Categoryset => expression(walk, second, Of::Categories),
+        Word::Categoryset | Word::Sensitivitycategory => expression(walk, second, Of::Categories),
         Word::Class | Word::Common | Word::Classmap => permissions(walk, second, word),
         Word::Allow
         | Word::Auditallow
@@ -61,7 +61,7 @@ pub(super) fn check(walk: &mut Walk<'_>, node: u32, word: Word) {
             one_of(walk, second, &[Word::True, Word::False]);
         }
         Word::Typeattributeset | Word::Roleattributeset | Word::Userattributeset => {
-            expression(walk, second, Of::Names)
+            expression(walk, second, Of::Names);
         }
         Word::Filecon => {
             one_of(walk, second, FILE_KINDS);
@@ -75,12 +75,11 @@ pub(super) fn check(walk: &mut Walk<'_>, node: u32, word: Word) {
         Word::Handleunknown => one_of(walk, first, &[Word::Allow, Word::Deny, Word::Reject]),
         Word::Mls => one_of(walk, first, &[Word::True, Word::False]),
         Word::Context if walk.tree.is_list(second) => context(walk, second),
-        Word::Sidcontext | Word::Devicetreecon => context(walk, second),
+        Word::Sidcontext | Word::Devicetreecon | Word::Pcidevicecon | Word::Pirqcon => context(walk, second),
         Word::Level | Word::Userlevel => level(walk, second),
         Word::Levelrange | Word::Userrange | Word::Selinuxuserdefault => level_range(walk, second),
         Word::Selinuxuser => level_range(walk, third),
         Word::Rangetransition => level_range(walk, fourth),
-        Word::Sensitivitycategory => expression(walk, second, Of::Categories),
         Word::Portcon => {
             one_of(walk, first, &[Word::Tcp, Word::Udp, Word::Dccp, Word::Sctp]);
             pair(walk, second);
@@ -94,7 +93,6 @@ pub(super) fn check(walk: &mut Walk<'_>, node: u32, word: Word) {
             pair(walk, first);
             context(walk, second);
         }
-        Word::Pcidevicecon | Word::Pirqcon => context(walk, second),
         Word::Ibendportcon => context(walk, third),
         Word::Netifcon => {
             context(walk, second);
@@ -142,9 +140,16 @@ fn declares(word: Word) -> Option<&'static [Word]> {
         | Word::Macro
         | Word::Sensitivity
         | Word::Sensitivityalias
-        | Word::Sid => NONE,
-        Word::Policycap | Word::Classpermission | Word::Class | Word::Common | Word::Classmap => NONE,
-        Word::Context | Word::Ipaddr | Word::Level | Word::Levelrange => NONE,
+        | Word::Sid
+        | Word::Policycap
+        | Word::Classpermission
+        | Word::Class
+        | Word::Common
+        | Word::Classmap
+        | Word::Context
+        | Word::Ipaddr
+        | Word::Level
+        | Word::Levelrange => NONE,
         _ => return None,
     })
 }
@@ -202,7 +207,7 @@ fn parameters(walk: &mut Walk<'_>, list: u32) {
         declaration(walk, name, reserved);
         match walk.tree.symbol(name) {
             Some(symbol) if seen.contains(&symbol) => {
-                walk.fault(name, "form", "this parameter is there twice")
+                walk.fault(name, "form", "this parameter is there twice");
             }
             Some(symbol) => seen.push(symbol),
             None => walk.fault(name, "form", "a parameter's name is a word"),
@@ -515,10 +520,10 @@ fn level(walk: &mut Walk<'_>, node: u32) {
     match parts[..] {
         [sensitivity] if !walk.tree.is_list(sensitivity) => {}
         [sensitivity, categories] if !walk.tree.is_list(sensitivity) => {
-            expression(walk, categories, Of::Categories)
+            expression(walk, categories, Of::Categories);
         }
         _ => {
-            walk.fault(node, "form", "a level is written (SENSITIVITY (CATEGORY...)), or as the name of one")
+            walk.fault(node, "form", "a level is written (SENSITIVITY (CATEGORY...)), or as the name of one");
         }
     }
 }

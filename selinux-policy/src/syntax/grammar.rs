@@ -115,7 +115,6 @@ fn form(word: Word) -> Option<(&'static [u8], &'static str)> {
         Word::Roletransition => (&[S, S, S, S], "ROLE TYPE CLASS RESULT"),
         Word::Roletype => (&[S, S], "ROLE TYPE"),
         Word::Selinuxuser => (&[S, S, X], "LOGIN USER LEVELRANGE"),
-        Word::Selinuxuserdefault => (&[S, X], "USER LEVELRANGE"),
         Word::Sensitivitycategory => (&[S, X], "SENSITIVITY (CATEGORY...)"),
         Word::Sidcontext => (&[S, X], "SID CONTEXT"),
         Word::Typechange | Word::Typemember => (&[S, S, S, S], "SOURCE TARGET CLASS RESULT"),
@@ -123,7 +122,7 @@ fn form(word: Word) -> Option<(&'static [u8], &'static str)> {
         Word::Typepermissive | Word::Typeneveraudit => (&[S], "TYPE"),
         Word::Userlevel => (&[S, X], "USER LEVEL"),
         Word::Userprefix => (&[S, S], "USER PREFIX"),
-        Word::Userrange => (&[S, X], "USER LEVELRANGE"),
+        Word::Userrange | Word::Selinuxuserdefault => (&[S, X], "USER LEVELRANGE"),
         Word::Userrole => (&[S, S], "USER ROLE"),
         Word::Marked => (&[BODY], ""),
         _ => return None,
@@ -267,11 +266,10 @@ impl Walk<'_> {
 
     fn body(&self, node: u32, word: Word) -> Option<u32> {
         let skipped = match word {
-            Word::Block | Word::Optional | Word::Booleanif | Word::Tunableif => 2,
             Word::True | Word::False | Word::Marked => 1,
             Word::Macro => 3,
             Word::In if self.is_timed(node) => 3,
-            Word::In => 2,
+            Word::In | Word::Block | Word::Optional | Word::Booleanif | Word::Tunableif => 2,
             _ => return None,
         };
         let end = self.tree.behind(node);

@@ -54,9 +54,17 @@ pub(crate) fn forbidden(word: Word, nesting: Nesting, conditional_xperms: bool) 
 /// Whether rules may depend on booleans.
 fn is_conditional(word: Word, conditional_xperms: bool) -> bool {
     match word {
-        Word::Tunableif | Word::Call | Word::True | Word::False | Word::Marked => true,
-        Word::Allow | Word::Auditallow | Word::Dontaudit => true,
-        Word::Typetransition | Word::Typechange | Word::Typemember => true,
+        Word::Tunableif
+        | Word::Call
+        | Word::True
+        | Word::False
+        | Word::Marked
+        | Word::Allow
+        | Word::Auditallow
+        | Word::Dontaudit
+        | Word::Typetransition
+        | Word::Typechange
+        | Word::Typemember => true,
         Word::Allowx | Word::Auditallowx | Word::Dontauditx => conditional_xperms,
         _ => false,
     }

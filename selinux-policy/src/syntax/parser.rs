@@ -250,8 +250,7 @@ impl Parser<'_> {
         }
         let mask = self.table.len() - 1;
         let mut slot = hash(&self.text[start..end]) & mask;
-        loop {
-            let Some(known) = self.table[slot].checked_sub(1) else { break };
+        while let Some(known) = self.table[slot].checked_sub(1) {
             let (from, to) = self.parsed.names[known as usize];
             if self.text[from as usize..to as usize] == self.text[start..end] {
                 return known;

@@ -126,7 +126,11 @@ fn roles(world: &mut World, block: usize, lines: &mut Lines) {
         let users = world.all(Kind::User);
         let some = world.random.some(&users, 50);
         lines.push("(userattribute ua0)".to_owned());
-        let set = if world.random.chance(20) { format!("(not ({}))", some[0]) } else { format!("({})", some.join(" ")) };
+        let set = if world.random.chance(20) {
+            format!("(not ({}))", some[0])
+        } else {
+            format!("({})", some.join(" "))
+        };
         lines.push(format!("(userattributeset ua0 {set})"));
         world.declare(Kind::UserAttribute, "ua0", 0);
     }

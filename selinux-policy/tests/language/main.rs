@@ -94,7 +94,7 @@ fn difference(case: &Case) -> Option<String> {
 /// What a policy resolves to is a policy of its own, without scopes, and means the same.
 #[test]
 fn resolved_policies_compile_to_the_same_again() {
-    let told: Vec<String> = cases().par_iter().filter_map(|case| changed_by_flattening(case)).collect();
+    let told: Vec<String> = cases().par_iter().filter_map(changed_by_flattening).collect();
     assert!(told.is_empty(), "{} differ\n{}", told.len(), told.join("\n"));
 }
 

@@ -46,7 +46,11 @@ fn covered() -> String {
     let mut rule = |text: &mut String, kinds: usize| {
         number = (number * 1_103_515_245 + 12345) % (1 << 31);
         let name = |number: usize| {
-            if number.is_multiple_of(3) { format!("n{}_t", number / 3 % 24) } else { format!("a{}", number / 3 % 8) }
+            if number.is_multiple_of(3) {
+                format!("n{}_t", number / 3 % 24)
+            } else {
+                format!("a{}", number / 3 % 8)
+            }
         };
         let (source, target) = (name(number >> 4), name(number >> 11));
         let granted = permissions[(number >> 18) % permissions.len()];

@@ -45,6 +45,7 @@ impl Secilc {
         })
     }
 
+    #[expect(clippy::unused_self, reason = "that there is one shows that the program is there")]
     pub(crate) fn compile(&self, generated: &Generated) -> Outcome {
         let place = tempfile::tempdir().expect("a directory");
         for (name, text) in &generated.files {

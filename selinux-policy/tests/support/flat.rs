@@ -87,8 +87,8 @@ impl Flat<'_> {
             }
         }
         for (place, permission) in self.ir.permissionx.iter().enumerate() {
-            let numbers: String =
-                permission.numbers.iter().map(|(low, high)| format!("(range {low} {high}) ")).collect();
+            let ranges = permission.numbers.iter().map(|(low, high)| format!("(range {low} {high})"));
+            let numbers = ranges.collect::<Vec<_>>().join(" ");
             let numbers = if numbers.is_empty() { "not (all)".to_owned() } else { numbers };
             let kind = format!("{:?}", permission.kind).to_lowercase();
             let class = self.class(permission.class);
