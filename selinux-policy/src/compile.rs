@@ -54,6 +54,9 @@ pub fn compile(sources: &[Source], options: &Options) -> Result<Compiled, Failur
     match laid_out {
         Ok((mut policy, file_contexts, more)) => {
             warnings.extend(more);
+            if options.canonical {
+                policy.canonicalize();
+            }
             policy.arrange(options.compat);
             if options.optimize {
                 policy.optimize();
@@ -72,6 +75,7 @@ fn front_options(options: &Options) -> resolve::Options {
         preserve_tunables: options.preserve_tunables,
         multiple_declarations: options.multiple_declarations,
         qualified_names: options.qualified_names,
+        sorted_files: options.canonical,
         conditional_xperms: options.compat != Compat::V3_4 && options.version >= VERSION_CONDITIONAL_XPERMS,
     }
 }

@@ -34,6 +34,9 @@ pub struct Options {
     pub expand_size: u32,
     /// Leaves out rules that others make superfluous (`-O`).
     pub optimize: bool,
+    /// Numbers types, roles, users and booleans by their names, so that the order of the sources decides nothing. The result
+    /// is not that of secilc.
+    pub canonical: bool,
 }
 
 /// Attributes with fewer types than this are replaced by them unless told otherwise: those that are empty.
@@ -57,6 +60,7 @@ impl Default for Options {
             expand_generated: false,
             expand_size: DEFAULT_EXPAND_SIZE,
             optimize: false,
+            canonical: false,
         }
     }
 }

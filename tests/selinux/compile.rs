@@ -40,6 +40,22 @@ fn our_own_policy_comes_out_as_secilc_makes_it() {
 }
 
 #[test]
+fn numbered_by_names_the_order_of_files_decides_nothing() {
+    let dir = Dir::new();
+    let mut files = own_files();
+    let compile = |name: &str, options: &[&str], files: &[String]| {
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        dir.ok(&[&["policy", "compile", "-o", name, "-f", "contexts"], options, &files].concat());
+    };
+    for (options, is_same) in [(&["--canonical"][..], true), (&[], false)] {
+        compile("forward", options, &files);
+        files.reverse();
+        compile("backward", options, &files);
+        assert_eq!(same(&dir.path("forward"), &dir.path("backward")), is_same, "{options:?}");
+    }
+}
+
+#[test]
 fn files_directories_and_standard_input_are_one_policy() {
     let dir = with_small();
     let (start, end) = SMALL.split_at(SMALL.find("(userrole").unwrap());

@@ -66,6 +66,11 @@ pub(super) struct LanguageArgs {
     #[arg(long, short = 'O')]
     optimize: bool,
 
+    /// Number types, roles, users and booleans by their names: the order of files then changes nothing, and a small change
+    /// of the sources is a small change of the result. It means what secilc's result does, but has other bytes
+    #[arg(long)]
+    canonical: bool,
+
     /// The release of secilc that the bytes are to be the same as: 3.4 for all before 3.6, 3.6 for all since
     #[arg(long, value_name = "RELEASE", default_value = "3.6")]
     compat: CompatName,
@@ -119,6 +124,7 @@ impl LanguageArgs {
             expand_generated: self.expand_generated,
             expand_size: self.expand_size,
             optimize: self.optimize,
+            canonical: self.canonical,
         }
     }
 }

@@ -30,9 +30,10 @@ pub(crate) fn sorted<'a, T>(
         };
         let (_, theirs, first) = describe(last);
         let (what, ours, origin) = describe(statement);
-        if !tables.options.multiple_declarations || !same(tables, theirs, ours) {
+        let is_same = same(tables, theirs, ours);
+        if !tables.options.multiple_declarations || !is_same {
             in_conflict = true;
-            refuse(tables, (origin, what), first, faults);
+            refuse(tables, (origin, what), first, is_same, faults);
         } else if !in_conflict {
             *last = statement;
         }
@@ -40,13 +41,23 @@ pub(crate) fn sorted<'a, T>(
     kept
 }
 
-fn refuse(tables: &Tables<'_>, (origin, what): (OriginId, String), first: OriginId, faults: &mut Faults<'_>) {
+fn refuse(
+    tables: &Tables<'_>,
+    (origin, what): (OriginId, String),
+    first: OriginId,
+    is_same: bool,
+    faults: &mut Faults<'_>,
+) {
     let note = (first, "the first is here");
     if tables.options.compat == Compat::V3_4 {
         let message = format!("a second context for {what} is ignored");
         faults.doubt("conflicting-contexts", (origin, message), note);
     } else {
-        let message = format!("a second context for {what}");
+        let message = if is_same {
+            format!("the context of {what} is given twice, which takes --multiple-decls")
+        } else {
+            format!("a second context for {what}")
+        };
         faults.conflict("conflicting-contexts", (origin, message), note);
     }
 }

@@ -6,6 +6,7 @@
 mod arrange;
 pub mod avtab;
 mod bitmap;
+mod canonical;
 pub mod contexts;
 mod error;
 mod fingerprint;

@@ -35,6 +35,8 @@ pub struct Options {
     pub multiple_declarations: bool,
     /// Names may have dots in them; there are no blocks then.
     pub qualified_names: bool,
+    /// Files are taken in an order that follows from their text, not in that in which they are given.
+    pub sorted_files: bool,
     /// Conditionals may have rules over extended permissions: from policy version 34 on.
     pub conditional_xperms: bool,
 }
@@ -90,7 +92,11 @@ fn statements(
         qualified_names: options.qualified_names,
         conditional_xperms: options.conditional_xperms,
     };
-    let files: Vec<_> = (0..u32::try_from(trees.len()).unwrap_or(u32::MAX)).collect();
+    let mut files: Vec<_> = (0..u32::try_from(trees.len()).unwrap_or(u32::MAX)).collect();
+    if options.sorted_files {
+        // Names would not do: they change when files are moved. Of files with the same text the order means nothing.
+        files.sort_by_key(|file| &sources[*file as usize].text);
+    }
     let found: Vec<_> = files
         .par_iter()
         .map(|file| {

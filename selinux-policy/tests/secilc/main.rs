@@ -1,6 +1,7 @@
 //! The reference compiler and ours over the same policies: both take them or both refuse them, and what comes out is the
 //! same, byte for byte.
 
+mod canonical;
 #[path = "../generate/mod.rs"]
 mod generate;
 mod peer;

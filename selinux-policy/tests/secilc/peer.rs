@@ -92,7 +92,7 @@ pub(crate) fn ours(generated: &Generated, compat: Compat) -> Outcome {
     }
 }
 
-fn options(flags: &Flags, compat: Compat) -> Options {
+pub(crate) fn options(flags: &Flags, compat: Compat) -> Options {
     let default = Options::default();
     Options {
         version: flags.version.unwrap_or(default.version),
@@ -111,13 +111,14 @@ fn options(flags: &Flags, compat: Compat) -> Options {
         expand_generated: flags.expand_generated,
         expand_size: flags.expand_size.unwrap_or(default.expand_size),
         optimize: flags.optimize,
+        canonical: false,
         ..default
     }
 }
 
 /// Whether a program is there. Where it is not, the test fails, unless `HARDPAN_WITHOUT_PEERS` asks for a listed skip.
 #[expect(clippy::print_stderr, reason = "a skip is to be seen, and tests have no other channel")]
-fn has(test: &str, program: &str) -> bool {
+pub(crate) fn has(test: &str, program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path).any(|folder| folder.join(program).is_file());
     if !found {

@@ -133,6 +133,7 @@ impl Line {
             expand_generated: self.expand_generated,
             expand_size: self.expand_size,
             optimize: self.optimize,
+            canonical: false,
         };
         Asked {
             options,
