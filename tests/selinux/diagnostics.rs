@@ -32,6 +32,9 @@ fn all_errors_are_told_with_their_places() {
     let lines: Vec<&Value> =
         told["diagnostics"].as_array().unwrap().iter().map(|said| &said["at"]["line"]).collect();
     assert_eq!(lines, [1, 2], "{told:#}");
+    let permission = &told["diagnostics"][1];
+    assert_eq!(permission["message"], "`file` has no permission `reed`");
+    assert_eq!(permission["help"], "`read` is near");
 }
 
 #[test]

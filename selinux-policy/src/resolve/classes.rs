@@ -1,7 +1,7 @@
 //! Classes, their permissions and what stands for several of them.
 
 use super::Resolver;
-use super::lookup::{At, Stop};
+use super::lookup::{At, Missing, Stop};
 use super::scope::{DeclarationId, NONE, Table};
 use super::sets::evaluate;
 use crate::diagnostic::Severity;
@@ -90,7 +90,7 @@ impl Resolver<'_> {
             match symbol.filter(|symbol| !is_operator(*symbol)) {
                 Some(symbol) => match self.permission_place(class, symbol) {
                     Some(place) => bits |= 1_u32.checked_shl(place).unwrap_or(0),
-                    None => return Err(Self::missing(at, node, symbol, "permission")),
+                    None => return Err(Self::missing_permission(at, node, symbol, class)),
                 },
                 None => return self.permission_expression_bits(at, class, list),
             }
@@ -108,6 +108,17 @@ impl Resolver<'_> {
         Ok(ClassPerms::Map(ir::ClassMapId(self.declarations[map as usize].id), places.into_boxed_slice()))
     }
 
+    fn missing_permission(at: At, node: u32, name: Symbol, class: DeclarationId) -> Stop {
+        Stop::Missing(Missing { at, node, name, wanted: "permission", table: None, class })
+    }
+
+    /// The names of a class's permissions and of its common's.
+    pub(super) fn permission_names(&self, class: DeclarationId) -> impl Iterator<Item = Symbol> {
+        let own = self.permissions_of(class);
+        let common = own.and_then(|found| found.common).and_then(|common| self.permissions_of(common));
+        common.into_iter().chain(own).flat_map(|found| found.own.iter().copied())
+    }
+
     /// The places of the permissions that an expression comes to, ascending.
     fn permission_expression(&mut self, at: At, class: DeclarationId, list: u32) -> Result<Vec<u32>, Stop> {
         let mut steps: Vec<Op<Symbol>> = Vec::new();
@@ -117,7 +128,7 @@ impl Resolver<'_> {
             numbers.push(match step {
                 Op::Operand(symbol) => match self.permission_place(class, symbol) {
                     Some(place) => Op::Operand(place),
-                    None => return Err(Self::missing(at, list, symbol, "permission")),
+                    None => return Err(Self::missing_permission(at, list, symbol, class)),
                 },
                 Op::Range(..) | Op::All => Op::All,
                 Op::Not => Op::Not,
@@ -153,7 +164,7 @@ impl Resolver<'_> {
     }
 
     fn permissions_of(&self, class: DeclarationId) -> Option<&Permissions> {
-        self.permissions.get(self.declarations[class as usize].target as usize)
+        self.permissions.get(self.declarations.get(class as usize)?.target as usize)
     }
 
     pub(super) fn class_common(&mut self, at: At) -> Result<(), Stop> {
@@ -211,7 +222,7 @@ impl Resolver<'_> {
         let found = self.find(at, Table::Classes, map)?;
         let symbol = self.atom(at.file, permission);
         let Some(place) = self.permission_place(found, symbol) else {
-            return Err(Self::missing(at, permission, symbol, "permission"));
+            return Err(Self::missing_permission(at, permission, symbol, found));
         };
         let access = self.class_permissions(at, access)?;
         if self.declarations[found as usize].word != Word::Classmap {

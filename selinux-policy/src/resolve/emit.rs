@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use super::classes::Permissions;
-use super::lookup::{At, Missing, Stop};
+use super::lookup::{At, Stop};
 use super::scope::{DeclarationId, NONE, ROOT_SCOPE, ScopeId, Table};
 use super::tree::Step;
 use crate::ir;
@@ -438,10 +438,5 @@ impl Resolver<'_> {
         let parts: Vec<_> = parts.into_iter().map(|part| self.ir.names.get(part)).collect();
         let full = parts.join(&b'.');
         self.ir.names.intern(&full)
-    }
-
-    /// Stops a statement by a name that is not there.
-    pub(super) fn missing(at: At, node: u32, name: Symbol, wanted: &'static str) -> Stop {
-        Stop::Missing(Missing { at, node, name, wanted, table: None })
     }
 }

@@ -40,6 +40,8 @@ pub(super) struct Missing {
     /// What it should name.
     pub(super) wanted: &'static str,
     pub(super) table: Option<Table>,
+    /// Of a permission, the class or class map that should have it; otherwise [`NONE`].
+    pub(super) class: DeclarationId,
 }
 
 /// An argument of a call.
@@ -116,7 +118,14 @@ impl Resolver<'_> {
                 self.depend(at.instance, found);
                 Ok(found)
             }
-            None => Err(Stop::Missing(Missing { at, node, name, wanted: table.noun(), table: Some(table) })),
+            None => Err(Stop::Missing(Missing {
+                at,
+                node,
+                name,
+                wanted: table.noun(),
+                table: Some(table),
+                class: NONE,
+            })),
         }
     }
 
@@ -395,7 +404,10 @@ impl Resolver<'_> {
     /// Tells of a name that nothing has, and of what is near.
     pub(super) fn tell_missing(&mut self, missing: &Missing) {
         let name = self.ir.names.text(missing.name);
-        let message = format!("there is no {} `{name}`", missing.wanted);
+        let message = match self.declarations.get(missing.class as usize).and_then(|class| class.name) {
+            Some(class) => format!("`{}` has no {} `{name}`", self.ir.names.text(class), missing.wanted),
+            None => format!("there is no {} `{name}`", missing.wanted),
+        };
         let mut fault = self.fault("unknown-name", message, missing.at, missing.node);
         if let Some(near) = self.near(missing) {
             fault = fault.help(format!("`{near}` is near"));
@@ -404,8 +416,11 @@ impl Resolver<'_> {
     }
 
     fn near(&self, missing: &Missing) -> Option<String> {
-        let names = self.scopes.root_names(missing.table?).map(|name| self.ir.names.get(name));
-        let near = suggestion(self.ir.names.get(missing.name), names)?;
+        let (wrong, get) = (self.ir.names.get(missing.name), |name| self.ir.names.get(name));
+        let near = match missing.table {
+            Some(table) => suggestion(wrong, self.scopes.root_names(table).map(get)),
+            None => suggestion(wrong, self.permission_names(missing.class).map(get)),
+        }?;
         Some(String::from_utf8_lossy(near).into_owned())
     }
 }
