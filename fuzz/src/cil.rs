@@ -28,6 +28,7 @@ const ALL: Options = Options {
     preserve_tunables: true,
     multiple_declarations: true,
     qualified_names: true,
+    sorted_files: true,
     conditional_xperms: true,
 };
 
