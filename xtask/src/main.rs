@@ -6,6 +6,7 @@ mod docs;
 mod fuzz;
 mod lab;
 mod peers;
+mod secilc;
 mod shell;
 mod test;
 
@@ -35,6 +36,11 @@ const TASKS: &[Task] = &[
         bench::run,
     ),
     ("corpus", "make target/corpus: Debian's SELinux policy as CIL, out of its package", corpus::run),
+    (
+        "secilc",
+        "secilc [DIR|FILE...]: hold Hardpan against secilc with every option, refpolicy unless others are named; --quick, --refusals",
+        secilc::run,
+    ),
     (
         "fuzz",
         "fuzz [TARGET...]: fuzz every parser, or those named, for 10 seconds each; --seconds N",

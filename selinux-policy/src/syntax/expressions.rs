@@ -167,7 +167,7 @@ fn declaration(walk: &mut Walk<'_>, node: u32, reserved: &[Word]) {
             walk.names.text(symbol)
         );
         walk.fault(node, "name", &message);
-    } else if reserved.iter().any(|word| word.is(symbol)) {
+    } else if reserved.iter().any(|word| word.is(symbol) && walk.dialect.knows(*word)) {
         let message = format!("`{}` is an operator and cannot be a name here", walk.names.text(symbol));
         walk.fault(node, "name", &message);
     }

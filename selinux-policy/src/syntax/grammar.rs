@@ -138,6 +138,15 @@ pub(crate) struct Dialect {
     pub(crate) qualified_names: bool,
     /// Conditionals may have rules over extended permissions.
     pub(crate) conditional_xperms: bool,
+    /// `notself` and `other` are targets of rules, and no names.
+    pub(crate) relative_targets: bool,
+}
+
+impl Dialect {
+    /// Whether a word that has a meaning of its own in some place has it in this dialect.
+    pub(super) fn knows(self, word: Word) -> bool {
+        self.relative_targets || !matches!(word, Word::Notself | Word::Other)
+    }
 }
 
 /// The statements of a file in their order, each followed by those in it; all that is wrong with them is told.

@@ -30,10 +30,6 @@ fn optional(world: &mut World, block: usize, depth: usize) -> String {
             0 | 1 if depth > 0 => optional(world, block, depth - 1),
             2 if !world.is_in_macro => format!("(type ot{})", world.next()),
             3 if world.has(Kind::Macro) => call(world, block),
-            4 if !world.is_in_macro && world.random.chance(40) => {
-                let (number, rule) = (world.next(), rule(world, block));
-                format!("(block ob{number}\n    (type t)\n    (typeattribute ty0)\n    {rule})")
-            }
             _ => rule(world, block),
         });
     }

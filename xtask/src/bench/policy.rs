@@ -7,12 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::measure::{measure, median, spread, to_f64};
-use super::target;
-use crate::peers;
-use crate::shell::{Outcome, cargo, check, find, print, say};
+use crate::secilc::Programs;
+use crate::shell::{Outcome, print, say};
 use crate::{corpus, shell};
-
-const PEERS: &[(&str, &str, &str)] = &[("secilc", "secilc", "the peer of this bench")];
 
 /// Something to compile.
 struct Work {
@@ -23,15 +20,6 @@ struct Work {
     threads: Option<&'static str>,
     /// How often it is run.
     runs: usize,
-}
-
-/// Both programs, and where they write.
-struct Programs {
-    secilc: PathBuf,
-    hardpan: PathBuf,
-    place: PathBuf,
-    /// The release whose bytes ours is to write: that of the secilc that is installed.
-    compat: &'static str,
 }
 
 /// What one command took, over all runs.
@@ -54,16 +42,10 @@ struct Compared {
 pub(crate) fn run(args: &[String]) -> Outcome {
     let runs = super::runs(args, 5)?;
     let json = args.iter().any(|arg| arg == "--json");
-    peers::ensure(PEERS)?;
-    let secilc = find("secilc").ok_or("secilc is not there")?;
-    check(cargo().args(["build", "--quiet", "--release", "--bin", "hardpan"]))?;
-    let hardpan = target().join("release/hardpan");
-    let place = shell::root().join("target/bench/policy");
-    fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
-    let programs = Programs { secilc, hardpan, place, compat: "3.6" }.with_compat()?;
+    let programs = Programs::build(&shell::root().join("target/bench/policy"))?;
     let mut all = Vec::new();
     for work in works(&programs.place, runs)? {
-        all.push(programs.compare(&work)?);
+        all.push(compare(&programs, &work)?);
     }
     print(&if json { as_json(&all) } else { as_table(&all) });
     Ok(())
@@ -93,52 +75,36 @@ fn files(directory: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files)
 }
 
-impl Programs {
-    /// Finds the release out by our own policy: its symbols are in another order from 3.6 on.
-    fn with_compat(mut self) -> Result<Self, String> {
-        let files = files(&shell::root().join("selinux-policy/policy"))?;
-        let work = Work { name: "our own policy", files, options: &[], threads: None, runs: 0 };
-        for compat in ["3.4", "3.6"] {
-            self.compat = compat;
-            if self.compare(&work)?.same {
-                return Ok(self);
+/// Runs both in turn. The first round warms the page cache and is not counted.
+fn compare(programs: &Programs, work: &Work) -> Result<Compared, String> {
+    let [theirs, ours] = ["secilc", "hardpan"].map(|name| programs.place.join(name));
+    let their_command = command(&[&programs.secilc], work, &theirs);
+    let our_command = command(&[&programs.hardpan, Path::new("secilc")], work, &ours);
+    let mut env = vec![("HARDPAN_SECILC_COMPAT", programs.compat)];
+    env.extend(work.threads.map(|threads| ("RAYON_NUM_THREADS", threads)));
+    let mut compared =
+        Compared { name: work.name, theirs: Figures::default(), ours: Figures::default(), same: false };
+    for round in 0..=work.runs {
+        say(&format!("{}: round {round}", work.name));
+        for (command, figures) in [(&their_command, &mut compared.theirs), (&our_command, &mut compared.ours)]
+        {
+            let run = measure(command, &env)?;
+            if !run.status.success() {
+                return Err(format!("{} failed:\n{}", command[0], run.errors));
+            }
+            if round > 0 {
+                figures.wall.push(run.wall.as_secs_f64());
+                figures.cpu.push(run.cpu);
+                figures.memory.push(to_f64(run.memory) / 1_048_576.0);
             }
         }
-        Err("secilc and hardpan make different policies of selinux-policy/policy".to_owned())
     }
-
-    /// Runs both in turn. The first round warms the page cache and is not counted.
-    fn compare(&self, work: &Work) -> Result<Compared, String> {
-        let [theirs, ours] = ["secilc", "hardpan"].map(|name| self.place.join(name));
-        let their_command = command(&[&self.secilc], work, &theirs);
-        let our_command = command(&[&self.hardpan, Path::new("secilc")], work, &ours);
-        let mut env = vec![("HARDPAN_SECILC_COMPAT", self.compat)];
-        env.extend(work.threads.map(|threads| ("RAYON_NUM_THREADS", threads)));
-        let mut compared =
-            Compared { name: work.name, theirs: Figures::default(), ours: Figures::default(), same: false };
-        for round in 0..=work.runs {
-            say(&format!("{}: round {round}", work.name));
-            for (command, figures) in
-                [(&their_command, &mut compared.theirs), (&our_command, &mut compared.ours)]
-            {
-                let run = measure(command, &env)?;
-                if !run.status.success() {
-                    return Err(format!("{} failed:\n{}", command[0], run.errors));
-                }
-                if round > 0 {
-                    figures.wall.push(run.wall.as_secs_f64());
-                    figures.cpu.push(run.cpu);
-                    figures.memory.push(to_f64(run.memory) / 1_048_576.0);
-                }
-            }
-        }
-        let is_same = |ending: &str| {
-            let read = |path: &Path| fs::read(path.with_extension(ending));
-            matches!((read(&theirs), read(&ours)), (Ok(theirs), Ok(ours)) if theirs == ours)
-        };
-        compared.same = is_same("policy") && is_same("contexts");
-        Ok(compared)
-    }
+    let is_same = |ending: &str| {
+        let read = |path: &Path| fs::read(path.with_extension(ending));
+        matches!((read(&theirs), read(&ours)), (Ok(theirs), Ok(ours)) if theirs == ours)
+    };
+    compared.same = is_same("policy") && is_same("contexts");
+    Ok(compared)
 }
 
 fn command(program: &[&Path], work: &Work, output: &Path) -> Vec<String> {
