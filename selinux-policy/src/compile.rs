@@ -76,7 +76,7 @@ fn front_options(options: &Options) -> resolve::Options {
         multiple_declarations: options.multiple_declarations,
         qualified_names: options.qualified_names,
         sorted_files: options.canonical,
-        relative_targets: options.compat != Compat::V3_4,
+        modern: options.compat != Compat::V3_4,
         conditional_xperms: options.compat != Compat::V3_4 && options.version >= VERSION_CONDITIONAL_XPERMS,
     }
 }

@@ -69,6 +69,9 @@ struct Policy {
     /// As in the command line: a file, or a directory.
     path: PathBuf,
     files: Vec<PathBuf>,
+    /// Whether it has contexts that only Linux knows. secilc would write them, for Xen, where Xen expects those of its own,
+    /// along with what lies in memory there, so that there are no bytes to compare.
+    labels_networks: bool,
 }
 
 /// What a program made of a policy.
@@ -148,8 +151,12 @@ fn runs(policies: &[Policy], is_quick: bool) -> Vec<Run<'_>> {
     for policy in policies {
         for options in OPTIONS {
             let versions = if is_quick && !options.is_empty() { &VERSIONS[..1] } else { VERSIONS };
-            // For Xen there is no later version.
-            let versions = if options.contains("xen") { &["30"] } else { versions };
+            let versions = match options.contains("xen") {
+                true if policy.labels_networks => continue,
+                // There is no later one.
+                true => &["30"],
+                false => versions,
+            };
             let options = versions.iter().map(|version| format!("-c {version} {options}"));
             runs.extend(options.map(|options| Run { policy, options: options.trim_end().to_owned() }));
         }
@@ -204,7 +211,9 @@ impl Policy {
             return Err(format!("{} has no .cil files", path.display()));
         }
         files.sort();
-        Ok(Self { path, files })
+        let labels_networks =
+            files.iter().map(|file| labels_networks(file)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { path, files, labels_networks: labels_networks.contains(&true) })
     }
 
     fn name(&self) -> &str {
@@ -220,6 +229,13 @@ impl Policy {
             path.to_string()
         }
     }
+}
+
+fn labels_networks(file: &Path) -> Result<bool, String> {
+    let text = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text = String::from_utf8_lossy(&text);
+    let statements = ["(fsuse", "(ibendportcon", "(ibpkeycon", "(netifcon", "(nodecon", "(portcon"];
+    Ok(statements.iter().any(|statement| text.contains(statement)))
 }
 
 fn gather(directory: &Path, files: &mut Vec<PathBuf>) -> Outcome {

@@ -36,9 +36,7 @@ pub(crate) struct Denied {
 
 /// Applies all deny rules; `None` if there are none, or the policy cannot be evaluated, which is told later.
 pub(crate) fn apply(ir: &Ir, options: &Options, faults: &mut Faults<'_>) -> Option<Denied> {
-    let first = ir.deny_rules.first()?;
-    if options.compat == Compat::V3_4 {
-        faults.error("unknown-statement", first.origin, "releases before 3.6 do not know deny".to_owned());
+    if ir.deny_rules.is_empty() {
         return None;
     }
     let types = TypeSets::of_types(ir).ok()?;
@@ -513,20 +511,5 @@ mod tests {
         // The sources a and b have t1 and t2 in common, the targets are t2 and t3 then.
         let made = ["t4", "a", "deny_rule_attr_10", "b", "c", "all", "x.d", "deny_rule_attr_11"];
         assert_eq!(names[4..], made);
-    }
-
-    #[test]
-    fn older_releases_know_no_deny() {
-        let mut ir = policy();
-        let access = ClassPerms::Class(ClassId(0), 1);
-        ir.deny_rules.push(DenyRule {
-            source: TypeId(0),
-            target: Target::SelfType,
-            access,
-            origin: OriginId(0),
-        });
-        let mut faults = Faults::new(&ir);
-        let options = Options { compat: Compat::V3_4, ..Options::default() };
-        assert!(apply(&ir, &options, &mut faults).is_none() && faults.has_errors());
     }
 }

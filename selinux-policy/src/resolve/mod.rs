@@ -39,8 +39,8 @@ pub struct Options {
     pub sorted_files: bool,
     /// Conditionals may have rules over extended permissions: from policy version 34 on.
     pub conditional_xperms: bool,
-    /// `notself` and `other` are targets of rules, as from secilc 3.6 on, and not names like others.
-    pub relative_targets: bool,
+    /// There is what releases from 3.6 on know: deny, typeneveraudit, and `notself` and `other` as targets of rules.
+    pub modern: bool,
 }
 
 /// Resolves all names of a policy. Warnings come with it; errors come alone, as many as can be found in one run.
@@ -93,7 +93,7 @@ fn statements(
         preserve_tunables: options.preserve_tunables,
         qualified_names: options.qualified_names,
         conditional_xperms: options.conditional_xperms,
-        relative_targets: options.relative_targets,
+        modern: options.modern,
     };
     let mut files: Vec<_> = (0..u32::try_from(trees.len()).unwrap_or(u32::MAX)).collect();
     if options.sorted_files {

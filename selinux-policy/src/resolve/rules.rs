@@ -71,8 +71,8 @@ impl Resolver<'_> {
     fn target(&mut self, at: At, node: u32) -> Result<Target, Stop> {
         match Word::of(self.atom(at.file, node)) {
             Some(Word::Self_) => Ok(Target::SelfType),
-            Some(Word::Notself) if self.options.relative_targets => Ok(Target::NotSelf),
-            Some(Word::Other) if self.options.relative_targets => Ok(Target::Other),
+            Some(Word::Notself) if self.options.modern => Ok(Target::NotSelf),
+            Some(Word::Other) if self.options.modern => Ok(Target::Other),
             _ => self.type_or_attribute(at, node).map(Target::Type),
         }
     }

@@ -138,14 +138,14 @@ pub(crate) struct Dialect {
     pub(crate) qualified_names: bool,
     /// Conditionals may have rules over extended permissions.
     pub(crate) conditional_xperms: bool,
-    /// `notself` and `other` are targets of rules, and no names.
-    pub(crate) relative_targets: bool,
+    /// There is what releases from 3.6 on know: deny, typeneveraudit, and `notself` and `other` as targets of rules.
+    pub(crate) modern: bool,
 }
 
 impl Dialect {
     /// Whether a word that has a meaning of its own in some place has it in this dialect.
     pub(super) fn knows(self, word: Word) -> bool {
-        self.relative_targets || !matches!(word, Word::Notself | Word::Other)
+        self.modern || !matches!(word, Word::Deny | Word::Typeneveraudit | Word::Notself | Word::Other)
     }
 }
 
@@ -251,6 +251,11 @@ impl Walk<'_> {
             self.unknown(first, symbol);
             return None;
         };
+        if !self.dialect.knows(word) {
+            let message = format!("releases before 3.6 do not know {}", word.text());
+            self.fault(first, "unknown-statement", &message);
+            return None;
+        }
         if let Some(container) = forbidden(word, nesting, self.dialect.conditional_xperms) {
             self.fault(first, "nesting", &format!("`{}` may not stand in {container}", word.text()));
             return None;

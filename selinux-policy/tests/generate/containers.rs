@@ -2,7 +2,7 @@
 
 use super::mls::Lines;
 use super::rules::{access, condition, rule};
-use super::world::{Block, Kind, World};
+use super::world::{Block, Declared, Kind, World};
 
 /// Declares blocks; what is declared in them is not yet.
 pub(crate) fn declare_blocks(world: &mut World) {
@@ -15,7 +15,13 @@ pub(crate) fn declare_blocks(world: &mut World) {
 /// A statement of a block: a rule, or a container of some.
 pub(crate) fn statement(world: &mut World, block: usize) -> String {
     match world.random.below(100) {
-        0..=5 => optional(world, block, 2),
+        0..=5 => {
+            let text = optional(world, block, 2);
+            let name = text.split_whitespace().nth(1).unwrap_or_default().to_owned();
+            let path = world.path(&Declared { name, block });
+            world.optionals.push((path, block));
+            text
+        }
         6..=8 => tunable_if(world, block),
         9..=13 if world.has(Kind::Macro) => call(world, block),
         _ => rule(world, block),
@@ -107,7 +113,7 @@ const WRITTEN_OUT: [Kind; 6] = [
 pub(crate) fn macros(world: &mut World, lines: &mut [Lines]) {
     for index in 0..world.random.below(4) {
         let block = world.random.below(world.blocks.len());
-        let mut parameters = Vec::new();
+        let mut parameters: Vec<Kind> = Vec::new();
         for _ in 0..world.random.below(4) {
             let kind = world.random.pick(&PARAMETERS);
             if world.has(kind) || WRITTEN_OUT.contains(&kind) {
@@ -177,8 +183,8 @@ fn use_parameter(world: &mut World, block: usize) -> String {
         Kind::Category => format!("(sensitivitycategory s0 ({name}))"),
         Kind::Sensitivity => format!("(sensitivitycategory {name} (c0))"),
         Kind::IpAddress => format!("(nodecon {name} (255.255.255.0) (usr0 role0 ty0 ((s0) (s0))))"),
-        Kind::FileName => format!("(typetransition {one} {two} file {name} .ty0)"),
-        Kind::Class => format!("(typetransition {one} {two} {name} .ty0)"),
+        Kind::FileName => format!("(typetransition {one} {two} file {name} {})", world.of_root("ty0")),
+        Kind::Class => format!("(typetransition {one} {two} {name} {})", world.of_root("ty0")),
         _ => rule(world, block),
     }
 }
@@ -227,14 +233,33 @@ pub(crate) fn inheritance(world: &mut World, lines: &mut [Lines]) {
             let rule = rule(world, 0);
             body.push(format!("(macro tm ((type x))\n    (allow x own_t {access_text})\n    {rule})"));
         }
+        if world.random.chance(25) {
+            let rule = rule(world, 0);
+            let word = if world.random.chance(40) { "(blockabstract inner)" } else { "" };
+            body.push(format!(
+                "(block inner {word} (type inner_t)\n    (allow inner_t own_t {access_text})\n    {rule})"
+            ));
+        }
         if index > 0 && world.random.chance(40) {
-            body.retain(|line| !line.starts_with("(type ") && !line.starts_with("(macro "));
+            let again = ["(type ", "(typeattribute ", "(macro ", "(block inner"];
+            body.retain(|line| !again.iter().any(|word| line.starts_with(word)));
             body.push(format!("(blockinherit tpl{})", index - 1));
         }
         lines[0].push(format!("(block tpl{index}\n  {})", body.join("\n  ")));
         for heir in 0..world.random.within(1, 2) {
             let more = if world.random.chance(50) { rule(world, 0) } else { String::new() };
-            lines[0].push(format!("(block heir{index}_{heir}\n  (blockinherit tpl{index})\n  {more})"));
+            let inherit = format!("(blockinherit tpl{index})");
+            let inherit = if world.random.chance(15) { optional_around(world, &inherit) } else { inherit };
+            lines[0].push(format!("(block heir{index}_{heir}\n  {inherit}\n  {more})"));
+            if world.random.chance(20) {
+                let (when, rule) = (world.random.pick(&["", "before ", "after ", "after "]), rule(world, 0));
+                let own = if when == "after " {
+                    format!("(allow own_t self {access_text})")
+                } else {
+                    String::new()
+                };
+                lines[0].push(format!("(in {when}heir{index}_{heir}\n  {own}\n  {rule})"));
+            }
             let other = world.type_(0);
             let access_text = access(world, 0);
             if has_macro {
@@ -245,14 +270,22 @@ pub(crate) fn inheritance(world: &mut World, lines: &mut [Lines]) {
     }
 }
 
-/// Statements that are put into a block from outside.
+/// An optional around a statement, which something missing may switch off.
+fn optional_around(world: &mut World, statement: &str) -> String {
+    let missing = if world.random.chance(20) { missing(world, 0) } else { String::new() };
+    format!("(optional opt{} {statement} {missing})", world.next())
+}
+
+/// Statements that are put into a block or an optional from outside.
 pub(crate) fn ins(world: &mut World, lines: &mut Lines) {
-    if world.blocks.len() == 1 {
-        return;
-    }
     for _ in 0..world.random.below(3) {
-        let block = world.random.within(1, world.blocks.len() - 1);
-        let path = world.block_path(block);
+        let (path, block) = if world.optionals.is_empty() || world.random.chance(70) {
+            let block = world.random.within(1, world.blocks.len() - 1);
+            (world.block_path(block), block)
+        } else {
+            let optionals = world.optionals.clone();
+            world.random.pick(&optionals)
+        };
         let (one, two) = (rule(world, block), rule(world, block));
         let declared = format!("(type in{})", world.next());
         let when = world.random.pick(&["", "", "", "", "", "before ", "after "]);

@@ -137,7 +137,10 @@ fn roles(world: &mut World, block: usize, lines: &mut Lines) {
 }
 
 fn name(world: &mut World, stem: &str, index: usize, is_root: bool) -> String {
-    if is_root || world.random.chance(40) {
+    // Other statements rely on the first of each kind.
+    if world.is_qualified && index > 0 && world.random.chance(60) {
+        format!("q.{stem}.{index}")
+    } else if is_root || world.random.chance(40) {
         format!("{stem}{index}")
     } else {
         format!("{stem}{}", 10 + world.next())

@@ -42,6 +42,8 @@ pub(crate) struct Flags {
     pub(crate) disable_dontaudit: bool,
     /// `-P`
     pub(crate) preserve_tunables: bool,
+    /// `-Q`
+    pub(crate) qualified_names: bool,
     /// `-m`
     pub(crate) multiple_declarations: bool,
     /// `-N`
@@ -80,6 +82,7 @@ impl Flags {
         let switches = [
             ("-D", self.disable_dontaudit),
             ("-P", self.preserve_tunables),
+            ("-Q", self.qualified_names),
             ("-m", self.multiple_declarations),
             ("-N", self.disable_neverallow),
             ("-G", self.expand_generated),
@@ -99,9 +102,11 @@ pub(crate) fn policy(seed: u64, is_modern: bool) -> Generated {
     let mut world = World::new(random);
     world.is_modern = is_modern;
     world.is_xen = flags.is_xen;
+    world.is_qualified = flags.qualified_names;
+    world.ranges_by_default = world.random.pick(&["low", "high", "low-high", "low-high", "glblub"]);
     world.sensitivities = world.random.within(1, 4);
     world.categories = world.random.within(1, 6);
-    if world.random.chance(60) {
+    if !world.is_qualified && world.random.chance(60) {
         containers::declare_blocks(&mut world);
     }
     let mut lines: Vec<Lines> = vec![Lines::new(); world.blocks.len()];
@@ -127,6 +132,7 @@ fn flags(random: &mut Random) -> Flags {
         handle_unknown: random.chance(15).then(|| random.pick(&["allow", "deny", "reject"])),
         disable_dontaudit: random.chance(10),
         preserve_tunables: random.chance(4),
+        qualified_names: random.chance(6),
         multiple_declarations: random.chance(10),
         disable_neverallow: random.chance(15),
         expand_generated: random.chance(10),

@@ -13,11 +13,18 @@ pub(crate) fn rule(world: &mut World, block: usize) -> String {
         83..=87 => roles(world, block),
         88..=91 => constraint(world, block),
         92..=94 => range_transition(world, block),
-        95 => format!("(typepermissive {})", world.type_(block)),
+        95 => flag(world, block),
         96 => expand(world, block),
         97 => default(world, block),
         _ => boolean_if(world, block),
     }
+}
+
+/// What is said of a type by itself.
+fn flag(world: &mut World, block: usize) -> String {
+    let keyword =
+        if world.is_modern && world.random.chance(50) { "typeneveraudit" } else { "typepermissive" };
+    format!("({keyword} {})", world.type_(block))
 }
 
 fn av_rule(world: &mut World, block: usize) -> String {
@@ -149,7 +156,7 @@ fn type_target(world: &mut World, block: usize) -> String {
 
 /// Nearly always the same type, since rules that overlap must agree.
 fn result_type(world: &mut World, block: usize) -> String {
-    if world.random.chance(97) { ".ty0".to_owned() } else { world.type_(block) }
+    if world.random.chance(97) { world.of_root("ty0") } else { world.type_(block) }
 }
 
 fn name_transition(world: &mut World, block: usize) -> String {
@@ -191,7 +198,8 @@ fn roles(world: &mut World, block: usize) -> String {
         2 => format!("(roleallow {one} {two})"),
         3 => {
             let (target, class) = (world.type_or_attribute(block), class(world));
-            format!("(roletransition {one} {target} {class} .role0)")
+            let result = if world.random.chance(97) { world.of_root("role0") } else { two };
+            format!("(roletransition {one} {target} {class} {result})")
         }
         4 if world.has(Kind::RoleAttribute) => {
             let attribute = world.name(Kind::RoleAttribute, block);
@@ -269,26 +277,39 @@ fn constraint_names(world: &mut World, block: usize) -> String {
 fn range_transition(world: &mut World, block: usize) -> String {
     let class = class(world);
     let (source, target) = (world.type_or_attribute(block), world.type_or_attribute(block));
-    format!("(rangetransition {source} {target} {class} ((s0) (s0)))")
+    // Rules that overlap must agree, so nearly all have the same range.
+    let range = if world.random.chance(97) { "((s0) (s0))" } else { "((s0) (s0 (c0)))" };
+    format!("(rangetransition {source} {target} {class} {range})")
 }
 
 fn expand(world: &mut World, block: usize) -> String {
     if !world.has(Kind::TypeAttribute) {
         return av_rule(world, block);
     }
-    let attribute = world.name(Kind::TypeAttribute, block);
-    format!("(expandtypeattribute ({attribute}) {})", world.random.pick(&["true", "false"]))
+    let attributes = world.name(Kind::TypeAttribute, block);
+    let attributes = match world.random.below(3) {
+        0 => attributes,
+        1 => format!("({attributes})"),
+        _ => format!("({attributes} {})", world.name(Kind::TypeAttribute, block)),
+    };
+    format!("(expandtypeattribute {attributes} {})", world.random.pick(&["true", "false"]))
 }
 
 fn default(world: &mut World, block: usize) -> String {
-    // Two of one class must agree, so there is one answer for each keyword.
+    // Two of one class must agree, so there is one answer for each keyword, but seldom.
     let _ = block;
     let (one, two) = (class_or_map(world), class(world));
+    let side = |world: &mut World, usual: &'static str| {
+        if world.random.chance(97) { usual } else { world.random.pick(&["source", "target"]) }
+    };
     match world.random.below(4) {
-        0 => format!("(defaultuser {one} source)"),
-        1 => format!("(defaultrole ({one} {two}) target)"),
-        2 => format!("(defaulttype {one} source)"),
-        _ => format!("(defaultrange {two} target low-high)"),
+        0 => format!("(defaultuser {one} {})", side(world, "source")),
+        1 => format!("(defaultrole ({one} {two}) {})", side(world, "target")),
+        2 => format!("(defaulttype {one} {})", side(world, "source")),
+        _ => match world.ranges_by_default {
+            "glblub" => format!("(defaultrange {two} glblub)"),
+            part => format!("(defaultrange ({one} {two}) {} {part})", side(world, "target")),
+        },
     }
 }
 

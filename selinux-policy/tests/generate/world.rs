@@ -67,12 +67,18 @@ pub(crate) struct World {
     /// The number of sensitivities, `s0` to below it, and of categories.
     pub(crate) sensitivities: usize,
     pub(crate) categories: usize,
+    /// Optionals that statements may be put into: their names for the root, and the blocks that they are in.
+    pub(crate) optionals: Vec<(String, usize)>,
     /// What macros take, by name.
     pub(crate) macros: BTreeMap<String, super::containers::Macro>,
     /// Whether statements are used that came after 3.4.
     pub(crate) is_modern: bool,
     /// Whether the policy is for Xen, which has no extended permissions.
     pub(crate) is_xen: bool,
+    /// Which part of a range the default rules for ranges take.
+    pub(crate) ranges_by_default: &'static str,
+    /// Whether names have dots, and there are no blocks.
+    pub(crate) is_qualified: bool,
     /// Whether a macro's body is being made: what it declares is declared by each call.
     pub(crate) is_in_macro: bool,
     /// The names that statements may use besides, for macros: their parameters.
@@ -93,11 +99,13 @@ impl World {
             is_mls: false,
             sensitivities: 1,
             categories: 1,
+            optionals: Vec::new(),
             macros: BTreeMap::new(),
             is_modern: false,
             is_xen: false,
+            ranges_by_default: "low-high",
+            is_qualified: false,
             is_in_macro: false,
-
             parameters: Vec::new(),
             counter: 0,
         }
@@ -154,6 +162,11 @@ impl World {
         self.type_(block)
     }
 
+    /// A name of the root, written so that it is found from everywhere.
+    pub(crate) fn of_root(&self, name: &str) -> String {
+        format!("{}{name}", if self.is_qualified { "" } else { "." })
+    }
+
     /// Some of the declared names of a kind, written for the root.
     pub(crate) fn all(&mut self, kind: Kind) -> Vec<String> {
         let declared = self.declared.get(&kind).cloned().unwrap_or_default();
@@ -162,14 +175,15 @@ impl World {
 
     fn written(&mut self, declared: &Declared, from: usize) -> String {
         let is_near = self.encloses(declared.block, from);
-        if is_near && self.random.chance(85) {
+        // A dot before a qualified name would be part of it.
+        if self.is_qualified || (is_near && self.random.chance(85)) {
             return declared.name.clone();
         }
         let dot = if self.random.chance(15) { "." } else { "" };
         format!("{dot}{}", self.path(declared))
     }
 
-    fn path(&self, declared: &Declared) -> String {
+    pub(crate) fn path(&self, declared: &Declared) -> String {
         let (mut path, mut block) = (declared.name.clone(), declared.block);
         while block != 0 {
             path = format!("{}.{path}", self.blocks[block].name);

@@ -7,6 +7,8 @@ pub(crate) const CASES: &[(&str, &str)] = &[
         r"(allow t1 t (d (not (p x))))(allow t2 t (d (all)))(allow t3 t (d (and (p r x) (not r))))(allow t3 t1 (d (xor (p r) (r x))))(allow t1 t2 (d (p (not (x y)))))",
     ),
     ("relative targets are names", r"(type other)(type notself)(allow notself other (c (p)))"),
+    ("deny came later", r"(allow t1 t (c (p)))(macro m () (deny t1 t (c (p))))"),
+    ("typeneveraudit came later", r"(typeneveraudit t1)"),
     ("relative targets are not declared", r"(neverallow t1 notself (c (q)))"),
     ("perms empty result", r"(allow t1 t (c (not (all))))"),
     ("perm missing", r"(allow t1 t (c (zz)))"),

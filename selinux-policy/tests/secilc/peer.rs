@@ -107,6 +107,7 @@ pub(crate) fn options(flags: &Flags, compat: Compat) -> Options {
         disable_dontaudit: flags.disable_dontaudit,
         disable_neverallow: flags.disable_neverallow,
         preserve_tunables: flags.preserve_tunables,
+        qualified_names: flags.qualified_names,
         multiple_declarations: flags.multiple_declarations,
         expand_generated: flags.expand_generated,
         expand_size: flags.expand_size.unwrap_or(default.expand_size),
