@@ -356,7 +356,7 @@ impl Resolver<'_> {
         if tree.is_list(node) && (!may_be_list || tree.is_empty(node)) {
             return Err(self.refuse(
                 "arguments",
-                format!("a {} is given by its name", kind.text()),
+                format!("the argument for a parameter of kind {} is a name", kind.text()),
                 at,
                 node,
             ));

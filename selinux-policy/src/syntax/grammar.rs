@@ -131,6 +131,7 @@ fn form(word: Word) -> Option<(&'static [u8], &'static str)> {
 
 /// Options of the language.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent options of a command line")]
 pub(crate) struct Dialect {
     /// Tunables are booleans.
     pub(crate) preserve_tunables: bool,
@@ -257,13 +258,12 @@ impl Walk<'_> {
             return None;
         }
         if let Some(container) = forbidden(word, nesting, self.dialect.conditional_xperms) {
-            self.fault(first, "nesting", &format!("`{}` may not stand in {container}", word.text()));
+            self.forbidden(first, word, nesting, container);
             return None;
         }
-        if !self.has_form(node, form) {
-            let message = format!("this is not how `{}` is written", word.text());
-            let fault = self.diagnostic(node, "form", &message);
-            self.faults.push(fault.help(format!("({} {usage})", word.text())));
+        if let Some((place, message)) = self.misfit(node, word, form) {
+            let fault = self.diagnostic(place, "form", &message);
+            self.push(fault.help(format!("({} {usage})", word.text())));
             return None;
         }
         self.is_sound(node, word, inside).then(|| (self.word(word), self.body(node, word)))
@@ -302,7 +302,8 @@ impl Walk<'_> {
             && self.tree.symbol(second).is_some_and(|second| Word::After.is(second))
     }
 
-    fn has_form(&self, node: u32, form: &[u8]) -> bool {
+    /// The first part of a statement that does not fit its form, or the statement if it ends too early, and what is wrong.
+    fn misfit(&self, node: u32, word: Word, form: &[u8]) -> Option<(u32, String)> {
         let mut place = 0;
         let mut is_many = false;
         for child in self.tree.children(node).skip(1) {
@@ -313,17 +314,29 @@ impl Walk<'_> {
             } else {
                 form::L
             };
-            let Some(wanted) = form.get(place) else { return false };
+            let Some(wanted) = form.get(place) else {
+                return Some((child, format!("`{}` ends before this", word.text())));
+            };
             if !is_many && wanted & kind != 0 {
                 place += 1;
             } else if wanted & form::MANY != 0 && kind == form::L {
                 is_many = true;
             } else {
-                return false;
+                return Some((child, misplaced(word, kind)));
             }
         }
         let place = place + usize::from(is_many);
-        form.get(place).is_none_or(|wanted| wanted & form::END != 0)
+        let is_whole = form.get(place).is_none_or(|wanted| wanted & form::END != 0);
+        (!is_whole).then(|| (node, format!("`{}` does not end here: something is missing", word.text())))
+    }
+
+    fn forbidden(&mut self, node: u32, word: Word, nesting: Nesting, container: &str) {
+        let message = format!("`{}` may not stand in {container}", word.text());
+        let mut fault = self.diagnostic(node, "nesting", &message);
+        if forbidden(word, nesting, true).is_none() {
+            fault = fault.help("it may from policy version 34 on, and with releases from 3.6 on");
+        }
+        self.push(fault);
     }
 
     /// Checks what is inside of a statement that has its form.
@@ -370,6 +383,16 @@ impl Walk<'_> {
     fn diagnostic(&self, node: u32, code: &'static str, message: &str) -> Diagnostic {
         Diagnostic::error(code, message).at(self.tree.span(node, self.file, self.source, self.names))
     }
+}
+
+/// What is said of a part that is of the wrong kind.
+fn misplaced(word: Word, kind: u8) -> String {
+    let (this, wanted) = match kind {
+        form::S => ("a word", "a list"),
+        form::E => ("an empty list", "something"),
+        _ => ("a list", "a word"),
+    };
+    format!("{wanted} belongs here in `{}`, not {this}", word.text())
 }
 
 /// Whether a declaration may have a name: a letter, then letters, digits, `_` and `-`, and dots if names are qualified.
@@ -438,6 +461,27 @@ mod tests {
         ];
         for text in wrong {
             assert_eq!(faults(text).len(), 1, "{text}: {:?}", faults(text));
+        }
+    }
+
+    /// The part that does not fit is shown, not the statement.
+    #[test]
+    fn misfits_are_told_with_their_place() {
+        let cases = [
+            ("(typealias a b)", "b", "`typealias` ends before this"),
+            ("(typealias)", "(typealias)", "`typealias` does not end here: something is missing"),
+            ("(allow (a) b c)", "(a)", "a word belongs here in `allow`, not a list"),
+            ("(common c d)", "d", "a list belongs here in `common`, not a word"),
+            ("(common c ())", "()", "something belongs here in `common`, not an empty list"),
+        ];
+        for (text, part, message) in cases {
+            let source = Source { name: String::new(), text: text.as_bytes().to_vec() };
+            let (trees, names) = parse(std::slice::from_ref(&source)).expect("well-formed");
+            let (_, faults) = statements(&trees[0], 0, &source, &names, Dialect::default());
+            let [fault] = &faults[..] else { panic!("{text}: {faults:?}") };
+            let at = fault.at.expect("placed");
+            assert_eq!(fault.message, message);
+            assert_eq!(&text[at.start as usize..at.end as usize], part);
         }
     }
 
