@@ -113,7 +113,6 @@ pub(crate) fn options(flags: &Flags, compat: Compat) -> Options {
         expand_size: flags.expand_size.unwrap_or(default.expand_size),
         optimize: flags.optimize,
         canonical: false,
-        ..default
     }
 }
 
