@@ -18,8 +18,9 @@ use policies::Policies;
 /// Programs of the host, with their Debian packages and what they are for.
 const PROGRAMS: &[(&str, &str, &str)] = &[(QEMU, "qemu-system-x86", "the boot lab's machine")];
 
-/// SELinux from the start, permissive until there is a policy; a kernel that trips ends the machine.
-const PARAMETERS: &str = "security=selinux selinux=1 enforcing=0 oops=panic";
+/// SELinux from the start, permissive until there is a policy. A kernel that trips ends the machine. One processor: emulated
+/// ones trip now and then while the kernel patches its code for the others.
+const PARAMETERS: &str = "security=selinux selinux=1 enforcing=0 oops=panic maxcpus=1";
 
 pub(super) fn run(args: &[String]) -> Outcome {
     if !cfg!(target_arch = "x86_64") {

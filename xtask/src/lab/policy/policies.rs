@@ -20,8 +20,9 @@ pub(super) struct Policies<'a> {
 const VERSIONS: [u32; 4] = [30, 31, 32, 33];
 const NEW_VERSIONS: [u32; 2] = [34, 35];
 
-/// Generated policies that are right, by the numbers that they are made from.
-const SEEDS: [&str; 4] = ["4", "7", "9", "12"];
+/// Generated policies that kernels take, by the numbers that they are made from: they have booleans, and a context for
+/// selinuxfs, without which kernels from 6.10 or so on fail to show booleans, and then refuse the policy.
+const SEEDS: [&str; 5] = ["9", "12", "34", "63", "81"];
 
 /// How many policies with one bit changed are tried.
 const CHANGED: u32 = 300;
@@ -55,9 +56,15 @@ impl<'a> Policies<'a> {
         for boot in ["program", "decisions", "enforcing"] {
             policies.compile(&own, &format!("{boot}/own"), 33, &[])?;
         }
-        let every = root().join("selinux-policy/tests/policydb/every.cil");
+        let tests = root().join("selinux-policy/tests/policydb");
+        let every = tests.join("every.cil");
         for version in VERSIONS {
             policies.compile(&every, "every/every", version, &[])?;
+        }
+        let newer = tests.join("newer.cil");
+        let newer = newer.to_str().ok_or("the project's path is no text")?;
+        for version in NEW_VERSIONS {
+            policies.compile(&every, "every/every-newer", version, &[newer])?;
         }
         policies.generated()?;
         policies.damaged()?;
@@ -132,15 +139,14 @@ impl<'a> Policies<'a> {
             ]);
             check(generate.arg(seed).arg(&sources))?;
             let_processes_begin(&sources)?;
-            // "random" ones are in the language of 3.4.
             let options = String::from_utf8_lossy(&read(&sources.join("options"))?).into_owned();
-            let mut options: Vec<&str> =
-                ["--compat", "3.4"].into_iter().chain(options.split_whitespace()).collect();
-            let mut version = 33;
-            if let Some(at) = options.iter().position(|option| *option == "-c") {
-                let given: Vec<&str> = options.drain(at..at + 2).collect();
-                version = given[1].parse().map_err(|_| format!("no version: {}", given[1]))?;
-            }
+            let mut options: Vec<&str> = options.split_whitespace().collect();
+            let version = take(&mut options, "-c").unwrap_or("33");
+            let version = version.parse().map_err(|_| format!("no version: {version}"))?;
+            // They define few of the kernel's classes, which may not be a reason to refuse them.
+            take(&mut options, "-U");
+            // They are in the language of 3.4.
+            options.extend(["--compat", "3.4", "-U", "allow"]);
             self.compile(&sources, &format!("generated-{seed}/generated-{seed}"), version, &options)?;
         }
         Ok(())
@@ -189,11 +195,17 @@ fn write(path: &Path, bytes: &[u8]) -> Outcome {
     fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
 
+/// Takes an option and its value away, and returns the value.
+fn take<'a>(options: &mut Vec<&'a str>, option: &str) -> Option<&'a str> {
+    let at = options.iter().position(|it| *it == option)?;
+    options.drain(at..at + 2).nth(1)
+}
+
 /// The kernel insists on these permissions, and generated ones have other names.
 fn let_processes_begin(sources: &Path) -> Outcome {
     for path in entries(sources)? {
-        let text =
-            String::from_utf8_lossy(&read(&path)?).replace("(class process (", "(class process (transition dyntransition ");
+        let text = String::from_utf8_lossy(&read(&path)?)
+            .replace("(class process (", "(class process (transition dyntransition ");
         fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())
