@@ -4,6 +4,7 @@ mod binary;
 mod check;
 mod compile;
 mod diagnostics;
+mod fingerprint;
 mod info;
 mod language;
 mod sarif;
@@ -20,6 +21,7 @@ pub(crate) enum PolicyCommand {
     Compile(Box<compile::CompileArgs>),
     Check(Box<check::CheckArgs>),
     Info(info::InfoArgs),
+    Fingerprint(fingerprint::FingerprintArgs),
 }
 
 /// The exit code for a policy with errors.
@@ -31,5 +33,6 @@ pub(crate) fn run(command: PolicyCommand, context: &Context) -> anyhow::Result<u
         PolicyCommand::Compile(args) => compile::run(&args, context),
         PolicyCommand::Check(args) => check::run(&args, context),
         PolicyCommand::Info(args) => info::run(&args),
+        PolicyCommand::Fingerprint(args) => fingerprint::run(&args),
     }
 }

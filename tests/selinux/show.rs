@@ -1,10 +1,11 @@
-//! `hardpan policy info`, beside seinfo.
+//! `hardpan policy info`, beside seinfo, and `hardpan policy fingerprint`.
 
 use std::collections::BTreeMap;
+use std::fs;
 
 use serde_json::Value;
 
-use super::{SMALL, has_secilc, own_files, with_small};
+use super::{SMALL, has_secilc, own_files, own_policy, with_small};
 use crate::peers::{program, require};
 use crate::util::Dir;
 
@@ -95,7 +96,7 @@ fn what_is_no_policy_is_refused_with_the_reason() {
     let dir = Dir::new();
     dir.write("text.cil", SMALL);
     dir.ok(&["policy", "compile", "text.cil", "-o", "policy"]);
-    let bytes = std::fs::read(dir.path("policy")).unwrap();
+    let bytes = fs::read(dir.path("policy")).unwrap();
     dir.write("cut", &bytes[..bytes.len() - 9]);
     dir.write("longer", [&bytes[..], b"x"].concat());
     for (name, reason) in [
@@ -107,6 +108,64 @@ fn what_is_no_policy_is_refused_with_the_reason() {
     ] {
         let said = dir.fails(2, &["policy", "info", name]);
         assert!(said.contains(reason), "{name}: {said}");
+    }
+}
+
+/// What libsepol of different releases writes has other bytes, and is given back alike.
+#[test]
+fn fingerprints_depend_on_the_policy_and_the_kernel_and_not_on_the_file() {
+    let dir = Dir::new();
+    let own = own_policy();
+    let own = own.to_str().unwrap();
+    for (name, compat) in [("old", "3.4"), ("new", "3.6")] {
+        dir.ok(&["policy", "compile", "--compat", compat, own, "-o", name]);
+    }
+    assert_ne!(fs::read(dir.path("old")).unwrap(), fs::read(dir.path("new")).unwrap());
+    let lines = |kernel| {
+        let told = dir.ok(&["policy", "fingerprint", "--kernel", kernel, "old", "new"]);
+        let lines = told.lines().map(|line| line.split_once("  ").unwrap());
+        lines.map(|(hash, name)| (hash.to_owned(), name.to_owned())).collect::<Vec<_>>()
+    };
+    let older = lines("6.1.0-56-cloud-amd64");
+    assert_eq!([&older[0].1, &older[1].1], ["old", "new"]);
+    assert_eq!(older[0].0, older[1].0);
+    assert!(older[0].0.len() == 64 && older[0].0.bytes().all(|byte| byte.is_ascii_hexdigit()), "{older:?}");
+    let newer = lines("6.12");
+    assert_ne!(newer[0].0, older[0].0);
+    assert_eq!(dir.ok(&["policy", "fingerprint", "old"]).split_once(' ').unwrap().0, newer[0].0);
+
+    let shown = dir.ok(&["policy", "fingerprint", "--json", "--kernel", "6.1", "old", "new"]);
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&shown["kernel"], &shown["order"]), (&"6.1".into(), &"5.9 to 6.6".into()));
+    for (policy, (hash, name)) in shown["policies"].as_array().unwrap().iter().zip(older) {
+        assert_eq!((&policy["sha256"], &policy["file"]), (&hash.into(), &name.clone().into()));
+        assert_eq!((&policy["version"], &policy["from"]), (&33.into(), &"prediction".into()));
+        let length = fs::metadata(dir.path(name)).unwrap().len();
+        assert!(policy["bytes"].as_u64().unwrap().abs_diff(length) < length / 10, "{policy}");
+    }
+}
+
+#[test]
+fn what_no_kernel_gives_back_has_no_fingerprint() {
+    let dir = with_small();
+    dir.ok(&["policy", "compile", "small.cil", "-o", "policy"]);
+    let bytes = fs::read(dir.path("policy")).unwrap();
+    dir.write("cut", &bytes[..bytes.len() - 9]);
+    dir.ok(&["policy", "compile", "small.cil", "-t", "xen", "-c", "30", "-o", "xen"]);
+    for (arguments, reasons) in [
+        (&["small.cil"][..], &["small.cil", "at byte 0", "not a binary policy"][..]),
+        (&["cut"], &["cut", "at byte", "the file ends"]),
+        (&["policy", "cut"], &["cut", "at byte"]),
+        (&["xen"], &["xen", "for Xen"]),
+        (&["absent"], &["absent"]),
+        (&["--kernel", "6.8.0", "policy"], &["6.8.0", "5.9 to 6.6"]),
+        (&["--kernel", "5.4", "policy"], &["5.4", "5.9 to 6.6"]),
+        (&["--kernel", "six", "policy"], &["six", "two numbers"]),
+    ] {
+        let said = dir.fails(2, &[&["policy", "fingerprint"], arguments].concat());
+        for reason in reasons {
+            assert!(said.contains(reason), "{arguments:?}: {said}");
+        }
     }
 }
 

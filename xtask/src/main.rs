@@ -27,7 +27,7 @@ const TASKS: &[Task] = &[
     ("docs", "write docs/rules/ from the rules' pages; --check only compares", docs::run),
     (
         "lab",
-        "lab verity [KERNEL-PACKAGE]: mappings of a Debian kernel in QEMU (minutes; installs QEMU)",
+        "lab policy|verity [KERNEL-PACKAGE]: SELinux policies, mappings on a Debian kernel in QEMU (minutes; installs QEMU)",
         lab::run,
     ),
     (

@@ -21,19 +21,47 @@ pub enum Kernel {
     V6_10,
 }
 
+impl Kernel {
+    /// The kernels that this release is one of, by the first two numbers of its name; `None` before 5.9 and for 6.7 to 6.9.
+    pub fn of_release(major: u32, minor: u32) -> Option<Self> {
+        match (major, minor) {
+            (5, 9..) | (6, ..=6) => Some(Self::V5_9),
+            (6, 10..) | (7.., _) => Some(Self::V6_10),
+            _ => None,
+        }
+    }
+}
+
+/// The hash of a policy that was, or will be, read back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Of all bytes.
+    pub sha256: [u8; 32],
+    /// How many bytes there are.
+    pub bytes: usize,
+}
+
+impl Fingerprint {
+    /// Of bytes that a kernel gave back. A kernel that loads them gives other ones back, since it keeps extended permissions
+    /// of one source, target and class in reverse.
+    pub fn of_readback(bytes: &[u8]) -> Self {
+        Self { sha256: Sha256::digest(bytes).into(), bytes: bytes.len() }
+    }
+}
+
 /// `MAX_AVTAB_HASH_BUCKETS`: rules never have more buckets than that.
 const MAX_RULE_BUCKETS: usize = 1 << 16;
 
 /// How many buckets transitions by file name have before version 33, whatever their number.
 const OLD_FILENAME_BUCKETS: u32 = 1 << 11;
 
-/// The SHA-256 of what a kernel gives back that has loaded the policy and changed no boolean.
+/// The hash of what a kernel gives back that has loaded the policy and changed no boolean.
 ///
 /// # Errors
 ///
 /// If the version cannot be written, see [`write`].
-pub fn fingerprint(policy: &Policy, kernel: Kernel) -> Result<[u8; 32], WriteError> {
-    Ok(Sha256::digest(write(&readback(policy, kernel))?).into())
+pub fn fingerprint(policy: &Policy, kernel: Kernel) -> Result<Fingerprint, WriteError> {
+    Ok(Fingerprint::of_readback(&write(&readback(policy, kernel))?))
 }
 
 /// The policy in the order, and with the states, in which a kernel gives it back.

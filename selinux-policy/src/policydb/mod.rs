@@ -20,7 +20,7 @@ mod write;
 pub use arrange::Compat;
 pub use bitmap::Bitmap;
 pub use error::{PolicyError, Problem};
-pub use fingerprint::{Kernel, fingerprint, readback};
+pub use fingerprint::{Fingerprint, Kernel, fingerprint, readback};
 pub use read::read;
 pub use write::{WriteError, write};
 

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 
 mod corrupt;
+mod fingerprint;
 mod optimize;
 mod peers;
 mod round_trip;

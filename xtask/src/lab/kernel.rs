@@ -12,7 +12,7 @@ pub(super) struct Kernel {
     pub(super) version: String,
     /// The compressed image.
     pub(super) image: PathBuf,
-    modules: PathBuf,
+    modules: Vec<PathBuf>,
     config: String,
 }
 
@@ -26,13 +26,25 @@ impl Kernel {
         let package =
             packages.first().ok_or_else(|| format!("{package} depends on no kernel; run apt-get update"))?;
         let version = package.trim_start_matches("linux-image-").to_owned();
-        let place = unpacked(package)?;
-        let image = place.join("boot").join(format!("vmlinuz-{version}"));
-        // Merged or not, the package has them in one of these.
-        let places = ["lib/modules", "usr/lib/modules"].map(|lib| place.join(lib).join(&version));
-        let modules = places.into_iter().find(|path| path.is_dir());
-        let modules = modules.ok_or_else(|| format!("{package} has no modules of {version}"))?;
-        let config = read(&place.join("boot").join(format!("config-{version}")))?;
+        // Newer packages depend on others that have the image and the modules, and that end in the same version.
+        let mut packages = vec![package.clone()];
+        packages.extend(depends(package, "linux-")?.into_iter().filter(|name| name.ends_with(&version)));
+        let mut places = Vec::new();
+        for package in packages {
+            places.push(unpacked(&package)?);
+        }
+        let modules = places.iter().flat_map(|place| {
+            // Merged or not, the package has them in one of these.
+            ["lib/modules", "usr/lib/modules"].map(|lib| place.join(lib).join(&version))
+        });
+        let modules: Vec<PathBuf> = modules.filter(|path| path.is_dir()).collect();
+        let boot = places.iter().map(|place| place.join("boot"));
+        let named = |name: &str| {
+            let old = boot.clone().map(|boot| boot.join(format!("{name}-{version}")));
+            let found = old.chain(modules.iter().map(|path| path.join(name))).find(|path| path.is_file());
+            found.ok_or_else(|| format!("{package} has no {name} of {version}"))
+        };
+        let (image, config) = (named("vmlinuz")?, read(&named("config")?)?);
         Ok(Self { version, image, modules, config: String::from_utf8_lossy(&config).into_owned() })
     }
 
@@ -43,8 +55,13 @@ impl Kernel {
 
     /// These modules and those that they depend on, each after what it depends on. Built-in ones are not among them.
     pub(super) fn modules(&self, wanted: &[&str]) -> Result<Vec<Module>, String> {
-        let files = files(&self.modules)?;
-        let built_in = String::from_utf8_lossy(&read(&self.modules.join("modules.builtin"))?).into_owned();
+        let mut files = Vec::new();
+        for directory in &self.modules {
+            files.extend(find_modules(directory)?);
+        }
+        let list = self.modules.iter().map(|path| path.join("modules.builtin")).find(|path| path.is_file());
+        let list = list.ok_or_else(|| format!("{}: no list of built-in modules", self.version))?;
+        let built_in = String::from_utf8_lossy(&read(&list)?).into_owned();
         let built_in: BTreeSet<String> = built_in.lines().map(|line| name_of(Path::new(line))).collect();
         let mut order = Order { files, built_in, seen: BTreeSet::new(), found: Vec::new() };
         for name in wanted {
@@ -108,7 +125,7 @@ fn depends_of(content: &[u8]) -> Vec<String> {
     value.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
-fn files(directory: &Path) -> Result<Vec<PathBuf>, String> {
+fn find_modules(directory: &Path) -> Result<Vec<PathBuf>, String> {
     let listed = output(Command::new("find").arg(directory).args(["-name", "*.ko*", "-type", "f"]))?;
     Ok(listed.lines().map(PathBuf::from).collect())
 }

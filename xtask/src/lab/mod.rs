@@ -1,14 +1,17 @@
 //! `cargo xtask lab`: what only a kernel can prove, in a machine of QEMU's.
 //!
-//! The host that tests run on need not have device-mapper, and must not be restarted by one. So a Debian kernel is
-//! downloaded and booted, by emulation, which needs no permissions and no KVM, with an initramfs that has the program, the
-//! reference tool and a script of cases. It takes minutes; `cargo xtask test` does not include it.
+//! The host that tests run on need not have device-mapper or SELinux, and must not be restarted or locked by them. So a
+//! Debian kernel is downloaded and booted, by emulation, which needs no permissions and no KVM, with an initramfs that has
+//! the program, reference tools and a script of cases. It takes minutes; `cargo xtask test` does not include it.
 
 mod artefacts;
 mod cpio;
 mod initramfs;
 mod kernel;
 mod machine;
+mod policy;
+mod program;
+mod verdict;
 mod verity;
 
 use crate::shell::Outcome;
@@ -16,7 +19,8 @@ use crate::shell::Outcome;
 /// `cargo xtask lab NAME`.
 pub(crate) fn run(args: &[String]) -> Outcome {
     match args.split_first() {
+        Some((name, rest)) if name == "policy" => policy::run(rest),
         Some((name, rest)) if name == "verity" => verity::run(rest),
-        _ => Err("which lab? `cargo xtask lab verity`".into()),
+        _ => Err("which lab? `cargo xtask lab policy` or `cargo xtask lab verity`".into()),
     }
 }

@@ -8,8 +8,10 @@ use super::artefacts::{directory, output, read, recreate, unpacked};
 use super::initramfs::Initramfs;
 use super::kernel::Kernel;
 use super::machine::{Firmware, Machine, QEMU};
+use super::program::build_program;
+use super::verdict::{Ending, judge};
 use crate::peers;
-use crate::shell::{Outcome, cargo, check, find, print};
+use crate::shell::{Outcome, check, find, print};
 
 /// Programs of the host, with their Debian packages and what they are for.
 const PROGRAMS: &[(&str, &str, &str)] = &[
@@ -56,14 +58,6 @@ enum Board {
     Bios,
     /// With variables that last from one boot to the next.
     Uefi,
-}
-
-#[derive(Clone, Copy)]
-enum Ending {
-    /// The script ended.
-    PowerOff,
-    /// The kernel ended the machine and said this.
-    Kernel(&'static str),
 }
 
 pub(super) fn run(args: &[String]) -> Outcome {
@@ -132,29 +126,6 @@ fn firmware(place: &Path) -> Result<Firmware, String> {
     fs::copy(package.join("OVMF_VARS_4M.fd"), &variables)
         .map_err(|error| format!("OVMF_VARS_4M.fd: {error}"))?;
     Ok(Firmware { code: package.join("OVMF_CODE_4M.fd"), variables })
-}
-
-/// Prints the cases of a boot and returns how many failed. A boot that did not come to its end is a failure as well.
-fn judge(boot: &str, ending: Ending, console: &str, log: &Path) -> usize {
-    let count = |prefix: &str| console.lines().filter(|line| line.starts_with(prefix)).count();
-    let (passed, failed) = (count("PASS "), count("FAIL "));
-    console.lines().filter(|line| line.starts_with("PASS ") || line.starts_with("FAIL ")).for_each(print);
-    let wrong = match ending {
-        Ending::PowerOff => {
-            let said = format!("END {}", passed + failed);
-            (!console.lines().any(|line| line == said)).then(|| format!("not `{said}`"))
-        }
-        Ending::Kernel(said) => {
-            let right =
-                console.contains("READING") && console.contains(said) && !console.contains("SURVIVED");
-            (!right).then(|| format!("the kernel did not say `{said}`"))
-        }
-    };
-    match &wrong {
-        Some(reason) => print(&format!("FAIL {boot} ended otherwise: {reason}; see {}", log.display())),
-        None => print(&format!("PASS {boot} ended as it should")),
-    }
-    failed + usize::from(wrong.is_some())
 }
 
 /// An image, its tree and a signature of its root hash, made by others than Hardpan.
@@ -252,23 +223,6 @@ fn build_initramfs(kernel: &Kernel, images: &Images) -> Result<Vec<u8>, String> 
     Ok(initramfs.finish())
 }
 
-/// The command, linked statically, as in an initramfs: against musl if its target is installed, else against glibc.
-fn build_program() -> Result<PathBuf, String> {
-    let musl = output(Command::new("rustc").args(["--print", "target-libdir", "--target", MUSL]));
-    let target = match musl {
-        Ok(path) if Path::new(path.trim()).is_dir() => MUSL,
-        _ => GLIBC,
-    };
-    let place = directory().join("build");
-    let mut build = cargo();
-    build.args(["build", "--bin", "hardpan", "--target", target, "--target-dir"]).arg(&place);
-    build
-        .env("RUSTFLAGS", "-C target-feature=+crt-static -C strip=symbols")
-        .env("CARGO_PROFILE_DEV_DEBUG", "0");
-    check(&mut build)?;
-    Ok(place.join(target).join("debug/hardpan"))
-}
-
 /// a5c059a1-94e4-4aa7-87b5-ab155c2bf072, of the UEFI specification, with the first three fields in little endian.
 const EFI_CERT_X509_GUID: [u8; 16] =
     [0xa1, 0x59, 0xc0, 0xa5, 0xe4, 0x94, 0xa7, 0x4a, 0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72];
@@ -279,7 +233,5 @@ const EFI_CERT_TYPE_PKCS7_GUID: [u8; 16] =
 const SCRIPT: &str = include_str!("verity/init.sh");
 /// The cases.
 const CASES: &str = include_str!("verity/cases.sh");
-const MUSL: &str = "x86_64-unknown-linux-musl";
-const GLIBC: &str = "x86_64-unknown-linux-gnu";
 const SALT: &str = "e48da609055204e89ae53b655ca2216dd983cf3cb829f34f63a297d106d53e2d";
 const UUID: &str = "01234567-89ab-4cde-8f01-23456789abcd";
