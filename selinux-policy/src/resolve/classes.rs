@@ -105,6 +105,12 @@ impl Resolver<'_> {
 
     fn map_permissions(&mut self, at: At, map: DeclarationId, list: u32) -> Result<ClassPerms, Stop> {
         let places = self.permission_expression(at, map, list)?;
+        self.listed += places.len();
+        if self.listed > MAX_LISTED {
+            let message =
+                format!("rules name over {MAX_LISTED} permissions of class maps, each counted as often");
+            return Err(self.refuse("too-large", message, at, list));
+        }
         Ok(ClassPerms::Map(ir::ClassMapId(self.declarations[map as usize].id), places.into_boxed_slice()))
     }
 
@@ -352,6 +358,9 @@ fn is_operator(symbol: Symbol) -> bool {
 }
 
 /// Ascending numbers as ranges that do not touch.
+/// How many permissions of class maps all rules may list, all times counted on which they are looked at.
+const MAX_LISTED: usize = 1 << 24;
+
 fn ranges(numbers: impl Iterator<Item = u32>) -> Vec<(u16, u16)> {
     let mut ranges: Vec<(u16, u16)> = Vec::new();
     for number in numbers.filter_map(|number| u16::try_from(number).ok()) {

@@ -124,8 +124,15 @@ impl Resolver<'_> {
             let before = pending.len();
             attempts += before;
             if attempts > MAX_ATTEMPTS {
-                let message = "too many `in` wait for each other's containers";
-                self.faults.push(Diagnostic::error("too-large", message));
+                let message = format!(
+                    "{before} `in` wait for each other's containers, and were tried over {MAX_ATTEMPTS} times together"
+                );
+                let fault = pending
+                    .first()
+                    .map(|waiting| self.place(Diagnostic::error("too-large", message), *waiting));
+                self.faults.push(
+                    fault.expect("something waits").help("write those first that others wait for last"),
+                );
                 break;
             }
             let mut missing = None;

@@ -161,6 +161,9 @@ impl Resolver<'_> {
     ) -> Option<DeclarationId> {
         let mut at = start;
         loop {
+            if !self.may_step(at) {
+                return None;
+            }
             let instance = &self.instances[at as usize];
             let found = match instance.word {
                 Word::Block if instance.is_abstract => None,
@@ -184,6 +187,25 @@ impl Resolver<'_> {
             }
             at = self.instances[instance.parent as usize].lookup;
         }
+    }
+
+    /// Counts a container that is looked into; whether it may be.
+    fn may_step(&self, at: InstanceId) -> bool {
+        let steps = self.steps.get() + 1;
+        self.steps.set(steps);
+        if steps == MAX_LOOKUP_STEPS {
+            self.lost_at.set(at);
+        }
+        steps < MAX_LOOKUP_STEPS
+    }
+
+    /// What is wrong if names were looked up in too many containers, where nothing else counts any more.
+    pub(super) fn lost(&self) -> Option<Diagnostic> {
+        let at = self.lost_at.get();
+        (at != NONE).then(|| {
+            let message = "names in this policy are looked up too often: containers are nested too deep for that many statements";
+            self.blame_growth(Diagnostic::error("too-large", message), at)
+        })
     }
 
     fn lookup_call(
@@ -287,7 +309,7 @@ impl Resolver<'_> {
     /// The nearest call around a container, or itself.
     fn call_around(&self, instance: InstanceId) -> Option<InstanceId> {
         let mut at = self.instances[instance as usize].lookup;
-        while at != super::tree::ROOT {
+        while at != super::tree::ROOT && self.may_step(at) {
             let instance = &self.instances[at as usize];
             if instance.word == Word::Call {
                 return Some(at);
@@ -404,11 +426,21 @@ impl Resolver<'_> {
     }
 
     fn near(&self, missing: &Missing) -> Option<String> {
+        if self.faults.count() >= MAX_SUGGESTIONS {
+            return None;
+        }
         let names = self.scopes.root_names(missing.table?).map(|name| self.ir.names.get(name));
         let near = suggestion(self.ir.names.get(missing.name), names)?;
         Some(String::from_utf8_lossy(near).into_owned())
     }
 }
+
+/// How many errors have a suggestion: each is looked for among all names.
+const MAX_SUGGESTIONS: usize = 50;
+
+/// How many containers may be looked into for all names together. Policies need one to ten for each name, and the largest
+/// known ones have a few million.
+const MAX_LOOKUP_STEPS: u64 = 150_000_000;
 
 /// Stands for all optionals among those that depend on a declaration.
 pub(super) const EVERYTHING: InstanceId = NONE - 1;
