@@ -21,7 +21,7 @@ pub(crate) fn mutate(
     let (place, new) = match random.below(7) {
         0 => (list, Vec::new()),
         1 => (list, text[random_of(&mut random, &lists)].to_vec()),
-        2 => (list, [&text[list.clone()], &text[random_of(&mut random, &lists)]].concat()),
+        2 => (list.clone(), [&text[list], &text[random_of(&mut random, &lists)]].concat()),
         3 => {
             let around = random.pick(&[
                 &b"(optional o "[..],

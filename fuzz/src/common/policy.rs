@@ -73,8 +73,10 @@ pub(crate) fn holds(policy: &Policy, bytes: &[u8]) {
     assert_eq!(read(&written).as_ref(), Ok(policy), "what was written reads as something else");
     for kernel in [Kernel::V5_9, Kernel::V6_10] {
         let back = write(&readback(policy, kernel)).expect("the version is the same");
-        let again = readback(&read(&back).expect("a kernel gives back what it takes"), kernel);
-        assert!(write(&again).is_ok_and(|again| again == back), "read back twice it is another one");
+        let read = read(&back).expect("a kernel takes what one gives back");
+        // Each kernel turns the extended permissions of one key around, so that every second one gives back the same.
+        let again = readback(&readback(&read, kernel), kernel);
+        assert!(write(&again).is_ok_and(|again| again == back), "two kernels further it is another one");
         fingerprint(policy, kernel).expect("it was written just now");
     }
     optimizes(policy.clone());

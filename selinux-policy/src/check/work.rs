@@ -58,3 +58,24 @@ impl<V> Broken<V> {
         self.compared <= MAX_WORDS_OF_ONE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_too_long_is_counted_as_unchecked() {
+        let judge = |words: &usize| {
+            let mut broken: Broken<()> = Broken::new(1);
+            while broken.may_compare(*words) && *words > 0 {}
+            broken
+        };
+        let mut work = Work::new();
+        assert_eq!(work.judge(&[0; 100], judge).len(), 100);
+        assert_eq!(work.unchecked, 0);
+        let large = usize::try_from(MAX_WORDS_OF_ONE / 2).unwrap();
+        // None comes to its end, and after the first that are judged at once nothing is left.
+        let judged = work.judge(&[large; 100], judge);
+        assert_eq!((judged.len(), work.unchecked), (AT_ONCE, 100));
+    }
+}

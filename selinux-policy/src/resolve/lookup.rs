@@ -436,7 +436,7 @@ impl Resolver<'_> {
 }
 
 /// How many errors have a suggestion: each is looked for among all names.
-const MAX_SUGGESTIONS: usize = 50;
+const MAX_SUGGESTIONS: usize = 16;
 
 /// How many containers may be looked into for all names together. Policies need one to ten for each name, and the largest
 /// known ones have a few million.
