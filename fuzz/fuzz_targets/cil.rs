@@ -1,2 +1,2 @@
 #![no_main]
-hardpan_fuzz::target!(cil);
+hardpan_fuzz::target!(cil, mutated);

@@ -3,6 +3,8 @@
 use hardpan_selinux_policy::diagnostic::{Diagnostic, Source, render};
 use hardpan_selinux_policy::resolve::{Options, resolve};
 
+use crate::common::mutate;
+
 /// The text is taken as two files that are cut at the first byte `0x01`, so that places in more than one file are made, too.
 pub fn check(bytes: &[u8]) {
     let cut = bytes.iter().position(|byte| *byte == 1).unwrap_or(bytes.len());
@@ -44,6 +46,18 @@ fn lies_inside(diagnostic: &Diagnostic, sources: &[Source]) {
 /// Policies with statements of all kinds, and what expansion has to hold.
 pub fn seeds() -> Vec<Vec<u8>> {
     [DECLARATIONS, CONTAINERS, RULES, LABELS, DOUBLING].iter().map(|text| text.as_bytes().to_vec()).collect()
+}
+
+/// A change of a text: of its lists and words if it has any.
+pub fn mutate(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> Option<usize> {
+    with_words(|words| mutate::mutate(data, size, max_size, seed, words))
+}
+
+/// Calls with all words of the first inputs: every statement and operator of the language is one.
+pub(crate) fn with_words<T>(call: impl FnOnce(&[&[u8]]) -> T) -> T {
+    let texts = [DECLARATIONS, CONTAINERS, RULES, LABELS].map(str::as_bytes);
+    let words = texts.iter().flat_map(|text| mutate::atoms(text).into_iter().map(|atom| &text[atom]));
+    call(&words.collect::<Vec<_>>())
 }
 
 const DECLARATIONS: &str = "\

@@ -25,6 +25,9 @@ pub mod notes;
 pub mod oci;
 pub mod pem;
 pub mod pkcs7;
+pub mod policy_compile;
+pub mod policy_round_trip;
+pub mod policydb;
 pub mod proc_maps;
 pub mod rpm;
 pub mod superblock;
@@ -56,5 +59,13 @@ macro_rules! target {
             init: $crate::seeds_instead($crate::$name::seeds),
             |bytes: &[u8]| $crate::$name::check(bytes)
         );
+    };
+    // With changes of its own beside libFuzzer's.
+    ($name:ident, mutated) => {
+        $crate::target!($name);
+        libfuzzer_sys::fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
+            let changed = $crate::$name::mutate(data, size, max_size, seed);
+            changed.unwrap_or_else(|| libfuzzer_sys::fuzzer_mutate(data, size, max_size))
+        });
     };
 }

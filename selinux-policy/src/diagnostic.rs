@@ -128,9 +128,13 @@ pub struct Position {
 /// Where the byte at an offset is; the end of the text for what is behind it.
 pub fn position(text: &[u8], offset: u32) -> Position {
     let before = &text[..(offset as usize).min(text.len())];
-    let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let start = memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1);
     let line = 1 + memchr::memchr_iter(b'\n', before).count();
-    let column = 1 + String::from_utf8_lossy(&before[start..]).chars().count();
+    // Lines may have megabytes, and errors come by the thousand: nothing is copied to count characters.
+    let characters = |chunk: std::str::Utf8Chunk<'_>| {
+        chunk.valid().chars().count() + usize::from(!chunk.invalid().is_empty())
+    };
+    let column = 1 + before[start..].utf8_chunks().map(characters).sum::<usize>();
     Position { line, column }
 }
 
@@ -167,6 +171,8 @@ pub fn render(diagnostic: &Diagnostic, sources: &[Source]) -> String {
 const SHOWN_CHAIN: usize = 8;
 /// How many characters of a line are shown; files made by machines have longer ones.
 const SHOWN_WIDTH: usize = 160;
+/// How many bytes those characters may have at each side of the mark. The rest of a line is not even looked at.
+const SHOWN_BYTES: usize = 4 * SHOWN_WIDTH;
 
 fn excerpt(text: &mut String, span: Span, sources: &[Source], note: &str) {
     let Some(source) = sources.get(span.file as usize) else { return };
@@ -195,7 +201,9 @@ fn split_line(text: &[u8], span: Span) -> Option<(String, String, String)> {
     if start > text.len() {
         return None;
     }
-    let line = text[..start].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let near = start.saturating_sub(SHOWN_BYTES);
+    let line = memchr::memrchr(b'\n', &text[near..start]).map_or(near, |newline| near + newline + 1);
+    let text = &text[..text.len().min(start + 2 * SHOWN_BYTES)];
     let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |newline| start + newline);
     let marked =
         if span.end > span.start { span.end as usize } else { statement_end(text, start) }.clamp(start, end);
@@ -238,7 +246,7 @@ fn is_reordering(character: char) -> bool {
 /// The candidate that was likely meant by a name: the one with the fewest edits, if they are few for its length.
 pub fn suggestion<'a>(name: &[u8], candidates: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
     let limit = match name.len() {
-        0..=2 => return None,
+        0..=2 | MAX_SUGGESTED.. => return None,
         3..=5 => 1,
         6..=11 => 2,
         _ => 3,
@@ -248,6 +256,9 @@ pub fn suggestion<'a>(name: &[u8], candidates: impl Iterator<Item = &'a [u8]>) -
     let scored = near.filter_map(|candidate| Some((distance(name, candidate, limit)?, candidate)));
     scored.min().map(|(_, candidate)| candidate)
 }
+
+/// From this length on nothing is suggested: how long it takes grows with the square, and nobody types such names.
+const MAX_SUGGESTED: usize = 128;
 
 /// How many bytes have to be put in, left out, changed or swapped with their neighbour, if not more than a limit.
 fn distance(left: &[u8], right: &[u8], limit: usize) -> Option<usize> {

@@ -8,7 +8,9 @@ pub(crate) mod elf;
 pub(crate) mod image;
 pub(crate) mod kernel;
 pub(crate) mod keys;
+pub(crate) mod mutate;
 pub(crate) mod pack;
+pub(crate) mod policy;
 pub(crate) mod take;
 pub(crate) mod tree;
 

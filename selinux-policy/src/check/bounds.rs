@@ -4,7 +4,6 @@
 //! branch of a conditional allows the child, the parent must be allowed outside of conditionals, in the same branch, or in
 //! both branches of any one condition.
 
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::ir::{Bounds, ClassId, Ir, TypeId};
@@ -13,15 +12,16 @@ use crate::sema::{Bitset, TypeSets};
 use super::conditions::Branch;
 use super::grants::{Grant, Grants, Targets};
 use super::pairs::type_id;
+use super::work::Work;
 use super::{Broken, Sets, TypeBoundsExceeded};
 
 /// The violations of each `typebounds`, in their order.
 pub(super) fn check(
     ir: &Ir,
     sets: Sets<'_>,
-    grants: &Grants,
-    branches: &[Branch],
+    (grants, branches): (&Grants, &[Branch]),
     limit: usize,
+    work: &mut Work,
 ) -> Vec<Broken<TypeBoundsExceeded>> {
     let mut bounded_by: FxHashMap<usize, usize> = FxHashMap::default();
     for bounds in &ir.type_bounds {
@@ -35,7 +35,7 @@ pub(super) fn check(
         }
         broken
     };
-    ir.type_bounds.par_iter().map(check).collect()
+    work.judge(&ir.type_bounds, check)
 }
 
 struct Judge<'a> {
@@ -56,6 +56,11 @@ impl Judge<'_> {
             return;
         }
         let mut of_parent = self.rules_of(self.bounds.parent, grants);
+        // Each rule's targets are gone through one by one, and the parent's once for each branch that the child has.
+        let rules = of_child.len() + of_parent.len();
+        if !broken.may_compare(rules.saturating_mul(4 + self.sets.bound())) {
+            return;
+        }
         // Stable: within a branch, rules keep the order of the source. Those of no branch come first.
         of_child.sort_by_key(|(branch, _)| order(*branch));
         of_parent.sort_by_key(|(branch, _)| order(*branch));

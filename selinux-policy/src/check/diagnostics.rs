@@ -5,6 +5,8 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::{ClassId, Ir, RoleId, TypeId, UserId, XKind};
 use crate::names::Symbol;
 
+/// As many violations are told, so that there is room for how many more there are.
+const MAX_TOLD: usize = 900;
 /// As many names of a list are told.
 const MAX_NAMES: usize = 8;
 
@@ -15,12 +17,27 @@ impl Report {
         let types = self.type_bounds.iter().map(|broken| type_bounds(ir, broken));
         let roles = self.role_bounds.iter().map(|broken| role_bounds(ir, broken));
         let users = self.user_bounds.iter().map(|broken| user_bounds(ir, broken));
-        let mut all: Vec<Diagnostic> = never.chain(types).chain(roles).chain(users).collect();
-        if self.omitted > 0 {
-            let message = format!("{} more rules break neverallow rules and bounds", self.omitted);
+        let mut all: Vec<Diagnostic> = Vec::new();
+        if self.unchecked > 0 {
+            let message = format!(
+                "the rules of this policy are too many to hold them all against its promises: {} neverallow rules or \
+                 bounds are not checked to their end",
+                self.unchecked
+            );
+            all.push(Diagnostic::error("too-many-rules", message).help("-N compiles without these checks"));
+        }
+        let untold = self.found().saturating_sub(MAX_TOLD) as u64 + self.omitted;
+        all.extend(never.chain(types).chain(roles).chain(users).take(MAX_TOLD));
+        if untold > 0 {
+            let message = format!("at least {untold} more rules break neverallow rules and bounds");
             all.push(Diagnostic::error("violations-omitted", message));
         }
         all
+    }
+
+    /// How many violations are kept.
+    fn found(&self) -> usize {
+        self.never_allowed.len() + self.type_bounds.len() + self.role_bounds.len() + self.user_bounds.len()
     }
 }
 

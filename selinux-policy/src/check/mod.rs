@@ -12,6 +12,7 @@ mod neverallow;
 mod neverallowx;
 mod pairs;
 mod role_user_bounds;
+mod work;
 
 use crate::ir::{AvKind, ClassId, Ir, OriginId, RoleId, TypeId, UserId, XKind};
 use crate::sema::{Bitset, ClassSets, RoleSets, TypeSets, UserSets};
@@ -21,7 +22,7 @@ pub use grants::Site;
 
 /// At most about this many violations are kept, the same number of each promise; those beyond are counted. It bounds memory:
 /// one rule that breaks every promise of a policy with thousands would otherwise fill it.
-pub const MAX_VIOLATIONS: usize = 1_000_000;
+pub const MAX_VIOLATIONS: usize = 100_000;
 
 /// What attributes, class maps and sets of a policy stand for.
 #[derive(Clone, Copy, Debug)]
@@ -47,8 +48,10 @@ pub struct Report {
     pub role_bounds: Vec<BoundsExceeded<RoleId>>,
     /// Users with more roles than those that bound them.
     pub user_bounds: Vec<BoundsExceeded<UserId>>,
-    /// How many more there are, beyond [`MAX_VIOLATIONS`].
+    /// How many more there are at least, beyond [`MAX_VIOLATIONS`].
     pub omitted: u64,
+    /// How many promises were not judged to their end, since that would take too long.
+    pub unchecked: usize,
 }
 
 /// A rule that allows what never is to be allowed.
@@ -129,15 +132,17 @@ pub fn check(ir: &Ir, sets: Sets<'_>) -> Result<Report, MalformedCondition> {
     let grants = grants::Grants::new(ir, sets.classes, &promises.wanted);
     let limit = (MAX_VIOLATIONS / promises.count.max(1)).max(1);
     let mut report = Report::default();
-    for broken in neverallow::check(ir, sets, &grants, limit) {
+    let mut work = work::Work::new();
+    for broken in neverallow::check(ir, sets, &grants, limit, &mut work) {
         report.never_allowed.extend(broken.take(&mut report.omitted));
     }
-    for broken in neverallowx::check(ir, sets, &grants, &branches, limit) {
+    for broken in neverallowx::check(ir, sets, (&grants, &branches), limit, &mut work) {
         report.never_allowed.extend(broken.take(&mut report.omitted));
     }
-    for broken in bounds::check(ir, sets, &grants, &branches, limit) {
+    for broken in bounds::check(ir, sets, (&grants, &branches), limit, &mut work) {
         report.type_bounds.extend(broken.take(&mut report.omitted));
     }
+    report.unchecked = work.unchecked;
     report.role_bounds = role_user_bounds::roles(ir, sets);
     report.user_bounds = role_user_bounds::users(ir, sets);
     Ok(report)
@@ -176,11 +181,13 @@ struct Broken<V> {
     limit: usize,
     kept: Vec<V>,
     omitted: u64,
+    /// How many words of sets were compared.
+    compared: u64,
 }
 
 impl<V> Broken<V> {
     fn new(limit: usize) -> Self {
-        Self { limit, kept: Vec::new(), omitted: 0 }
+        Self { limit, kept: Vec::new(), omitted: 0, compared: 0 }
     }
 
     /// Keeps a violation, which is only made if it is to be kept.
@@ -190,6 +197,11 @@ impl<V> Broken<V> {
         } else {
             self.omitted += 1;
         }
+    }
+
+    /// Whether further violations are only counted.
+    fn is_full(&self) -> bool {
+        self.kept.len() >= self.limit
     }
 
     fn take(self, omitted: &mut u64) -> Vec<V> {

@@ -12,10 +12,17 @@ use crate::sema::{Bitset, ClassBits, Members, TypeSets};
 
 use super::grants::{Grant, Grants};
 use super::pairs::{Pairs, Reach, type_id};
+use super::work::Work;
 use super::{Access, Broken, NeverAllowed, Sets};
 
 /// The violations of each `neverallow`, in their order.
-pub(super) fn check(ir: &Ir, sets: Sets<'_>, grants: &Grants, limit: usize) -> Vec<Broken<NeverAllowed>> {
+pub(super) fn check(
+    ir: &Ir,
+    sets: Sets<'_>,
+    grants: &Grants,
+    limit: usize,
+    work: &mut Work,
+) -> Vec<Broken<NeverAllowed>> {
     let promises: Vec<&AvRule> = ir.av_rules.iter().filter(|rule| rule.kind == AvKind::NeverAllow).collect();
     let reaches = promises.iter().map(|promise| Reach { source: promise.source, target: promise.target });
     let touching = Touching::new(sets.types, reaches);
@@ -26,7 +33,7 @@ pub(super) fn check(ir: &Ir, sets: Sets<'_>, grants: &Grants, limit: usize) -> V
         });
         broken
     };
-    promises.par_iter().map(check).collect()
+    work.judge(&promises, check)
 }
 
 fn check_class(
@@ -39,6 +46,14 @@ fn check_class(
 ) {
     let reach = Reach { source: promise.source, target: promise.target };
     grants.for_each_touching(class, bits, reach, touching, sets, |grant| {
+        let is_certain = matches!((reach.target, grant.target), (Target::Type(_), Target::Type(_)));
+        if is_certain && broken.is_full() {
+            broken.omitted += 1;
+            return;
+        }
+        if !broken.may_compare(Pairs::cost(sets)) {
+            return;
+        }
         let Some(pairs) = Pairs::common(&[reach, grant.reach()], sets) else { return };
         let Some((source, target)) = pairs.first() else { return };
         broken.add(|| NeverAllowed {

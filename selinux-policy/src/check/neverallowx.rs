@@ -7,8 +7,6 @@
 //! What an `allow` in a conditional allows is restricted only by the `allowx` of the same branch, and an `allow` outside by
 //! those outside, or by those of both branches of a condition: that is how secilc judges it, too.
 
-use rayon::prelude::*;
-
 use crate::ir::{AvKind, AvxRule, ClassId, Ir, Target, XKind};
 use crate::sema::{Bitset, TypeSets};
 
@@ -16,15 +14,16 @@ use super::conditions::Branch;
 use super::grants::{Grant, Grants, Targets, XGrant, x_grants};
 use super::neverallow::Touching;
 use super::pairs::{Pairs, Reach, type_id};
+use super::work::Work;
 use super::{Access, Broken, NeverAllowed, Sets};
 
 /// The violations of each `neverallowx`, in their order.
 pub(super) fn check(
     ir: &Ir,
     sets: Sets<'_>,
-    grants: &Grants,
-    branches: &[Branch],
+    (grants, branches): (&Grants, &[Branch]),
     limit: usize,
+    work: &mut Work,
 ) -> Vec<Broken<NeverAllowed>> {
     let promises: Vec<&AvxRule> =
         ir.avx_rules.iter().filter(|rule| rule.kind == AvKind::NeverAllow).collect();
@@ -52,7 +51,7 @@ pub(super) fn check(
         });
         broken
     };
-    promises.par_iter().map(check).collect()
+    work.judge(&promises, check)
 }
 
 /// The bit of the permission that extended ones of a kind belong to; none if the class has no such permission, and so
@@ -116,12 +115,15 @@ impl Judge<'_> {
 
     /// Whether an `allow` allows every number to a pair of types.
     fn check_base(&self, base: &Grant, broken: &mut Broken<NeverAllowed>) {
-        if self.is_restricted_alike(base) {
+        if self.is_restricted_alike(base) || !broken.may_compare(Pairs::cost(self.sets)) {
             return;
         }
         let Some(pairs) = Pairs::common(&[self.reach(), base.reach()], self.sets) else { return };
         let (mut first, mut count) = (None, 0);
         for source in pairs.sources().iter() {
+            if !broken.may_compare(Pairs::cost(self.sets) + self.rules.len()) {
+                return;
+            }
             let mut targets = pairs.targets_of(source);
             targets.and_not_with(&self.restricted(base, source));
             first = first.or_else(|| Some((type_id(source), type_id(targets.iter().next()?))));
@@ -205,7 +207,11 @@ impl Judge<'_> {
             return;
         }
         let its = Reach { source: rule.source, target: rule.target };
-        let in_common = |base: &Grant| Pairs::common(&[self.reach(), its, base.reach()], self.sets);
+        let cost = Pairs::cost(self.sets);
+        let in_common = |base: &Grant| {
+            let may = broken.may_compare(cost);
+            may.then(|| Pairs::common(&[self.reach(), its, base.reach()], self.sets)).flatten()
+        };
         if let Some(pairs) = bases.iter().find_map(in_common)
             && let Some((source, target)) = pairs.first()
         {

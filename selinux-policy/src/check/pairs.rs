@@ -29,6 +29,11 @@ enum Relation {
 }
 
 impl Pairs {
+    /// How many words of sets are looked at to find what rules have in common.
+    pub(super) fn cost(sets: &TypeSets) -> usize {
+        8 + sets.bound() / 8
+    }
+
     /// What rules have in common.
     pub(super) fn common(rules: &[Reach], sets: &TypeSets) -> Option<Self> {
         let (mut sources, mut targets) = (sets.all().clone(), sets.all().clone());

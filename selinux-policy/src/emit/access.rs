@@ -46,6 +46,23 @@ impl Accesses {
         self.sets.len()
     }
 
+    /// How many accesses an expression stands for.
+    pub(crate) fn size(&self, perms: &ClassPerms) -> u64 {
+        match perms {
+            ClassPerms::Class(..) => 1,
+            ClassPerms::Map(map, places) => {
+                let of_map = &self.maps[map.index()];
+                places.iter().map(|place| of_map[*place as usize].len() as u64).sum()
+            }
+            ClassPerms::Set(set) => self.sets.get(set.index()).map_or(1, |set| set.len() as u64),
+        }
+    }
+
+    /// How many accesses all permissions of a map stand for.
+    pub(crate) fn map_size(&self, map: usize) -> u64 {
+        self.maps[map].iter().map(|accesses| accesses.len() as u64).sum()
+    }
+
     /// Adds what an expression stands for.
     pub(crate) fn add_to(&self, perms: &ClassPerms, accesses: &mut Vec<Access>) {
         match perms {

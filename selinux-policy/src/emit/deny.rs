@@ -43,9 +43,13 @@ pub(crate) fn apply(ir: &Ir, options: &Options, faults: &mut Faults<'_>) -> Opti
     let fates = keep::fates(ir, &types, options, faults);
     let accesses = Accesses::new(ir, options.compat, &mut Faults::new(ir));
     let algebra = Algebra::new(ir.clone(), types, fates, options);
-    let mut denier = Denier { algebra, accesses, known: FxHashMap::default() };
+    let mut denier = Denier { algebra, accesses, known: FxHashMap::default(), work: 0 };
     for deny in &ir.deny_rules {
         denier.apply(deny);
+        if let Some(reason) = denier.excess() {
+            faults.error("too-many-rules", deny.origin, reason);
+            return None;
+        }
     }
     let Algebra { ir, fates, order, .. } = denier.algebra;
     Some(Denied { ir, fates, order })
@@ -56,7 +60,16 @@ struct Denier {
     accesses: Accesses,
     /// The sets of class permissions that were made.
     known: FxHashMap<Vec<Access>, ClassPermissionId>,
+    /// How many rules were looked at, and words of sets for those that deny rules may touch.
+    work: u64,
 }
+
+/// How much may be looked at for all deny rules. Real policies have a handful of them over rules of a few classes.
+const MAX_WORK: u64 = 1 << 27;
+/// How many rules may be left when what is denied is taken from them.
+const MAX_LEFT: usize = 1 << 20;
+/// How many bytes the sets of attributes may have that deny rules need.
+const MAX_MADE: usize = 64 << 20;
 
 impl Denier {
     /// Takes from all rules, those of conditionals too, what one deny rule names. What is left of a rule is not looked at
@@ -71,6 +84,9 @@ impl Denier {
         let rules = std::mem::take(&mut self.algebra.ir.av_rules);
         let mut left = Vec::with_capacity(rules.len());
         for rule in rules {
+            if self.work > MAX_WORK {
+                break;
+            }
             match self.remainder(&rule, deny, &denied) {
                 Some(rules) => left.extend(rules),
                 None => left.push(rule),
@@ -96,6 +112,23 @@ impl Denier {
         self.algebra.ir.conditionals = conditionals;
     }
 
+    /// Why no further deny rule can be applied, if so.
+    fn excess(&self) -> Option<String> {
+        let made = self.algebra.made.len() * Bitset::size(self.algebra.types.bound());
+        if self.work > MAX_WORK {
+            Some(
+                "deny rules and the rules that they touch are too many: with this one they take too long"
+                    .to_owned(),
+            )
+        } else if self.algebra.ir.av_rules.len() > MAX_LEFT {
+            Some(format!("deny rules up to this one split the policy into over {MAX_LEFT} rules"))
+        } else if made > MAX_MADE {
+            Some(format!("deny rules up to this one need attributes of over {MAX_MADE} bytes"))
+        } else {
+            None
+        }
+    }
+
     /// What is left of a rule; `None` if the deny rule does not touch it.
     fn remainder(
         &mut self,
@@ -108,10 +141,13 @@ impl Denier {
         }
         let mut accesses = Vec::new();
         self.add_accesses(&rule.access, &mut accesses);
+        self.work += 1 + accesses.len() as u64;
         let denied_of = |(class, _): &Access| denied.get(&class.0).copied().unwrap_or(0);
-        if !accesses.iter().any(|access| access.1 & denied_of(access) != 0)
-            || !self.algebra.touches((rule.source, rule.target), (deny.source, deny.target))
-        {
+        if !accesses.iter().any(|access| access.1 & denied_of(access) != 0) {
+            return None;
+        }
+        self.work += 8 + self.algebra.types.bound() as u64 / 16;
+        if !self.algebra.touches((rule.source, rule.target), (deny.source, deny.target)) {
             return None;
         }
         let part = |keep: fn(u32, u32) -> u32| -> Vec<Access> {

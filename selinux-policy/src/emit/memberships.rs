@@ -9,9 +9,22 @@ pub(crate) struct RoleTypes(Vec<Option<Bitset>>);
 /// The roles of each user.
 pub(crate) struct UserRoles(Vec<Option<Bitset>>);
 
+/// How many words of sets `roletype` and `userrole` may each be about, 64 MiB if no set is in two statements. Real policies
+/// have ten thousand statements for sets of a hundred words.
+const MAX_WORDS: usize = 8 << 20;
+
+/// Whether statements about so many sets each are few enough for sets of this bound.
+fn fits(statements: impl Iterator<Item = usize>, bound: usize) -> bool {
+    let sets = statements.fold(0_usize, usize::saturating_add);
+    sets.saturating_mul(Bitset::size(bound) / 8) <= MAX_WORDS
+}
+
 impl RoleTypes {
-    /// Evaluates all `roletype`.
-    pub(crate) fn new(ir: &Ir, types: &TypeSets, roles: &RoleSets) -> Self {
+    /// Evaluates all `roletype`; `None` if they are about too much.
+    pub(crate) fn new(ir: &Ir, types: &TypeSets, roles: &RoleSets) -> Option<Self> {
+        if !fits(ir.role_types.iter().map(|(role, ..)| roles.members(*role).count()), types.bound()) {
+            return None;
+        }
         let mut sets = vec![None; ir.roles.len()];
         for (role, type_, _) in &ir.role_types {
             roles.members(*role).for_each(|index| {
@@ -19,7 +32,7 @@ impl RoleTypes {
                 types.members(*type_).add_to(set);
             });
         }
-        Self(sets)
+        Some(Self(sets))
     }
 
     /// The types of a role, by the places of the types; `None` if no statement gives it any.
@@ -34,8 +47,11 @@ impl RoleTypes {
 }
 
 impl UserRoles {
-    /// Evaluates all `userrole`.
-    pub(crate) fn new(ir: &Ir, roles: &RoleSets, users: &UserSets) -> Self {
+    /// Evaluates all `userrole`; `None` if they are about too much.
+    pub(crate) fn new(ir: &Ir, roles: &RoleSets, users: &UserSets) -> Option<Self> {
+        if !fits(ir.user_roles.iter().map(|(user, ..)| users.members(*user).count()), roles.bound()) {
+            return None;
+        }
         let mut sets = vec![None; ir.users.len()];
         for (user, role, _) in &ir.user_roles {
             users.members(*user).for_each(|index| {
@@ -43,7 +59,7 @@ impl UserRoles {
                 roles.members(*role).add_to(set);
             });
         }
-        Self(sets)
+        Some(Self(sets))
     }
 
     /// The roles of a user, by the places of the roles; `None` if no statement gives it any.

@@ -5,6 +5,7 @@
 //! [`Policy::arrange`](crate::policydb::Policy::arrange).
 
 mod access;
+mod budget;
 mod conditionals;
 mod constraints;
 mod contexts;

@@ -60,12 +60,20 @@ impl<'a> Tables<'a> {
             faults.error_of_all("too-many-classes", message);
             return None;
         }
-        Some(Self {
+        let role_types = RoleTypes::new(ir, &types, &roles);
+        let user_roles = UserRoles::new(ir, &roles, &users);
+        let (Some(role_types), Some(user_roles)) = (role_types, user_roles) else {
+            let message =
+                "roletype or userrole give too many roles too many types, or too many users too many roles";
+            faults.error_of_all("too-many-roles", message.to_owned());
+            return None;
+        };
+        let tables = Self {
             mls: options.mls.or(ir.mls).unwrap_or(false),
             role_values: role_values(ir),
             user_values: numbered(ir.users.iter().map(|user| !user.is_attribute)),
-            role_types: RoleTypes::new(ir, &types, &roles),
-            user_roles: UserRoles::new(ir, &roles, &users),
+            role_types,
+            user_roles,
             ir,
             options,
             types,
@@ -75,7 +83,8 @@ impl<'a> Tables<'a> {
             accesses,
             levels,
             type_values,
-        })
+        };
+        super::budget::check(&tables, faults).then_some(tables)
     }
 
     /// The value of a type, or of an attribute that is kept; 0 for others.

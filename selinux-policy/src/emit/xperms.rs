@@ -124,7 +124,17 @@ fn split(tables: &Tables<'_>, kind: XKind, permissions: &[PermissionXId]) -> Vec
     let mut drivers: Vec<[u32; 8]> = vec![[0; 8]; 256];
     for id in permissions {
         for (first, last) in &tables.ir.permissionx[id.index()].numbers {
-            (*first..=*last).for_each(|number| insert(&mut drivers[usize::from(number >> 8)], number & 0xff));
+            for driver in first >> 8..=last >> 8 {
+                let bits = &mut drivers[usize::from(driver)];
+                match (driver << 8, driver << 8 | 0xff) {
+                    // Thousands of rules over all numbers are not gone through number by number.
+                    (low, high) if *first <= low && high <= *last => *bits = ALL,
+                    (low, high) => {
+                        ((*first).max(low)..=(*last).min(high))
+                            .for_each(|number| insert(bits, number & 0xff));
+                    }
+                }
+            }
         }
     }
     let partial_kind = match kind {

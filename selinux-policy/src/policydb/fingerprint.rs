@@ -4,6 +4,7 @@
 //! thus another order. The order follows from the policy alone, so that the bytes, and their hash, are known before it is
 //! loaded. Two files that differ only by the release of libsepol that wrote them are read back alike.
 
+use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
 use super::arrange::{avtab_hash, filename_hash, key, triple_hash};
@@ -74,7 +75,7 @@ pub fn readback(policy: &Policy, kernel: Kernel) -> Policy {
         (role.bounds, role.dominates, role.types) = (0, Bitmap::new(), Bitmap::new());
     }
     policy.avtab = rules(policy.avtab);
-    let states: Vec<(u32, bool)> = policy.bools.iter().map(|it| (it.value, it.state)).collect();
+    let states: FxHashMap<u32, bool> = policy.bools.iter().map(|it| (it.value, it.state)).collect();
     policy.conditionals.iter_mut().for_each(|it| evaluate(it, &states));
     sort_role_transitions(&mut policy, kernel);
     sort_filename_transitions(&mut policy, kernel);
@@ -102,18 +103,27 @@ fn rules(rules: Vec<AvEntry>) -> Vec<AvEntry> {
     let mut rules = rules;
     rules.sort_by_cached_key(|it| (avtab_hash(it) & mask, key(it)));
     let mut ordered: Vec<AvEntry> = Vec::with_capacity(rules.len());
-    for rule in rules {
-        let same = ordered.iter().rev().take_while(|other| key(other) == key(&rule)).count();
-        let start = ordered.len() - same;
-        let is_same_kind = |other: &AvEntry| other.specified & rule.specified & specified::XPERMS != 0;
-        let place = ordered[start..].iter().position(is_same_kind).unwrap_or(same);
-        ordered.insert(start + place, rule);
+    for same in rules.chunk_by(|a, b| key(a) == key(b)) {
+        // Kinds stay in the order in which they appear. There are a few of them, while one can have very many rules.
+        let mut kinds: Vec<u16> = Vec::new();
+        for rule in same {
+            if !kinds.contains(&rule.kind()) {
+                kinds.push(rule.kind());
+            }
+        }
+        for kind in kinds {
+            let start = ordered.len();
+            ordered.extend(same.iter().filter(|rule| rule.kind() == kind).cloned());
+            if kind & specified::XPERMS != 0 {
+                ordered[start..].reverse();
+            }
+        }
     }
     ordered
 }
 
 /// Rules are switched on or off where the state that the file says is not that of the booleans.
-fn evaluate(conditional: &mut Conditional, states: &[(u32, bool)]) {
+fn evaluate(conditional: &mut Conditional, states: &FxHashMap<u32, bool>) {
     let state = holds(&conditional.expression, states);
     if state == conditional.state {
         return;
@@ -126,12 +136,12 @@ fn evaluate(conditional: &mut Conditional, states: &[(u32, bool)]) {
     }
 }
 
-fn holds(expression: &[CondOp], states: &[(u32, bool)]) -> bool {
+fn holds(expression: &[CondOp], states: &FxHashMap<u32, bool>) -> bool {
     let mut stack: Vec<bool> = Vec::new();
     for step in expression {
         let mut pop = || stack.pop().unwrap_or_default();
         let result = match step {
-            CondOp::Bool(value) => states.iter().any(|(known, state)| known == value && *state),
+            CondOp::Bool(value) => states.get(value).copied().unwrap_or_default(),
             CondOp::Not => !pop(),
             CondOp::Or => pop() | pop(),
             CondOp::And => pop() & pop(),

@@ -105,6 +105,12 @@ impl Resolver<'_> {
 
     fn map_permissions(&mut self, at: At, map: DeclarationId, list: u32) -> Result<ClassPerms, Stop> {
         let places = self.permission_expression(at, map, list)?;
+        self.listed += places.len();
+        if self.listed > MAX_LISTED {
+            let message =
+                format!("rules name over {MAX_LISTED} permissions of class maps, each counted as often");
+            return Err(self.refuse("too-large", message, at, list));
+        }
         Ok(ClassPerms::Map(ir::ClassMapId(self.declarations[map as usize].id), places.into_boxed_slice()))
     }
 
@@ -289,7 +295,7 @@ impl Resolver<'_> {
         let class = self.class(at, class)?;
         let mut steps: Vec<Op<u32>> = Vec::new();
         self.expression(at, list, &mut steps, Self::number_operand, Self::number_range)?;
-        Ok((kind, class, ranges(evaluate(&steps, 0x1_0000).iter())))
+        Ok((kind, class, evaluate(&steps, 0x1_0000).ranges()))
     }
 
     fn number_operand(&mut self, at: At, node: u32, out: &mut Vec<Op<u32>>) -> Result<(), Stop> {
@@ -363,13 +369,5 @@ fn is_operator(symbol: Symbol) -> bool {
 }
 
 /// Ascending numbers as ranges that do not touch.
-fn ranges(numbers: impl Iterator<Item = u32>) -> Vec<(u16, u16)> {
-    let mut ranges: Vec<(u16, u16)> = Vec::new();
-    for number in numbers.filter_map(|number| u16::try_from(number).ok()) {
-        match ranges.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
-            _ => ranges.push((number, number)),
-        }
-    }
-    ranges
-}
+/// How many permissions of class maps all rules may list, all times counted on which they are looked at.
+const MAX_LISTED: usize = 1 << 24;

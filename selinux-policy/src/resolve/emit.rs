@@ -28,6 +28,10 @@ pub(super) struct Ordered {
     pub(super) orders: Vec<At>,
 }
 
+/// How many bytes all names may have with the blocks that they are in. Real policies have one or two millions. A name is
+/// as long as its blocks' names together, so that it is the product of numbers that hostile sources choose.
+const MAX_NAMES: usize = 64 << 20;
+
 impl Resolver<'_> {
     /// All statements that count, outside of conditionals.
     fn live(&self) -> Vec<Step> {
@@ -436,6 +440,14 @@ impl Resolver<'_> {
         }
         parts.reverse();
         let parts: Vec<_> = parts.into_iter().map(|part| self.ir.names.get(part)).collect();
+        let length = parts.iter().map(|part| part.len() + 1).sum::<usize>();
+        if self.ir.names.size() + length > MAX_NAMES {
+            let message =
+                format!("the names of this policy, with those of their blocks, have over {MAX_NAMES} bytes");
+            let fault = self.diagnostic("too-large", message, declaration.instance, declaration.statement);
+            self.faults.push(fault);
+            return name;
+        }
         let full = parts.join(&b'.');
         self.ir.names.intern(&full)
     }

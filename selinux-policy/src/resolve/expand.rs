@@ -4,6 +4,7 @@ use super::Resolver;
 use super::instantiate::For;
 use super::lookup::{Argument, At, Missing, Stop};
 use super::scope::{Declaration, DeclarationId, NONE, Table};
+use super::sets::Postfix;
 use super::tree::{Instance, InstanceId, Piece, ROOT, Walk};
 use crate::diagnostic::Diagnostic;
 use crate::syntax::Word;
@@ -13,6 +14,18 @@ const INHERITANCE_GROWTH: usize = 10;
 const INHERITANCE_MINIMUM: usize = 1024;
 /// How often `in` statements may be tried whose container comes by others. Policies need one or two times for each.
 const MAX_ATTEMPTS: usize = 1_000_000;
+
+/// A step of a condition over tunables in postfix order.
+enum TunableStep {
+    Value(bool),
+    Operator(Word),
+}
+
+impl Postfix for TunableStep {
+    fn operator(word: Word) -> Option<Self> {
+        Some(Self::Operator(word))
+    }
+}
 
 impl Resolver<'_> {
     /// Expands everything. What comes first cannot see what comes later: macros, for one, cannot declare blocks.
@@ -73,32 +86,35 @@ impl Resolver<'_> {
         copied.map_err(|_| Stop::Told)
     }
 
-    /// The value of a condition over tunables. Operands of a list without operator are joined by `or`.
+    /// The value of a condition over tunables. Conditions may be as deep as the parser lets them, so that they are not gone
+    /// into by recursion.
     fn tunable_condition(&mut self, at: At, node: u32) -> Result<bool, Stop> {
-        let tree = &self.trees[at.file as usize];
-        if !tree.is_list(node) {
-            let tunable = self.find(at, Table::Tunables, node)?;
-            return Ok(self.tunable_value(tunable));
+        let mut steps = Vec::new();
+        self.expression(at, node, &mut steps, Self::tunable_operand, Self::no_range)?;
+        let mut values: Vec<bool> = Vec::new();
+        for step in steps {
+            let value = match step {
+                TunableStep::Value(value) => value,
+                TunableStep::Operator(operator) => {
+                    let mut pop = || values.pop().unwrap_or_default();
+                    match operator {
+                        Word::Not => !pop(),
+                        Word::And => pop() & pop(),
+                        Word::Eq => pop() == pop(),
+                        Word::Xor | Word::Neq => pop() != pop(),
+                        _ => pop() | pop(),
+                    }
+                }
+            };
+            values.push(value);
         }
-        let children: Vec<_> = tree.children(node).collect();
-        let operator = tree.symbol(children[0]).and_then(Word::of);
-        let (operator, operands) = match operator {
-            Some(word @ (Word::And | Word::Or | Word::Not | Word::Xor | Word::Eq | Word::Neq)) => {
-                (word, &children[1..])
-            }
-            _ => (Word::Or, &children[..]),
-        };
-        let mut values = Vec::with_capacity(operands.len());
-        for operand in operands {
-            values.push(self.tunable_condition(at, *operand)?);
-        }
-        Ok(match operator {
-            Word::And => values.iter().all(|value| *value),
-            Word::Not => !values.iter().any(|value| *value),
-            Word::Xor | Word::Neq => values.windows(2).any(|pair| pair[0] != pair[1]),
-            Word::Eq => values.windows(2).all(|pair| pair[0] == pair[1]),
-            _ => values.iter().any(|value| *value),
-        })
+        Ok(values.pop().unwrap_or_default())
+    }
+
+    fn tunable_operand(&mut self, at: At, node: u32, out: &mut Vec<TunableStep>) -> Result<(), Stop> {
+        let tunable = self.find(at, Table::Tunables, node)?;
+        out.push(TunableStep::Value(self.tunable_value(tunable)));
+        Ok(())
     }
 
     fn tunable_value(&self, tunable: DeclarationId) -> bool {
@@ -124,8 +140,15 @@ impl Resolver<'_> {
             let before = pending.len();
             attempts += before;
             if attempts > MAX_ATTEMPTS {
-                let message = "too many `in` wait for each other's containers";
-                self.faults.push(Diagnostic::error("too-large", message));
+                let message = format!(
+                    "{before} `in` wait for each other's containers, and were tried over {MAX_ATTEMPTS} times together"
+                );
+                let fault = pending
+                    .first()
+                    .map(|waiting| self.place(Diagnostic::error("too-large", message), *waiting));
+                self.faults.push(
+                    fault.expect("something waits").help("write those first that others wait for last"),
+                );
                 break;
             }
             let mut missing = None;

@@ -28,6 +28,11 @@ impl Faults {
         }
     }
 
+    /// How many errors there are.
+    pub(super) fn count(&self) -> usize {
+        self.errors.len()
+    }
+
     /// Whether there is an error.
     pub(super) fn has_errors(&self) -> bool {
         !self.errors.is_empty()

@@ -319,7 +319,7 @@ impl Resolver<'_> {
     }
 
     /// Names what brings most of a policy that grew too large: the macro or block that the most instances are of.
-    fn blame_growth(&self, fault: Diagnostic, to: InstanceId) -> Diagnostic {
+    pub(super) fn blame_growth(&self, fault: Diagnostic, to: InstanceId) -> Diagnostic {
         let mut counts: rustc_hash::FxHashMap<u32, usize> = rustc_hash::FxHashMap::default();
         for instance in &self.instances {
             if instance.brings && instance.declaration != NONE {
@@ -337,7 +337,7 @@ impl Resolver<'_> {
     }
 
     /// A diagnostic at the statement of a container and with what brought that.
-    fn place(&self, fault: Diagnostic, instance: InstanceId) -> Diagnostic {
+    pub(super) fn place(&self, fault: Diagnostic, instance: InstanceId) -> Diagnostic {
         match self.instances[instance as usize].statement {
             NONE => fault,
             statement => {

@@ -170,6 +170,9 @@ impl Resolver<'_> {
     ) -> Option<DeclarationId> {
         let mut at = start;
         loop {
+            if !self.may_step(at) {
+                return None;
+            }
             let instance = &self.instances[at as usize];
             let found = match instance.word {
                 Word::Block if instance.is_abstract => None,
@@ -193,6 +196,25 @@ impl Resolver<'_> {
             }
             at = self.instances[instance.parent as usize].lookup;
         }
+    }
+
+    /// Counts a container that is looked into; whether it may be.
+    fn may_step(&self, at: InstanceId) -> bool {
+        let steps = self.steps.get() + 1;
+        self.steps.set(steps);
+        if steps == MAX_LOOKUP_STEPS {
+            self.lost_at.set(at);
+        }
+        steps < MAX_LOOKUP_STEPS
+    }
+
+    /// What is wrong if names were looked up in too many containers, where nothing else counts any more.
+    pub(super) fn lost(&self) -> Option<Diagnostic> {
+        let at = self.lost_at.get();
+        (at != NONE).then(|| {
+            let message = "names in this policy are looked up too often: containers are nested too deep for that many statements";
+            self.blame_growth(Diagnostic::error("too-large", message), at)
+        })
     }
 
     fn lookup_call(
@@ -296,7 +318,7 @@ impl Resolver<'_> {
     /// The nearest call around a container, or itself.
     fn call_around(&self, instance: InstanceId) -> Option<InstanceId> {
         let mut at = self.instances[instance as usize].lookup;
-        while at != super::tree::ROOT {
+        while at != super::tree::ROOT && self.may_step(at) {
             let instance = &self.instances[at as usize];
             if instance.word == Word::Call {
                 return Some(at);
@@ -416,6 +438,9 @@ impl Resolver<'_> {
     }
 
     fn near(&self, missing: &Missing) -> Option<String> {
+        if self.faults.count() >= MAX_SUGGESTIONS {
+            return None;
+        }
         let (wrong, get) = (self.ir.names.get(missing.name), |name| self.ir.names.get(name));
         let near = match missing.table {
             Some(table) => suggestion(wrong, self.scopes.root_names(table).map(get)),
@@ -424,6 +449,13 @@ impl Resolver<'_> {
         Some(String::from_utf8_lossy(near).into_owned())
     }
 }
+
+/// How many errors have a suggestion: each is looked for among all names.
+const MAX_SUGGESTIONS: usize = 16;
+
+/// How many containers may be looked into for all names together. Policies need one to ten for each name, and the largest
+/// known ones have a few million.
+const MAX_LOOKUP_STEPS: u64 = 150_000_000;
 
 /// Stands for all optionals among those that depend on a declaration.
 pub(super) const EVERYTHING: InstanceId = NONE - 1;

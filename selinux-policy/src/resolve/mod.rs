@@ -15,6 +15,8 @@ mod scope;
 mod sets;
 mod tree;
 
+use std::cell::Cell;
+
 use rayon::prelude::*;
 
 use crate::diagnostic::{Diagnostic, Source};
@@ -71,6 +73,9 @@ pub fn resolve(sources: &[Source], options: &Options) -> Result<(Ir, Vec<Diagnos
         dependents: rustc_hash::FxHashMap::default(),
         bounded: Default::default(),
         brought: 0,
+        listed: 0,
+        steps: Cell::new(0),
+        lost_at: Cell::new(scope::NONE),
         is_overgrown: false,
         is_preparing: false,
         dry: true,
@@ -79,6 +84,9 @@ pub fn resolve(sources: &[Source], options: &Options) -> Result<(Ir, Vec<Diagnos
     };
     resolver.instantiate_files(&starts);
     resolver.run();
+    if let Some(lost) = resolver.lost() {
+        return Err(vec![lost]);
+    }
     resolver.faults.finish().map(|warnings| (resolver.ir, warnings))
 }
 
@@ -156,6 +164,12 @@ struct Resolver<'a> {
     bounded: [rustc_hash::FxHashMap<u32, crate::ir::OriginId>; 3],
     /// How many statements were brought by calls, inheritances and `in`.
     brought: usize,
+    /// How many permissions of class maps rules name.
+    listed: usize,
+    /// How many containers were looked into for names.
+    steps: Cell<u64>,
+    /// Where that was too much; [`scope::NONE`] if it was not.
+    lost_at: Cell<tree::InstanceId>,
     /// Whether that was too much.
     is_overgrown: bool,
     /// Whether what is looked up decides the meaning of other names: arguments, aliases, commons.

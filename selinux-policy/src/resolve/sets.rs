@@ -156,6 +156,29 @@ impl Bits {
         })
     }
 
+    /// The numbers as ascending ranges with both ends. Runs of bits are taken at once: there are statements by the thousand
+    /// that name nearly all 65,536 numbers.
+    pub(super) fn ranges(&self) -> Vec<(u16, u16)> {
+        let mut ranges: Vec<(u16, u16)> = Vec::new();
+        for (start, word) in (0_u32..).step_by(64).zip(&self.words) {
+            let mut bit = 0;
+            while let Some(rest) = word.checked_shr(bit).filter(|rest| *rest != 0) {
+                let low = bit + rest.trailing_zeros();
+                let end = low + (word >> low).trailing_ones();
+                let (Ok(first), Ok(last)) = (u16::try_from(start + low), u16::try_from(start + end - 1))
+                else {
+                    return ranges;
+                };
+                match ranges.last_mut() {
+                    Some((_, before)) if before.checked_add(1) == Some(first) => *before = last,
+                    _ => ranges.push((first, last)),
+                }
+                bit = end;
+            }
+        }
+        ranges
+    }
+
     fn invert(&mut self) {
         let bound = self.bound;
         for (place, word) in (0_u32..).zip(&mut self.words) {
@@ -240,6 +263,17 @@ mod tests {
 
     fn numbers(steps: &[Op<u32>], bound: u32) -> Vec<u32> {
         evaluate(steps, bound).iter().collect()
+    }
+
+    #[test]
+    fn sets_are_told_in_ranges() {
+        use Op::{All, Not, Operand, Or, Range, Xor};
+        let ranges = |steps: &[Op<u32>], bound| evaluate(steps, bound).ranges();
+        assert_eq!(ranges(&[All], 0x1_0000), [(0, 0xffff)]);
+        assert_eq!(ranges(&[All, Not], 0x1_0000), []);
+        assert_eq!(ranges(&[Range(60, 130), Operand(100), Xor], 0x1_0000), [(60, 99), (101, 130)]);
+        assert_eq!(ranges(&[Operand(0), Operand(63), Or, Operand(64), Or], 128), [(0, 0), (63, 64)]);
+        assert_eq!(ranges(&[Operand(65_535), Not], 0x1_0000), [(0, 65_534)]);
     }
 
     #[test]

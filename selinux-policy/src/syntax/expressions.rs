@@ -195,7 +195,7 @@ fn conditional(walk: &mut Walk<'_>, node: u32, condition: u32) {
 }
 
 fn parameters(walk: &mut Walk<'_>, list: u32) {
-    let mut seen = Vec::new();
+    let mut seen = rustc_hash::FxHashSet::default();
     for parameter in walk.tree.children(list) {
         let mut parts = walk.tree.children(parameter);
         let (Some(kind), Some(name), None) = (parts.next(), parts.next(), parts.next()) else {
@@ -206,10 +206,10 @@ fn parameters(walk: &mut Walk<'_>, list: u32) {
         let reserved = walk.tree.symbol(kind).and_then(Word::of).map_or(&[][..], reserved_for);
         declaration(walk, name, reserved);
         match walk.tree.symbol(name) {
-            Some(symbol) if seen.contains(&symbol) => {
+            Some(symbol) if !seen.insert(symbol) => {
                 walk.fault(name, "form", "this parameter is there twice");
             }
-            Some(symbol) => seen.push(symbol),
+            Some(_) => {}
             None => walk.fault(name, "form", "a parameter's name is a word"),
         }
     }

@@ -154,7 +154,7 @@ impl Parser<'_> {
         let is_known = match words.next() {
             Some(b"lme") => words.next().is_none() && self.close_mark(),
             Some(b"lms" | b"lmx") => {
-                let number = words.next().is_some_and(|number| number.iter().all(u8::is_ascii_digit));
+                let number = words.next().is_some_and(is_line_number);
                 // Names of files may hold spaces if they are quoted, so that only their presence is checked.
                 let named = words.next().is_some();
                 number && named && self.open_mark(start)
@@ -293,6 +293,12 @@ fn as_u32(place: usize) -> u32 {
     u32::try_from(place).unwrap_or(u32::MAX)
 }
 
+/// Digits, and no more than the reference compiler has room for.
+fn is_line_number(word: &[u8]) -> bool {
+    let number = std::str::from_utf8(word).ok().filter(|_| word.iter().all(u8::is_ascii_digit));
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash are as good as others")]
 fn hash(name: &[u8]) -> usize {
     let mut hasher = FxHasher::default();
@@ -383,6 +389,8 @@ mod tests {
     fn line_marks_come_in_pairs() {
         assert_eq!(faults("(a)\n;;* lmx 3 a b.te\n(b)\n;;* lms 4 \"c\"\n(d)\n;;* lme\n;;* lme\n"), []);
         assert_eq!(faults(";;* lmx x y\n"), [("line-mark", 0)]);
+        assert_eq!(faults(";;* lmx 4294967295 y\n;;* lme\n"), []);
+        assert_eq!(faults(";;* lmx 4294967296 y\n"), [("line-mark", 0)]);
         assert_eq!(faults(";;* lme\n"), [("line-mark", 0)]);
         assert_eq!(faults("(a\n;;* lms 1 x\n)"), [("unmatched-parenthesis", 15), ("unclosed", 0)]);
         assert_eq!(faults(";;* lms 1 x\n(a)\n"), [("unclosed", 0)]);
