@@ -31,6 +31,7 @@ const ALL: Options = Options {
     multiple_declarations: true,
     qualified_names: true,
     sorted_files: true,
+    modern: true,
     conditional_xperms: true,
 };
 

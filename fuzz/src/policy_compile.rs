@@ -1,6 +1,7 @@
 //! CIL to a binary policy: whatever the bytes are, there are errors that point into them, or a policy that our reader, which
 //! checks what the kernel checks, takes; that comes back to the byte when it is written again; that is the same when it is
-//! compiled again; and that `-O` leaves whole, with no rule more.
+//! compiled again; that `-O` leaves whole, with no rule more; and that has the same bytes in any order of files where they are
+//! numbered by names.
 
 use hardpan_selinux_policy::diagnostic::{Source, render};
 use hardpan_selinux_policy::policydb::{Compat, Target};
@@ -28,6 +29,12 @@ pub fn check(bytes: &[u8]) {
     let again = compile(&sources, &options).expect("it was compiled just now");
     assert_eq!(policy::compiled(&again), written, "compiled again it is something else");
     assert_eq!(again.file_contexts, compiled.file_contexts, "compiled again it labels other files");
+    if options.canonical {
+        let turned: Vec<Source> = sources.iter().rev().cloned().collect();
+        let turned = compile(&turned, &options).expect("the order of files has nothing to refuse");
+        assert_eq!(policy::compiled(&turned), written, "the order of files decides bytes");
+        assert_eq!(turned.file_contexts, compiled.file_contexts, "the order of files decides labels");
+    }
     if !options.optimize {
         let optimized = compile(&sources, &Options { optimize: true, ..options });
         let optimized = optimized.expect("-O has nothing to refuse").policy;
@@ -51,6 +58,7 @@ fn options(flags: u8, more: u8) -> Options {
         expand_generated: bit(5),
         expand_size: if bit(6) { 3 } else { 1 },
         optimize: bit(7),
+        canonical: more & 128 != 0,
     }
 }
 
@@ -69,7 +77,8 @@ fn flags(options: &Options) -> [u8; 2] {
     let version = u8::try_from(options.version.saturating_sub(30)).unwrap_or(0);
     let mls = options.mls.map_or(0, |mls| 32 | u8::from(mls) << 6);
     let target = u8::from(options.target == Target::Xen) << 3;
-    [flags, version | target | u8::from(options.compat == Compat::V3_4) << 4 | mls]
+    let canonical = u8::from(options.canonical) << 7;
+    [flags, version | target | u8::from(options.compat == Compat::V3_4) << 4 | mls | canonical]
 }
 
 /// Policies of the generator, and those of the target `cil`, of which most are errors.

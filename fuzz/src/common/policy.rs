@@ -42,6 +42,7 @@ fn options(flags: &Flags, seed: u64) -> Options {
         expand_generated: flags.expand_generated,
         expand_size: flags.expand_size.unwrap_or(default.expand_size),
         optimize: flags.optimize,
+        canonical: seed % 4 == 3,
     }
 }
 

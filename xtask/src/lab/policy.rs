@@ -102,7 +102,9 @@ fn decisions() -> Result<String, String> {
             [source, target, class, permission, answer @ ("yes" | "no")] => {
                 let answer = u8::from(answer == "yes");
                 let (source, target) = (context(source)?, context(target)?);
-                lines.push_str(&format!("{source} {target} {class} {permission} {answer}\n"));
+                let answer = answer.to_string();
+                lines.push_str(&[source, target, class, permission, &answer].join(" "));
+                lines.push('\n');
             }
             _ => return Err(format!("{}: {line}", path.display())),
         }
