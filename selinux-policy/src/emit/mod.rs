@@ -76,7 +76,7 @@ fn policy(tables: &Tables<'_>, faults: &mut Faults<'_>) -> Policy {
     let conditionals = conditionals::conditionals(tables, &avtab, faults);
     rules::access_vectors(tables, &mut avtab);
     let mut entries = avtab.into_entries();
-    xperms::rules(tables, &mut entries);
+    xperms::rules(tables, &mut entries, faults);
     Policy {
         version: tables.options.version,
         target: tables.options.target,

@@ -6,9 +6,11 @@
 
 use rustc_hash::FxHashMap;
 
+use super::faults::Faults;
 use super::rules::{Key, class_value};
 use super::tables::{Pairs, Tables};
 use crate::ir::{AvKind, AvxRule, ClassId, PermissionXId, XKind};
+use crate::policydb::Target;
 use crate::policydb::avtab::{AvEntry, Datum, Xperms, XpermsKind, specified};
 
 /// The hash table that libsepol collects rules in has this many chains, and never more.
@@ -20,11 +22,17 @@ const ALL: [u32; 8] = [u32::MAX; 8];
 /// Source, target, class and kind.
 type RuleKey = (u16, u16, u16, u16);
 
-/// Adds all rules outside of conditionals behind the other rules.
-pub(crate) fn rules(tables: &Tables<'_>, entries: &mut Vec<AvEntry>) {
+/// Adds all rules outside of conditionals behind the other rules. The format has none for Xen, so that those that leave
+/// something to write there are errors.
+pub(crate) fn rules(tables: &Tables<'_>, entries: &mut Vec<AvEntry>, faults: &mut Faults<'_>) {
     let mut collected = Collected::default();
     for rule in &tables.ir.avx_rules {
-        collected.add(tables, rule);
+        let is_written =
+            collected.add(tables, rule) && !tables.ir.permissionx[rule.access.index()].numbers.is_empty();
+        if is_written && tables.options.target == Target::Xen {
+            let message = "policies for Xen cannot have rules over extended permissions".to_owned();
+            faults.error("target", rule.origin, message);
+        }
     }
     let inserted = collected.into_entries(tables);
     // Each is inserted in front of those of its kind, while kinds stay in the order in which they appear.
@@ -57,14 +65,14 @@ struct ByKey {
 }
 
 impl Collected {
-    /// Adds a rule.
-    pub(crate) fn add(&mut self, tables: &Tables<'_>, rule: &AvxRule) {
+    /// Adds a rule; whether there are types and classes that it is for.
+    pub(crate) fn add(&mut self, tables: &Tables<'_>, rule: &AvxRule) -> bool {
         let specified = match rule.kind {
             AvKind::Allow => specified::ALLOWX,
             AvKind::AuditAllow => specified::AUDITALLOWX,
-            AvKind::DontAudit if tables.options.disable_dontaudit => return,
+            AvKind::DontAudit if tables.options.disable_dontaudit => return false,
             AvKind::DontAudit => specified::DONTAUDITX,
-            AvKind::NeverAllow => return,
+            AvKind::NeverAllow => return false,
         };
         let permissions = &tables.ir.permissionx[rule.access.index()];
         let by_key = match permissions.kind {
@@ -73,11 +81,14 @@ impl Collected {
         };
         let classes: Vec<ClassId> = tables.accesses.classes(permissions.class).collect();
         self.pairs.of_rule(tables, rule.source, rule.target);
+        let mut is_of_use = false;
         self.pairs.for_each(|source, target| {
+            is_of_use |= !classes.is_empty();
             for class in &classes {
                 by_key.add((source, target, class_value(*class), specified), rule.access);
             }
         });
+        is_of_use
     }
 
     /// The rules in the order in which they are inserted.

@@ -16,7 +16,7 @@ use std::fs;
 use std::process::Command;
 
 use hardpan_selinux_policy::diagnostic::Source;
-use hardpan_selinux_policy::policydb::write;
+use hardpan_selinux_policy::policydb::{Target, write};
 use hardpan_selinux_policy::resolve::{self, resolve};
 use hardpan_selinux_policy::{Compat, Options, compile};
 use rayon::prelude::*;
@@ -109,7 +109,7 @@ fn changed_by_flattening(case: &Case) -> Option<String> {
     };
     let (ir, _) = resolve(&[source(&case.text)], &how).expect("it compiled");
     let text = flat::flat(&ir);
-    match ours(&text, &["-Q"]) {
+    match ours(&text, &[case.flags, &["-Q"]].concat()) {
         Ok(after) if after == before => None,
         Ok(_) => Some(format!("{}: other bytes\n{text}", case.name)),
         Err(why) => Some(format!("{}: {why}\n{text}", case.name)),
@@ -129,12 +129,17 @@ fn source(text: &str) -> Source {
 }
 
 fn options(flags: &[&str]) -> Options {
+    let default = Options::default();
+    let is_xen = flags.contains(&"xen");
     Options {
         compat: Compat::V3_4,
+        // The only one that there is for Xen.
+        version: if is_xen { 30 } else { default.version },
+        target: if is_xen { Target::Xen } else { Target::Selinux },
         preserve_tunables: flags.contains(&"-P"),
         multiple_declarations: flags.contains(&"-m"),
         qualified_names: flags.contains(&"-Q"),
-        ..Options::default()
+        ..default
     }
 }
 

@@ -1,7 +1,20 @@
 //! Options that change how a policy is read.
 
+const XEN: &[&str] = &["-t", "xen", "-c", "30"];
+
 /// Names, options and statements.
 pub(crate) const CASES: &[(&str, &[&str], &str)] = &[
+    ("for xen", XEN, "(iomemcon (1 2) (u r t ((s)(s))))"),
+    (
+        "extended permissions for xen",
+        XEN,
+        "(class e (ioctl))(classorder (d e))(allow t1 t (e (ioctl)))(allowx t1 t (ioctl e (0x10)))",
+    ),
+    (
+        "extended permissions of nobody for xen",
+        XEN,
+        "(class e (ioctl))(classorder (d e))(allow t1 t (e (ioctl)))(allowx a1 t (ioctl e (0x10)))",
+    ),
     (
         "preserved tunable",
         &["-P"],
