@@ -11,7 +11,10 @@ pub(crate) fn add(random: &mut Random, statements: &mut Vec<String>) {
             1 => {
                 let again = statements[place].clone();
                 let to = random.below(statements.len());
-                statements.insert(to, again);
+                // Releases differ in whether capabilities may be repeated; ours takes it, as the newest do.
+                if !again.starts_with("(policycap") {
+                    statements.insert(to, again);
+                }
             }
             2 => {
                 let (from, to) = (random.below(statements.len()), random.below(statements.len()));
