@@ -7,10 +7,10 @@ use super::compiled;
 
 /// A class with a common, constraints, conditionals, extended permissions, transitions and contexts.
 const TEXT: &str = "
-(common co (a b))(class k (d))(classcommon k co)(classorder (unordered k))(typeattribute at)(typeattributeset at (t t2))
+(common co (a b))(class k ())(classcommon k co)(classorder (unordered k))(typeattribute at)(typeattributeset at (t t2))
 (type t2)(type t3)(typebounds t t3)(typepermissive t3)(roletype r t2)(typealias ta)(typealiasactual ta t)
 (boolean x true)(boolean y false)(booleanif (and x (not y)) (true (allow t t2 (k (a))))(false (typechange t t2 c t)))
-(constrain (c (p)) (or (eq t1 at) (and (eq u1 u2) (dom r1 r2))))(mlsconstrain (k (d)) (dom l1 h2))
+(constrain (c (p)) (or (eq t1 at) (and (eq u1 u2) (dom r1 r2))))(mlsconstrain (k (a)) (dom l1 h2))
 (validatetrans c (neq t3 t))(allow at self (c (q)))(dontaudit at t (k (b)))(allowx t t (ioctl c (range 0 0x2ff)))
 (typetransition t t2 c t)(typetransition t t2 c \"name\" t2)(rangetransition t t2 process ((s)(s (c0 c1))))
 (roleallow r r)(roletransition r t c r)(policycap open_perms)(genfscon proc /a (u r t ((s)(s))))
@@ -62,7 +62,7 @@ fn a_class_counts_the_permissions_of_its_common() {
     // The lengths of both names, the value, the highest permission and their number stand before the names.
     let names = binary.windows(3).position(|bytes| bytes == b"kco").expect("the class is there");
     let [lengths, highest] = [names - 24, names - 12];
-    assert_eq!((binary[lengths], binary[lengths + 4], binary[highest]), (1, 2, 3));
+    assert_eq!((binary[lengths], binary[lengths + 4], binary[highest]), (1, 2, 2));
     binary[highest] = 1;
     let error = read(&binary).expect_err("values of the common are above it");
     assert_eq!(error.structure, "class");
