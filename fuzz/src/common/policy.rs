@@ -104,7 +104,11 @@ pub(crate) fn compiled(compiled: &Compiled) -> Option<Vec<u8>> {
     let bytes = write(&compiled.policy).ok()?;
     match read(&bytes) {
         Ok(policy) => holds(&policy, &bytes),
-        Err(error) => panic!("our own reader refuses what was compiled: {error}"),
+        // Contexts of initial SIDs that cannot be are taken as the reference compiler takes them, but not in silence.
+        Err(error) => assert!(
+            error.structure == "context of an initial SID" && !compiled.warnings.is_empty(),
+            "our own reader refuses what was compiled: {error}"
+        ),
     }
     Some(bytes)
 }
