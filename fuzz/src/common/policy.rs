@@ -70,7 +70,14 @@ pub(crate) fn holds(policy: &Policy, bytes: &[u8]) {
         return;
     };
     // Before version 33 transitions by file name are not grouped by their keys, so that the bytes may be other ones.
-    assert!(written == bytes || policy.version < 33, "version {}: other bytes", policy.version);
+    let differs = written.iter().zip(bytes).position(|(ours, theirs)| ours != theirs);
+    assert!(
+        written == bytes || policy.version < 33,
+        "version {}: {} bytes became {}, other ones from {differs:?} on",
+        policy.version,
+        bytes.len(),
+        written.len()
+    );
     assert_eq!(read(&written).as_ref(), Ok(policy), "what was written reads as something else");
     for kernel in [Kernel::V5_9, Kernel::V6_10] {
         let back = write(&readback(policy, kernel)).expect("the version is the same");
@@ -98,7 +105,11 @@ pub(crate) fn compiled(compiled: &Compiled) -> Option<Vec<u8>> {
     let bytes = write(&compiled.policy).ok()?;
     match read(&bytes) {
         Ok(policy) => holds(&policy, &bytes),
-        Err(error) => panic!("our own reader refuses what was compiled: {error}"),
+        // Contexts of initial SIDs that cannot be are taken as the reference compiler takes them, but not in silence.
+        Err(error) => assert!(
+            error.structure == "context of an initial SID" && !compiled.warnings.is_empty(),
+            "our own reader refuses what was compiled: {error}"
+        ),
     }
     Some(bytes)
 }

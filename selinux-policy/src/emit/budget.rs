@@ -20,7 +20,7 @@ pub(crate) const MAX_RULES: u64 = 1 << 22;
 const RULES_PER_RANGE: u64 = 4;
 const RULES_PER_XPERMS: u64 = 2;
 /// As many types in a set take as much room as a rule.
-const TYPES_PER_RULE: u64 = 128;
+const TYPES_PER_RULE: u64 = 32;
 
 /// Refuses a policy whose rules stand for more than [`MAX_RULES`]; tells whether it is within.
 pub(crate) fn check(tables: &Tables<'_>, faults: &mut Faults<'_>) -> bool {

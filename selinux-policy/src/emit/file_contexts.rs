@@ -4,10 +4,13 @@
 //! metacharacters first, then by the length of what stands before the first of them, then by length.
 
 use super::faults::Faults;
-use super::levels::Evaluated;
 use super::sort::sorted;
 use super::tables::Tables;
 use crate::ir::{CategoryId, ContextId, FileCon, FileKind, LevelId};
+
+/// How many bytes the text may have. Real ones have half a million; a level can name all categories in each of thousands of
+/// lines.
+const MAX_TEXT: usize = 64 << 20;
 
 /// The text.
 pub(crate) fn text(tables: &Tables<'_>, faults: &mut Faults<'_>) -> Vec<u8> {
@@ -29,6 +32,11 @@ pub(crate) fn text(tables: &Tables<'_>, faults: &mut Faults<'_>) -> Vec<u8> {
             None => text.extend(b"\t<<none>>"),
         }
         text.push(b'\n');
+        if text.len() > MAX_TEXT {
+            let message = format!("the file contexts up to this one have over {MAX_TEXT} bytes");
+            faults.error("too-large", filecon.origin, message);
+            break;
+        }
     }
     text
 }
@@ -99,12 +107,12 @@ fn add_context(tables: &Tables<'_>, id: ContextId, text: &mut Vec<u8>) {
 }
 
 fn add_level(tables: &Tables<'_>, id: LevelId, text: &mut Vec<u8>) {
-    let Evaluated { level, written, .. } = tables.levels.get(id);
-    let sensitivity = &tables.ir.sensitivities[level.sensitivity as usize - 1];
+    let evaluated = tables.levels.get(id);
+    let sensitivity = &tables.ir.sensitivities[evaluated.level.sensitivity as usize - 1];
     text.extend(tables.ir.names.get(sensitivity.name));
-    if let Some(categories) = written {
+    if evaluated.has_categories {
         text.push(b':');
-        add_categories(tables, categories, text);
+        add_categories(tables, &evaluated.listed(), text);
     }
 }
 

@@ -1,5 +1,7 @@
 //! Categories, levels and ranges.
 
+use std::borrow::Cow;
+
 use super::faults::Faults;
 use crate::ir::{CategoryId, CategoryRef, Ir, LevelId, Op, OriginId, RangeId};
 use crate::policydb::Bitmap;
@@ -20,9 +22,18 @@ pub(crate) struct Evaluated {
     pub(crate) level: Level,
     /// Its categories, which bits count from 0.
     pub(crate) set: Bitset,
-    /// The categories as texts have them: as written if they are but written one after the other, else ascending. `None`
-    /// if the level has none written.
-    pub(crate) written: Option<Vec<CategoryId>>,
+    /// Whether categories are written, be it an expression that comes to none.
+    pub(crate) has_categories: bool,
+    /// The categories if they are but written one after the other.
+    plain: Option<Vec<CategoryId>>,
+}
+
+impl Evaluated {
+    /// The categories as texts have them: as written if they are but written one after the other, else ascending. They are
+    /// not kept: ranges can have ten thousand categories in each of ten thousand levels.
+    pub(crate) fn listed(&self) -> Cow<'_, [CategoryId]> {
+        self.plain.as_ref().map_or_else(|| Cow::Owned(ids(&self.set)), |plain| Cow::Borrowed(&plain[..]))
+    }
 }
 
 impl Levels {
@@ -39,10 +50,15 @@ impl Levels {
         let allowed: Vec<Bitset> = allowed.collect();
         let level = |level: &crate::ir::Level| {
             let set = evaluate(&level.categories, level.origin);
-            let written = (!level.categories.is_empty())
-                .then(|| plain_list(&level.categories).unwrap_or_else(|| ids(&set)));
+            let has_categories = !level.categories.is_empty();
+            let plain = plain_list(&level.categories).filter(|_| has_categories);
             let categories = Bitmap::from_words(set.words().iter().copied());
-            Evaluated { level: Level { sensitivity: level.sensitivity.0 + 1, categories }, set, written }
+            Evaluated {
+                level: Level { sensitivity: level.sensitivity.0 + 1, categories },
+                set,
+                has_categories,
+                plain,
+            }
         };
         let levels = ir.levels.iter().map(level).collect();
         Self { levels, allowed }
@@ -141,11 +157,9 @@ fn evaluate_sets(ir: &Ir, faults: &mut Faults<'_>) -> Vec<Bitset> {
 fn value(ir: &Ir, expression: &[Op<CategoryRef>], sets: &[Bitset]) -> Result<Bitset, &'static str> {
     const MALFORMED: &str = "an expression of categories without meaning";
     let count = ir.categories.len();
-    let all = || {
-        let mut all = Bitset::new(count);
-        (0..count).for_each(|category| _ = all.insert(category));
-        all
-    };
+    let is_used = expression.iter().any(|step| matches!(step, Op::All | Op::Not));
+    let mut all = Bitset::new(count);
+    (0..count).filter(|_| is_used).for_each(|category| _ = all.insert(category));
     let mut stack: Vec<Bitset> = Vec::new();
     for step in expression {
         match step {
@@ -164,8 +178,8 @@ fn value(ir: &Ir, expression: &[Op<CategoryRef>], sets: &[Bitset]) -> Result<Bit
                 stack.push(range);
             }
             Op::Range(..) => return Err("a range of categories ends in a category set"),
-            Op::All => stack.push(all()),
-            Op::Not => stack.last_mut().ok_or(MALFORMED)?.complement_in(&all()),
+            Op::All => stack.push(all.clone()),
+            Op::Not => stack.last_mut().ok_or(MALFORMED)?.complement_in(&all),
             Op::And | Op::Or | Op::Xor => {
                 let right = stack.pop().ok_or(MALFORMED)?;
                 let left = stack.last_mut().ok_or(MALFORMED)?;

@@ -164,7 +164,7 @@ fn check_range(tables: &Tables<'_>, id: RangeId, at: OriginId, faults: &mut Faul
         let message = format!("a range goes from {low} to {high}, which does not dominate it");
         faults.error("range", at, message);
     }
-    if low.written.is_some() && (high.written.is_none() || !low.set.is_subset(&high.set)) {
+    if low.has_categories && (!high.has_categories || !low.set.is_subset(&high.set)) {
         let message = "a range's low level has categories that its high level has not".to_owned();
         faults.error("range", at, message);
     }
@@ -177,7 +177,7 @@ fn check_range(tables: &Tables<'_>, id: RangeId, at: OriginId, faults: &mut Faul
 fn check_categories(tables: &Tables<'_>, id: LevelId, at: OriginId, faults: &mut Faults<'_>) {
     let level = tables.levels.get(id);
     let allowed = tables.levels.allowed(tables.ir.levels[id.index()].sensitivity);
-    if level.written.is_none() {
+    if !level.has_categories {
         return;
     }
     if let Some(category) = level.set.iter().find(|category| !allowed.contains(*category)) {

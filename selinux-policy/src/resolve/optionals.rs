@@ -15,7 +15,7 @@ use crate::ir::DisabledOptional;
 use crate::syntax::{Nesting, Word, forbidden};
 
 /// How many statements may be judged, all times counted on which each is. Policies need two or three times.
-const MAX_JUDGED: usize = 30_000_000;
+const MAX_JUDGED: usize = 15_000_000;
 
 /// An optional in which a name is missing.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +55,15 @@ impl Resolver<'_> {
                 return;
             }
         }
-        let message = "optionals of this policy undo each other too often";
-        self.faults.push(crate::diagnostic::Diagnostic::error("too-large", message));
+        let message = format!(
+            "optionals of this policy undo each other too often: over {MAX_JUDGED} statements were judged, and this one is \
+             the last that was switched off"
+        );
+        let fault = match self.disabled.last().map(|broken| self.at_instance(broken.optional)) {
+            Some(last) => self.fault("too-large", message, last, last.node),
+            None => crate::diagnostic::Diagnostic::error("too-large", message),
+        };
+        self.faults.push(fault.help("declare outside of optionals what other optionals name"));
     }
 
     /// Judges all optionals; returns whether it has to be done again, because the meaning of names changed.

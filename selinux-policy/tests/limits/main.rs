@@ -1,6 +1,7 @@
 //! Sources that mean harm: a few kilobytes that stand for more than there is memory for. Each ends with an error that says
 //! what is too much and where, and none is looked at for longer than it takes to see that.
 
+mod binary;
 mod cil;
 mod told;
 

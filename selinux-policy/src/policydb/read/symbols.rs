@@ -115,6 +115,8 @@ fn check_permissions(
     let shared = common.map(|common| &common.permissions[..]).unwrap_or_default();
     let mut seen = 0_u64;
     for permission in shared.iter().chain(own) {
+        // Those of a common have kept to the common's own number, and the kernel makes room for that of the class.
+        cursor.check_value("permission", permission.value, highest)?;
         let bit = 1 << permission.value;
         if seen & bit != 0 {
             return Err(
