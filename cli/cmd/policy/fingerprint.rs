@@ -36,7 +36,7 @@ pub(crate) struct FingerprintArgs {
     /// The release of the kernel that loads the policy, as `uname -r` says it, or its first two numbers.
     ///
     /// Kernels 5.9 to 6.6 have one order, kernels from 6.10 on have another, on 64-bit little-endian machines; the order of
-    /// others is not known
+    /// others is not known. Tried were 6.1, 6.12 and 7.2
     #[arg(long, value_name = "RELEASE", default_value = "6.10", value_parser = release)]
     kernel: Release,
 

@@ -4,11 +4,10 @@
 //! thus another order. The order follows from the policy alone, so that the bytes, and their hash, are known before it is
 //! loaded. Two files that differ only by the release of libsepol that wrote them are read back alike.
 
-use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
 use super::arrange::{avtab_hash, filename_hash, key, triple_hash};
-use super::avtab::{AvEntry, CondOp, Conditional, specified};
+use super::avtab::{AvEntry, specified};
 use super::contexts::GenFs;
 use super::format::{OBJECT_R, version};
 use super::{Bitmap, Compat, Policy, WriteError, write};
@@ -65,7 +64,10 @@ pub fn fingerprint(policy: &Policy, kernel: Kernel) -> Result<Fingerprint, Write
     Ok(Fingerprint::of_readback(&write(&readback(policy, kernel))?))
 }
 
-/// The policy in the order, and with the states, in which a kernel gives it back.
+/// The policy in the order in which a kernel gives it back.
+///
+/// Conditionals stay as the file has them: they are not evaluated at the first load after a start, only at later ones and when
+/// a boolean changes. All compilers write what the evaluation would give.
 pub fn readback(policy: &Policy, kernel: Kernel) -> Policy {
     let mut policy = policy.clone();
     let compat = if kernel == Kernel::V5_9 { Compat::V3_4 } else { Compat::V3_6 };
@@ -75,8 +77,6 @@ pub fn readback(policy: &Policy, kernel: Kernel) -> Policy {
         (role.bounds, role.dominates, role.types) = (0, Bitmap::new(), Bitmap::new());
     }
     policy.avtab = rules(policy.avtab);
-    let states: FxHashMap<u32, bool> = policy.bools.iter().map(|it| (it.value, it.state)).collect();
-    policy.conditionals.iter_mut().for_each(|it| evaluate(it, &states));
     sort_role_transitions(&mut policy, kernel);
     sort_filename_transitions(&mut policy, kernel);
     policy.sort_range_transitions(buckets(policy.range_transitions.len()));
@@ -120,37 +120,6 @@ fn rules(rules: Vec<AvEntry>) -> Vec<AvEntry> {
         }
     }
     ordered
-}
-
-/// Rules are switched on or off where the state that the file says is not that of the booleans.
-fn evaluate(conditional: &mut Conditional, states: &FxHashMap<u32, bool>) {
-    let state = holds(&conditional.expression, states);
-    if state == conditional.state {
-        return;
-    }
-    conditional.state = state;
-    let then = conditional.then.iter_mut().map(|rule| (rule, state));
-    let otherwise = conditional.otherwise.iter_mut().map(|rule| (rule, !state));
-    for (rule, is_enabled) in then.chain(otherwise) {
-        rule.specified = rule.kind() | if is_enabled { specified::ENABLED } else { 0 };
-    }
-}
-
-fn holds(expression: &[CondOp], states: &FxHashMap<u32, bool>) -> bool {
-    let mut stack: Vec<bool> = Vec::new();
-    for step in expression {
-        let mut pop = || stack.pop().unwrap_or_default();
-        let result = match step {
-            CondOp::Bool(value) => states.get(value).copied().unwrap_or_default(),
-            CondOp::Not => !pop(),
-            CondOp::Or => pop() | pop(),
-            CondOp::And => pop() & pop(),
-            CondOp::Xor | CondOp::Neq => pop() ^ pop(),
-            CondOp::Eq => pop() == pop(),
-        };
-        stack.push(result);
-    }
-    stack.pop().unwrap_or_default()
 }
 
 fn sort_role_transitions(policy: &mut Policy, kernel: Kernel) {

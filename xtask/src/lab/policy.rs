@@ -2,8 +2,9 @@
 
 mod policies;
 
+use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::artefacts::{directory, read, recreate, unpacked};
 use super::initramfs::Initramfs;
@@ -87,7 +88,7 @@ fn build_initramfs(program: &Path, policies: &Policies) -> Result<Vec<u8>, Strin
 
 /// What the policy's own test asks checkpolicy: source, target, class, permission and 1 or 0.
 fn decisions() -> Result<String, String> {
-    let path: PathBuf = root().join("selinux-policy/tests/own_policy/decisions.txt");
+    let path = root().join("selinux-policy/tests/own_policy/decisions.txt");
     let text = String::from_utf8_lossy(&read(&path)?).into_owned();
     let mut contexts = Vec::new();
     let mut lines = String::new();
@@ -102,9 +103,8 @@ fn decisions() -> Result<String, String> {
             [source, target, class, permission, answer @ ("yes" | "no")] => {
                 let answer = u8::from(answer == "yes");
                 let (source, target) = (context(source)?, context(target)?);
-                let answer = answer.to_string();
-                lines.push_str(&[source, target, class, permission, &answer].join(" "));
-                lines.push('\n');
+                // Writing to a String cannot fail.
+                let _ = writeln!(lines, "{source} {target} {class} {permission} {answer}");
             }
             _ => return Err(format!("{}: {line}", path.display())),
         }

@@ -98,6 +98,7 @@ impl<'a> Policies<'a> {
         let version = version.to_string();
         let mut command = Command::new(self.program);
         command.args(["policy", "compile", "--quiet", "-c", &version, "-o"]).arg(&policy);
+        command.arg("-f").arg(self.place.with_file_name("file_contexts"));
         // Warnings of policies that are not ours are of no interest.
         output(command.args(options).arg(sources))?;
         if self.predict(&policy)? {
