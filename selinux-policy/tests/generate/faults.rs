@@ -11,10 +11,7 @@ pub(crate) fn add(random: &mut Random, statements: &mut Vec<String>) {
             1 => {
                 let again = statements[place].clone();
                 let to = random.below(statements.len());
-                // Releases differ in whether capabilities may be repeated; ours takes it, as the newest do.
-                if !again.starts_with("(policycap") {
-                    statements.insert(to, again);
-                }
+                statements.insert(to, again);
             }
             2 => {
                 let (from, to) = (random.below(statements.len()), random.below(statements.len()));
