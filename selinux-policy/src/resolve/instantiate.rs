@@ -174,7 +174,9 @@ impl Resolver<'_> {
         let word = self.statements[statement as usize].word;
         let first = &mut self.declarations[known as usize];
         let is_allowed = match word {
-            Word::Optional | Word::Policycap => true,
+            Word::Optional => true,
+            // Releases from 3.9 on take them again; those that are told apart are only before and after 3.6.
+            Word::Policycap => self.options.modern,
             Word::Type | Word::Typeattribute | Word::Role => self.options.multiple_declarations,
             _ => false,
         };

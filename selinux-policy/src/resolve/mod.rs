@@ -41,7 +41,8 @@ pub struct Options {
     pub sorted_files: bool,
     /// Conditionals may have rules over extended permissions: from policy version 34 on.
     pub conditional_xperms: bool,
-    /// There is what releases from 3.6 on know: deny, typeneveraudit, and `notself` and `other` as targets of rules.
+    /// There is what releases from 3.6 on know: deny, typeneveraudit, `notself` and `other` as targets of rules, and
+    /// capabilities that are listed again.
     pub modern: bool,
 }
 

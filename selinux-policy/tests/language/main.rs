@@ -37,7 +37,6 @@ const BASE: &str = "\
 const DIFFERENCES: &[(&str, &str)] = &[
     ("filecon string param", "paths may be arguments since 3.6"),
     ("ip direct", "addresses may be written without parentheses since 3.6"),
-    ("policycap", "capabilities may be repeated since 3.9"),
     ("portcon big", "there are no ports above 65535"),
     ("portcon 65536", "there are no ports above 65535"),
     ("ibpkey big", "partition keys have 16 bits"),
