@@ -146,6 +146,10 @@ impl<'a> Policies<'a> {
             let version = version.parse().map_err(|_| format!("no version: {version}"))?;
             // They define few of the kernel's classes, which may not be a reason to refuse them.
             take(&mut options, "-U");
+            // The options are in secilc's words.
+            for option in options.iter_mut().filter(|option| **option == "-N") {
+                *option = "--danger-disable-neverallow";
+            }
             // They are in the language of 3.4.
             options.extend(["--compat", "3.4", "-U", "allow"]);
             self.compile(&sources, &format!("generated-{seed}/generated-{seed}"), version, &options)?;
