@@ -3,6 +3,8 @@
 
 #[path = "../support/flat.rs"]
 mod flat;
+#[path = "../support/peers.rs"]
+mod peers;
 
 mod calls;
 mod containers;
@@ -11,7 +13,6 @@ mod options;
 mod rules;
 
 use std::collections::BTreeSet;
-use std::env;
 use std::fs;
 use std::process::Command;
 
@@ -20,6 +21,8 @@ use hardpan_selinux_policy::policydb::{Target, write};
 use hardpan_selinux_policy::resolve::{self, resolve};
 use hardpan_selinux_policy::{Compat, Options, compile};
 use rayon::prelude::*;
+
+use peers::has;
 
 /// What a policy needs at least, before each case.
 const BASE: &str = "\
@@ -163,17 +166,4 @@ fn theirs(case: &Case) -> Result<Files, String> {
     }
     let said = [output.stdout, output.stderr].concat();
     Err(String::from_utf8_lossy(&said).lines().next().unwrap_or_default().to_owned())
-}
-
-/// Whether a program is there. Where it is not, the test fails, unless `HARDPAN_WITHOUT_PEERS` asks for a listed skip.
-#[expect(clippy::print_stderr, reason = "a skip is to be seen, and tests have no other channel")]
-fn has(test: &str, program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !found {
-        let asked = env::var_os("HARDPAN_WITHOUT_PEERS").is_some();
-        assert!(asked, "{test}: {program} is missing (set HARDPAN_WITHOUT_PEERS to skip)");
-        eprintln!("skipped: {test}: {program} missing");
-    }
-    found
 }

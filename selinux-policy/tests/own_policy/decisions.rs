@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use super::support::{Secilc, has};
+use super::peers::has;
+use super::support::Secilc;
 
 /// Names of contexts, and questions with their answers, which the lab asks a kernel too.
 const TABLE: &str = include_str!("decisions.txt");

@@ -6,6 +6,8 @@
 mod decisions;
 mod labels;
 mod objectives;
+#[path = "../support/peers.rs"]
+mod peers;
 mod support;
 
 use support::{Secilc, policy_files};

@@ -1,11 +1,12 @@
 //! The policy's files, and secilc.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
+
+use crate::peers::has;
 
 /// Names and texts of the policy's files, in the order of their names.
 pub(crate) fn policy_files() -> Vec<(String, String)> {
@@ -78,17 +79,4 @@ impl Secilc {
         assert!(output.status.success(), "{output:?}");
         Some(String::from_utf8(output.stdout).unwrap())
     }
-}
-
-/// Whether a program is there. Where it is not, the test fails, unless `HARDPAN_WITHOUT_PEERS` asks for a listed skip.
-#[expect(clippy::print_stderr, reason = "a skip is to be seen, and tests have no other channel")]
-pub(crate) fn has(test: &str, program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !found {
-        let asked = env::var_os("HARDPAN_WITHOUT_PEERS").is_some();
-        assert!(asked, "{test}: {program} is missing (set HARDPAN_WITHOUT_PEERS to skip)");
-        eprintln!("skipped: {test}: {program} missing");
-    }
-    found
 }

@@ -9,7 +9,8 @@ use hardpan_selinux_policy::{Compat, Compiled, Options, compile};
 use rayon::prelude::*;
 
 use crate::generate::{self, Generated, Random};
-use crate::peer::{has, options};
+use crate::peer::options;
+use crate::peers::has;
 
 #[test]
 fn the_order_of_files_decides_nothing() {

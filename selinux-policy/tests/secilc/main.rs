@@ -5,6 +5,8 @@ mod canonical;
 #[path = "../generate/mod.rs"]
 mod generate;
 mod peer;
+#[path = "../support/peers.rs"]
+mod peers;
 mod shrink;
 
 use std::env;

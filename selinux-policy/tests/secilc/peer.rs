@@ -1,6 +1,5 @@
 //! Both compilers.
 
-use std::env;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
@@ -12,6 +11,7 @@ use hardpan_selinux_policy::policydb::{Target, write};
 use hardpan_selinux_policy::{Compat, Options, compile};
 
 use crate::generate::{Flags, Generated};
+use crate::peers::has;
 
 /// What a compiler made of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,17 +114,4 @@ pub(crate) fn options(flags: &Flags, compat: Compat) -> Options {
         optimize: flags.optimize,
         canonical: false,
     }
-}
-
-/// Whether a program is there. Where it is not, the test fails, unless `HARDPAN_WITHOUT_PEERS` asks for a listed skip.
-#[expect(clippy::print_stderr, reason = "a skip is to be seen, and tests have no other channel")]
-pub(crate) fn has(test: &str, program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if !found {
-        let asked = env::var_os("HARDPAN_WITHOUT_PEERS").is_some();
-        assert!(asked, "{test}: {program} is missing (set HARDPAN_WITHOUT_PEERS to skip)");
-        eprintln!("skipped: {test}: {program} missing");
-    }
-    found
 }

@@ -24,3 +24,17 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         _ => Err("which lab? `cargo xtask lab policy` or `cargo xtask lab verity`".into()),
     }
 }
+
+/// The kernel package that a lab boots: the one that its arguments name, or Debian's for clouds.
+fn package<'a>(lab: &str, args: &'a [String]) -> Result<&'a str, String> {
+    if !cfg!(target_arch = "x86_64") {
+        return Err(
+            "this lab boots x86-64 kernels with x86-64 programs, on hosts of the same kind only".into()
+        );
+    }
+    match args {
+        [] => Ok("linux-image-cloud-amd64"),
+        [package] => Ok(package),
+        _ => Err(format!("cargo xtask lab {lab} [KERNEL-PACKAGE]")),
+    }
+}

@@ -24,16 +24,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[(QEMU, "qemu-system-x86", "the boot la
 const PARAMETERS: &str = "security=selinux selinux=1 enforcing=0 oops=panic maxcpus=1";
 
 pub(super) fn run(args: &[String]) -> Outcome {
-    if !cfg!(target_arch = "x86_64") {
-        return Err(
-            "this lab boots x86-64 kernels with x86-64 programs, on hosts of the same kind only".into()
-        );
-    }
-    let package = match args {
-        [] => "linux-image-cloud-amd64",
-        [package] => package,
-        _ => return Err("cargo xtask lab policy [KERNEL-PACKAGE]".into()),
-    };
+    let package = super::package("policy", args)?;
     peers::ensure(PROGRAMS)?;
     let kernel = Kernel::of_package(package)?;
     let place = directory().join("policy").join(&kernel.version);

@@ -61,16 +61,7 @@ enum Board {
 }
 
 pub(super) fn run(args: &[String]) -> Outcome {
-    if !cfg!(target_arch = "x86_64") {
-        return Err(
-            "this lab boots x86-64 kernels with x86-64 programs, on hosts of the same kind only".into()
-        );
-    }
-    let package = match args {
-        [] => "linux-image-cloud-amd64",
-        [package] => package,
-        _ => return Err("cargo xtask lab verity [KERNEL-PACKAGE]".into()),
-    };
+    let package = super::package("verity", args)?;
     peers::ensure(PROGRAMS)?;
     let kernel = Kernel::of_package(package)?;
     let place = directory().join("verity").join(&kernel.version);
