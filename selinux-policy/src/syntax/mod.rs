@@ -18,8 +18,8 @@ pub(crate) use words::{Word, all as all_words};
 
 /// All sources together, in bytes. Places are 32-bit numbers with one bit to spare; the largest known policies have 25 MiB.
 pub(crate) const MAX_SOURCES: usize = 1 << 30;
-/// How many parentheses may be open. Policies made by machines have been seen with 60.
-pub(crate) const MAX_DEPTH: usize = 2048;
+/// How many parentheses may be open, as many as secilc takes. Policies made by machines have been seen with 60.
+pub(crate) const MAX_DEPTH: usize = 4096;
 /// Faults of one file that are told; what follows is mostly their consequence.
 const MAX_FAULTS: usize = 100;
 

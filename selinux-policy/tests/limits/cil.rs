@@ -174,7 +174,7 @@ fn nesting_of_every_kind() {
             |depth: usize| format!("{before}{}{inside}{}{after}", open.repeat(depth), ")".repeat(depth));
         let compiled = compiled(&nested(2000));
         assert!(compiled.is_ok(), "{before}{open}: {:?}", compiled.err().map(|failure| failure.diagnostics));
-        is_refused(&nested(100_000), "too-deep", &["more than 2048 parentheses are open here"]);
+        is_refused(&nested(100_000), "too-deep", &["more than 4096 parentheses are open here"]);
         is_refused(&format!("{before}{}", open.repeat(100_000)), "too-deep", &["a.cil:5:"]);
     }
 }
