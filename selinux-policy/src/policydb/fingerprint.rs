@@ -59,7 +59,7 @@ const OLD_FILENAME_BUCKETS: u32 = 1 << 11;
 ///
 /// # Errors
 ///
-/// If the version cannot be written, see [`write`].
+/// If the version cannot be written, see [`write()`].
 pub fn fingerprint(policy: &Policy, kernel: Kernel) -> Result<Fingerprint, WriteError> {
     Ok(Fingerprint::of_readback(&write(&readback(policy, kernel))?))
 }
