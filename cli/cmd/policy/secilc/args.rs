@@ -36,8 +36,9 @@ pub(super) enum Refused {
 #[command(name = "secilc", disable_help_flag = true, infer_long_args = true, max_term_width = 100)]
 #[command(override_usage = "secilc [OPTION]... FILE...")]
 #[command(after_help = "\
-This is hardpan in secilc's place: the same options, files and exit codes, and the same bytes. An option that does not exist
-is an error here. HARDPAN_SECILC_COMPAT=3.4 gives the bytes of releases before 3.6. `hardpan policy compile` has more.")]
+This is hardpan in secilc's place: the same options, files and exit codes, and the same bytes. \
+An option that does not exist is an error here. HARDPAN_SECILC_COMPAT=3.4 gives the bytes of releases before 3.6. \
+`hardpan policy compile` has more.")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Line {
     /// Write the binary policy to this file [default: policy.VERSION]
