@@ -48,7 +48,12 @@ pub(crate) fn run(args: &[String]) -> Outcome {
         all.push(compare(&programs, &work)?);
     }
     print(&if json { as_json(&all) } else { as_table(&all) });
-    Ok(())
+    let different: Vec<&str> = all.iter().filter(|work| !work.same).map(|work| work.name).collect();
+    if different.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("other bytes than secilc's: {}", different.join("; ")))
+    }
 }
 
 fn works(place: &Path, runs: usize) -> Result<Vec<Work>, String> {
