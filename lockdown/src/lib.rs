@@ -10,6 +10,7 @@ pub mod boot;
 pub mod cmdline;
 #[cfg(feature = "check")]
 mod facts;
+pub mod gpt;
 #[cfg(feature = "check")]
 mod judge;
 #[cfg(feature = "check")]
