@@ -55,6 +55,9 @@ pub(super) struct World {
     /// Sysctls that take everything, whatever they should not.
     pub(super) slack: bool,
     pub(super) policy_loaded: bool,
+    /// Mappings come out writable, or with another root hash than was loaded.
+    pub(super) writable: bool,
+    pub(super) other_table: bool,
     pub(super) log: Vec<String>,
     pub(super) announced: Vec<String>,
     pub(super) executed: Option<Vec<String>>,
@@ -482,6 +485,7 @@ impl DeviceMapper for Fake {
             sectors: target.sectors,
             kind: target.kind.to_owned(),
             parameters: match what {
+                Show::Table if world.other_table => target.parameters.replace("abab", "cdcd"),
                 Show::Table => target.parameters.clone(),
                 Show::Status => if mapping.corrupted { "C" } else { "V" }.to_owned(),
             },
@@ -498,7 +502,7 @@ impl Fake {
             uuid: format!("CRYPT-VERITY-{name}"),
             number: DeviceNumber { major: 253, minor },
             open_count: 0,
-            read_only: true,
+            read_only: !self.0.borrow().writable,
             suspended: false,
             has_active_table: true,
             has_inactive_table: false,
