@@ -5,6 +5,7 @@ use std::path::Path;
 mod common;
 
 pub mod ar;
+pub mod boot_config;
 pub mod cil;
 pub mod cmdline;
 pub mod cpio;
@@ -18,6 +19,7 @@ pub mod dwarf;
 pub mod fec;
 pub mod flags;
 pub mod go_buildinfo;
+pub mod gpt;
 pub mod journal;
 pub mod line;
 pub mod manifest;

@@ -119,6 +119,7 @@ impl Boot<'_> {
             order.unwrap_or_else(|| Order { slots: (0..plan.slots.len()).collect(), ..Order::default() });
         let refused = order.refused.into_iter();
         refused.for_each(|refused| self.refuse(refused));
+        let nothing_tried = order.slots.is_empty();
         for index in order.slots {
             let Some(SlotPlan { slot, steps }) = plan.slots.get(index) else { continue };
             self.receipt.slot = Some(slot.name.clone());
@@ -135,7 +136,7 @@ impl Boot<'_> {
                 }
             }
         }
-        if order.exhausted {
+        if order.exhausted && nothing_tried {
             // Nothing would be different after a restart.
             self.on_failure = if self.on_failure == Ending::Reboot { Ending::Halt } else { self.on_failure };
         }
