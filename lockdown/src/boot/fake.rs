@@ -329,12 +329,22 @@ impl Mounts for Fake {
 
     fn move_mount(&mut self, from: &str, to: &str) -> io::Result<()> {
         self.call("move_mount", from)?;
-        assert_eq!(to, format!("/sysroot{from}"));
+        assert!(to == format!("/sysroot{from}") || from == format!("/sysroot{to}"), "{from} to {to}");
+        let mut world = self.0.borrow_mut();
+        let mounted = world.mounts.iter_mut().find(|(target, _)| target == from).expect("it is mounted");
+        mounted.0 = to.to_owned();
         Ok(())
     }
 
     fn switch_root(&mut self, root: &str) -> io::Result<()> {
         self.call("switch_root", root)?;
+        for (target, _) in &mut self.0.borrow_mut().mounts {
+            *target = target
+                .strip_prefix("/sysroot")
+                .filter(|below| !below.is_empty())
+                .unwrap_or(target)
+                .to_owned();
+        }
         self.0.borrow_mut().mounts.push(("/".into(), root.into()));
         Ok(())
     }
@@ -392,11 +402,17 @@ impl Clock for Fake {
 
 impl Console for Fake {
     fn log(&mut self, _: Level, text: &str) {
-        self.0.borrow_mut().log.push(text.to_owned());
+        let mut world = self.0.borrow_mut();
+        if world.reaches("/dev/kmsg") {
+            world.log.push(text.to_owned());
+        }
     }
 
     fn announce(&mut self, text: &str) {
-        self.0.borrow_mut().announced.push(text.to_owned());
+        let mut world = self.0.borrow_mut();
+        if world.reaches("/dev/console") {
+            world.announced.push(text.to_owned());
+        }
     }
 }
 

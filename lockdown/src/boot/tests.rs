@@ -44,10 +44,19 @@ fn check(fake: &Fake, ended: &Ended, what: &str) {
     let told = |place: &[String], text: &str| place.iter().any(|line| line.contains(text));
     if let Some(reason) = ended.reason {
         assert_eq!(world.executed, None, "{what}: init was started after {reason}");
+        assert!(world.calls.iter().any(|call| call.starts_with("end ")), "{what}: the machine did not end");
+        assert_eq!(ended.receipt.reason, Some(reason), "{what}");
+        // Without /dev there is no console and no log.
+        if !world.mounts.iter().any(|(target, _)| target == "/dev") {
+            assert_eq!(
+                world.calls.iter().filter(|call| *call == "mount /proc").count(),
+                0,
+                "{what}: /dev is away"
+            );
+            return;
+        }
         assert!(told(&world.announced, &format!("E-{reason}: ")), "{what}: {:?}", world.announced);
         assert!(told(&world.log, &format!("failed reason={reason} ")), "{what}: {:?}", world.log);
-        assert_eq!(ended.receipt.reason, Some(reason), "{what}");
-        assert!(world.calls.iter().any(|call| call.starts_with("end ")), "{what}: the machine did not end");
         return;
     }
     assert_eq!(
@@ -57,7 +66,7 @@ fn check(fake: &Fake, ended: &Ended, what: &str) {
     );
     assert_eq!(world.ended, None, "{what}");
     let is_mounted = |target: &str| world.mounts.iter().any(|(mounted, _)| mounted == target);
-    for target in ["/", "/sysroot", "/sysroot/etc", "/etc is filled"] {
+    for target in ["/", "/dev", "/proc", "/sys", "/run", "/sysroot", "/etc", "/etc is filled"] {
         assert!(is_mounted(target), "{what}: {target}");
     }
     assert!(world.policy_loaded, "{what}");
@@ -268,6 +277,9 @@ const CASES: &[Case] = &[
         },
         Ok("a"),
     ),
+    ("the policy is in the way of a probe", |fake| refuse(fake, "load_module_bytes", 13), Ok("a")),
+    ("a move fails", |fake| refuse(fake, "move_mount /run", 22), Err(Reason::Mount)),
+    ("the change of roots fails", |fake| refuse(fake, "switch_root", 22), Err(Reason::Mount)),
     (
         "lockdown is refused",
         |fake| refuse(fake, "write /sys/kernel/security/lockdown", 1),
