@@ -182,11 +182,13 @@ fn attributes_are_written_to_both_copies_and_nothing_else_changes() {
     // Entries and header of the backup, then of the primary.
     let sectors: Vec<u64> = writes.iter().map(|write| write.offset / 512).collect();
     assert_eq!(sectors, [167, 199, 2, 1]);
-    writes.iter().for_each(|write| disk.write(write));
+    for write in &writes {
+        disk.write(write);
+    }
     let gpt = disk.read().unwrap();
     assert!(!gpt.is_damaged());
     assert_eq!(gpt.partitions[0].attributes, wanted);
-    writes.iter().for_each(|write| assert_eq!(write.bytes.len(), SECTOR));
+    assert!(writes.iter().all(|write| write.bytes.len() == SECTOR));
     let changed = disk.0.iter().zip(&before.0).filter(|(new, old)| new != old).count();
     assert!(changed <= 2 * (1 + 4 + 4), "{changed} bytes changed");
     assert!(matches!(gpt.set_attributes(3, wanted), Err(GptError::NoPartition(3))));
