@@ -9,6 +9,7 @@ mod cases;
 mod disk;
 mod kills;
 mod root;
+mod secure;
 mod setup;
 
 use std::fs;
@@ -51,6 +52,9 @@ pub(super) fn run(args: &[String]) -> Outcome {
     if options.wants(kills::NAME, false) {
         failed += kills::run(&lab)?;
     }
+    if options.wants(secure::NAME, false) {
+        failed += secure::run(&lab)?;
+    }
     if failed == 0 { Ok(()) } else { Err(format!("{failed} cases failed; see {}", lab.place.display())) }
 }
 
@@ -78,11 +82,12 @@ impl Options {
                 name => options.names.push(name.to_owned()),
             }
         }
-        let known = |name: &str| name == kills::NAME || cases::ALL.iter().any(|case| case.name == name);
+        let groups = [kills::NAME, secure::NAME];
+        let known = |name: &str| groups.contains(&name) || cases::ALL.iter().any(|case| case.name == name);
         match options.names.iter().find(|name| !known(name)) {
             Some(name) => {
                 let names: Vec<&str> = cases::ALL.iter().map(|case| case.name).collect();
-                Err(format!("there is no case {name}; there are {} and {}", names.join(", "), kills::NAME))
+                Err(format!("there is no case {name}; there are {}, {}", names.join(", "), groups.join(", ")))
             }
             None => Ok(options),
         }
@@ -108,6 +113,9 @@ struct Lab {
     a: Root,
     b: Root,
     fingerprint: String,
+    /// A key that signs root hashes, and its certificate.
+    key: PathBuf,
+    certificate: PathBuf,
 }
 
 impl Lab {
@@ -120,7 +128,8 @@ impl Lab {
         let modules = kernel.modules(MODULES)?;
         let fingerprint = ingredients.fingerprint(&kernel.version)?;
         let base = base(&modules, &build_boot()?)?;
-        Ok(Self { kernel, place, base, modules, a, b, fingerprint })
+        let Ingredients { key, certificate, .. } = ingredients;
+        Ok(Self { kernel, place, base, modules, a, b, fingerprint, key, certificate })
     }
 
     /// The initramfs of a case: the kernel takes several archives one after the other.
