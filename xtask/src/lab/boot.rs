@@ -8,6 +8,7 @@ mod case;
 mod cases;
 mod disk;
 mod kills;
+pub(crate) mod measure;
 mod root;
 mod secure;
 mod setup;

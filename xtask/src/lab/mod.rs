@@ -5,7 +5,7 @@
 //! the program, reference tools and a script of cases. It takes minutes; `cargo xtask test` does not include it.
 
 mod artefacts;
-mod boot;
+pub(crate) mod boot;
 mod cpio;
 mod initramfs;
 mod kernel;

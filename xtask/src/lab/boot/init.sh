@@ -2,6 +2,7 @@
 # The init of the lab's roots: shows what the boot left it, does what the case is for, ends the machine. Under Hardpan's own
 # policy it is init, which may run the programs of the image and show things on the console.
 PATH=/usr/bin
+(echo lab-init >/dev/kmsg) 2>&-
 read -r slot </usr/share/lab/slot
 echo "LAB init slot=$slot pid=$$"
 IFS= read -r parameters </proc/cmdline
@@ -33,6 +34,7 @@ refuses permissive_mode 'printf 0 >/sys/fs/selinux/enforce'
 while IFS= read -r line; do echo "LAB receipt $line"; done </run/hardpan/boot.json
 
 case "$parameters" in
+    *lab=log*) dmesg ;;
     *lab=read*)
         if cat /usr/share/lab/big >/dev/null; then echo "LAB big was read"; else echo "LAB big was not read"; fi
         ;;

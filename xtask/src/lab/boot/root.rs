@@ -142,7 +142,7 @@ impl Ingredients {
         }
         let busybox = read(&unpacked("busybox-static")?.join("bin/busybox"))?;
         put(tree, "usr/bin/busybox", 0o755, &busybox)?;
-        for name in ["sh", "cat", "cksum", "insmod", "ls"] {
+        for name in ["sh", "cat", "cksum", "dmesg", "insmod", "ls"] {
             link(tree, &format!("usr/bin/{name}"), "busybox")?;
         }
         link(tree, "bin", "usr/bin")?;
