@@ -9,6 +9,7 @@ mod cases;
 mod disk;
 mod kills;
 pub(crate) mod measure;
+mod own_kernel;
 mod root;
 mod secure;
 mod setup;
@@ -56,6 +57,9 @@ pub(super) fn run(args: &[String]) -> Outcome {
     if options.wants(secure::NAME, false) {
         failed += secure::run(&lab)?;
     }
+    if options.wants(own_kernel::NAME, false) {
+        failed += own_kernel::run(&lab)?;
+    }
     if failed == 0 { Ok(()) } else { Err(format!("{failed} cases failed; see {}", lab.place.display())) }
 }
 
@@ -83,7 +87,7 @@ impl Options {
                 name => options.names.push(name.to_owned()),
             }
         }
-        let groups = [kills::NAME, secure::NAME];
+        let groups = [kills::NAME, secure::NAME, own_kernel::NAME];
         let known = |name: &str| groups.contains(&name) || cases::ALL.iter().any(|case| case.name == name);
         match options.names.iter().find(|name| !known(name)) {
             Some(name) => {
@@ -133,16 +137,21 @@ impl Lab {
         Ok(Self { kernel, place, base, modules, a, b, fingerprint, key, certificate })
     }
 
-    /// The initramfs of a case: the kernel takes several archives one after the other.
+    /// The initramfs of a case.
     fn initramfs(&self, path: &Path, config: &[String], files: &[(String, Vec<u8>)]) -> Outcome {
-        let mut archive = Archive::default();
-        for (name, content) in files {
-            archive.file(name, 0o644, content);
-        }
-        archive.file("etc/hardpan/boot.conf", 0o644, format!("{}\n", config.join("\n")).as_bytes());
-        let whole = [&self.base[..], &archive.finish()].concat();
-        fs::write(path, whole).map_err(|error| format!("{}: {error}", path.display()))
+        write_initramfs(path, &self.base, config, files)
     }
+}
+
+/// Writes an initramfs with a configuration: the kernel takes several archives one after the other.
+fn write_initramfs(path: &Path, base: &[u8], config: &[String], files: &[(String, Vec<u8>)]) -> Outcome {
+    let mut archive = Archive::default();
+    for (name, content) in files {
+        archive.file(name, 0o644, content);
+    }
+    archive.file("etc/hardpan/boot.conf", 0o644, format!("{}\n", config.join("\n")).as_bytes());
+    let whole = [base, &archive.finish()].concat();
+    fs::write(path, whole).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// The boot program with the modules, and directories for what cases add.

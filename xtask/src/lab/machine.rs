@@ -13,8 +13,8 @@ use crate::shell::say;
 pub(super) struct Machine<'a> {
     /// The kernel's image; without one the firmware starts what is on the disks.
     pub(super) kernel: Option<&'a Path>,
-    /// The initramfs of that kernel.
-    pub(super) initramfs: &'a Path,
+    /// The initramfs of that kernel, if it has one.
+    pub(super) initramfs: Option<&'a Path>,
     /// Parameters of the kernel, after those that the console needs.
     pub(super) parameters: &'a str,
     /// Disks, in the order of their names: `vda`, `vdb`.
@@ -162,7 +162,10 @@ impl Machine<'_> {
         command.args(["-nodefaults", "-serial", "stdio", "-monitor"]);
         command.arg(format!("unix:{},server=on,wait=off", monitor.display()));
         if let Some(kernel) = self.kernel {
-            command.arg("-kernel").arg(kernel).arg("-initrd").arg(self.initramfs);
+            command.arg("-kernel").arg(kernel);
+            if let Some(initramfs) = self.initramfs {
+                command.arg("-initrd").arg(initramfs);
+            }
             let parameters = format!("console=ttyS0 panic=-1 {}", self.parameters);
             command.args(["-append", &parameters]);
         }

@@ -48,7 +48,7 @@ fn run_boot(boot: &str, kernel: &Kernel, initramfs: &Path, place: &Path) -> Resu
     let log = place.join(format!("{boot}.log"));
     let machine = Machine {
         kernel: Some(&kernel.image),
-        initramfs,
+        initramfs: Some(initramfs),
         parameters: &format!("quiet loglevel=1 {PARAMETERS} lab={boot}"),
         disks: &[],
         firmware: None,

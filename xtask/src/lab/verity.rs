@@ -100,7 +100,7 @@ impl Lab {
         let log = self.place.join(format!("{name}.log"));
         let machine = Machine {
             kernel: Some(&self.kernel.image),
-            initramfs: &self.initramfs,
+            initramfs: Some(&self.initramfs),
             parameters: &format!("quiet loglevel=1 lab={name}"),
             disks: &["data", "hash"].map(|image| Disk::read_only(self.images.path(image))),
             firmware: (board == Board::Uefi).then_some(&self.firmware),

@@ -74,7 +74,7 @@ impl Lab {
         self.initramfs(&initramfs, &setup.config, &setup.files)?;
         let machine = Machine {
             kernel: Some(&self.kernel.image),
-            initramfs: &initramfs,
+            initramfs: Some(&initramfs),
             parameters: &setup.parameters,
             disks: if late { &[] } else { &setup.disks },
             firmware: None,
@@ -114,8 +114,8 @@ impl Expect {
             Self::Boots { slot, refused, says } => {
                 must(&format!("LAB init slot={slot}"));
                 must("LAB END");
-                must("\"result\":\"booted\"");
-                must(&format!("\"slot\":\"{slot}\""));
+                must("\"result\": \"booted\"");
+                must(&format!("\"slot\": \"{slot}\""));
                 for (slot, reason) in *refused {
                     must(&format!("slot {slot} refused: {reason}"));
                 }
@@ -150,7 +150,7 @@ impl Expect {
 }
 
 /// What the boot program says of a failure, before its reason.
-const FAILED: &str = "hardpan-boot: FAILED ";
+const FAILED: &str = "hardpan-boot: E-";
 /// What it says while it waits for a device.
 const WAITING: &str = "hardpan-boot: waiting for ";
 /// What the kernel says when it has halted.

@@ -149,7 +149,7 @@ pub(super) const ALL: &[Case] = &[
                 setup.boot_with("lab=read");
                 Ok(())
             },
-            Expect::Boots { slot: "a", refused: &[], says: &["LAB big was not read"] },
+            Expect::Boots { slot: "a", refused: &[], says: &["is corrupted"] },
         )
     },
     // -- the root hash and the devices -----------------------------------------------------------------------------
@@ -395,6 +395,14 @@ pub(super) const ALL: &[Case] = &[
         fails("mount"),
     ),
     // -- SELinux ---------------------------------------------------------------------------------------------------
+    case(
+        "permissive",
+        |setup| {
+            setup.drop("enforcing");
+            Ok(())
+        },
+        Expect::Boots { slot: "a", refused: &[], says: &["LAB enforce 0"] },
+    ),
     case("policy-cut", |setup| policy(setup, "cut"), fails("policy-refused")),
     case("policy-changed", |setup| policy(setup, "changed"), fails("policy-refused")),
     case("policy-of-another-version", |setup| policy(setup, "version"), fails("policy-version")),

@@ -1,6 +1,5 @@
-#!/usr/bin/busybox sh
-# The init of the lab's roots: shows what the boot left it, does what the case is for, ends the machine. Under Hardpan's own
-# policy it is init, which may run the programs of the image and show things on the console.
+# What the init of the lab's roots does: shows what the boot left it, does what the case is for, ends the machine. The shell is
+# the init itself, in its domain; what it starts are services, which may do less, so that most is done by the shell alone.
 PATH=/usr/bin
 (echo lab-init >/dev/kmsg) 2>&-
 read -r slot </usr/share/lab/slot
@@ -8,7 +7,10 @@ echo "LAB init slot=$slot pid=$$"
 IFS= read -r parameters </proc/cmdline
 
 shows() {
-    if read -r value <"$2"; then echo "LAB $1 $value"; else echo "LAB $1 unreadable"; fi
+    value=
+    # Not every file of the kernel's ends with a newline.
+    IFS= read -r -d '' value <"$2"
+    echo "LAB $1 ${value%$'\n'}"
 }
 refuses() {
     name=$1
@@ -23,21 +25,18 @@ shows kptr_restrict /proc/sys/kernel/kptr_restrict
 shows hostname /etc/hostname
 shows link /etc/link
 while read -r _ target type options _; do echo "LAB mount $target $type $options"; done </proc/mounts
-echo "LAB etc $(ls -ln /etc | cksum)"
-for entry in /*; do echo "LAB root $entry"; done
+for entry in /* /etc/* /etc/some/where/*; do echo "LAB entry $entry"; done
 for file in /proc/self/fd/*; do echo "LAB fd $file"; done
 refuses writing_the_root ': >/usr/share/lab/slot'
 refuses kernel_memory 'read -r _ </dev/mem'
 refuses an_unsigned_module 'insmod /usr/share/lab/big'
-refuses kexec_again 'echo 0 >/proc/sys/kernel/kexec_load_disabled'
+refuses kexec_again 'printf 0 >/proc/sys/kernel/kexec_load_disabled'
 refuses permissive_mode 'printf 0 >/sys/fs/selinux/enforce'
 while IFS= read -r line; do echo "LAB receipt $line"; done </run/hardpan/boot.json
 
 case "$parameters" in
-    *lab=log*) dmesg ;;
-    *lab=read*)
-        if cat /usr/share/lab/big >/dev/null; then echo "LAB big was read"; else echo "LAB big was not read"; fi
-        ;;
+    *lab=log*) while IFS= read -r -t 1 line; do echo "LAB log $line"; done </dev/kmsg ;;
+    *lab=read*) mapfile </usr/share/lab/big 2>&- ;;
 esac
 echo "LAB END"
 printf o >/proc/sysrq-trigger

@@ -55,7 +55,7 @@ pub(crate) fn run(runs: usize, json: bool) -> Outcome {
 fn boot(setup: &Setup<'_>, initramfs: &Path, log: &Path) -> Result<String, String> {
     let machine = Machine {
         kernel: Some(&setup.lab.kernel.image),
-        initramfs,
+        initramfs: Some(initramfs),
         parameters: &setup.parameters,
         disks: &setup.disks,
         firmware: None,

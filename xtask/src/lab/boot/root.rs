@@ -147,7 +147,10 @@ impl Ingredients {
         }
         link(tree, "bin", "usr/bin")?;
         link(tree, "sbin", "usr/sbin")?;
-        put(tree, "usr/sbin/init", 0o755, INIT.as_bytes())?;
+        // A shell of its own, since a script as init would need the kernel's domain to run its shell, and busybox is by this name
+        // another program.
+        put(tree, "usr/sbin/init", 0o755, &read(&unpacked("bash-static")?.join("bin/bash-static"))?)?;
+        put(tree, "usr/libexec/lab", 0o755, INIT.as_bytes())?;
         put(tree, "usr/bin/data", 0o755, b"no program\n")?;
         put(tree, "usr/share/lab/slot", 0o644, slot.as_bytes())?;
         put(tree, "usr/share/lab/big", 0o644, &big())?;

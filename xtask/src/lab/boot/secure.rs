@@ -63,7 +63,7 @@ const BOOTS: &[Boot] = &[
             Ok(())
         },
         Damage::None,
-        &["hardpan-boot: FAILED signature-missing"],
+        &["hardpan-boot: E-signature-missing"],
         &["LAB "],
     ),
     (
@@ -112,7 +112,7 @@ fn run_boot(lab: &Lab, place: &Path, variables: &Path, boot: &Boot) -> Result<bo
     let log = place.join("console.log");
     let machine = Machine {
         kernel: None,
-        initramfs: &initramfs,
+        initramfs: None,
         parameters: "",
         disks: &setup.disks,
         firmware: Some(&firmware),

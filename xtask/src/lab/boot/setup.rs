@@ -33,7 +33,8 @@ impl<'a> Setup<'a> {
             lab,
             config: Vec::new(),
             files: Vec::new(),
-            parameters: "security=selinux selinux=1 oops=panic loglevel=6".into(),
+            parameters: "security=selinux selinux=1 oops=panic loglevel=6 sysctl.kernel.printk_ratelimit=0"
+                .into(),
             layout: Layout::of(&lab.a, &lab.b),
             disks: vec![disk],
             place,
@@ -113,7 +114,7 @@ sysctl kernel.unprivileged_bpf_disabled 1 required
 sysctl kernel.kexec_load_disabled 1 required
 sysctl dev.tty.legacy_tiocsti 0 optional
 etc /usr/share/factory/etc size=16M mode=0755 context=system_u:object_r:settings.config:s0
-init /sbin/init
+init /sbin/init /usr/libexec/lab
 on-failure reboot
 failure-delay 0
 panic-timeout 1";
