@@ -71,10 +71,8 @@ impl Disk {
                      inject-error.0.sector={},inject-error.0.once={once},inject-error.0.immediately=off",
                     offset / 512
                 );
-                let image = prefixed("file", &prefixed("image", &file));
-                format!(
-                    "driver=raw,node-name={node},read-only={read_only},file.driver=blkdebug,{inject},{image}"
-                )
+                let faulty = format!("driver=blkdebug,{inject},{}", prefixed("image", &file));
+                format!("driver=raw,node-name={node},read-only={read_only},{}", prefixed("file", &faulty))
             }
         }
     }
