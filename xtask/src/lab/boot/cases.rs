@@ -290,7 +290,6 @@ pub(super) const ALL: &[Case] = &[
         |setup| {
             alone(setup);
             setup.edit("module /modules/dm_verity.ko", "required", "required \"require_signatures=1\"");
-            setup.add("require-signature");
             Ok(())
         },
         fails("signature-missing"),
@@ -303,7 +302,7 @@ pub(super) const ALL: &[Case] = &[
             setup.add("require-signature");
             Ok(())
         },
-        fails("signature-missing"),
+        fails("signature-not-required"),
     ),
     case(
         "signed-by-nobody-known",
@@ -389,6 +388,7 @@ pub(super) const ALL: &[Case] = &[
     case(
         "no-file-system",
         |setup| {
+            alone(setup);
             setup.drop("module /modules/erofs");
             Ok(())
         },
@@ -446,7 +446,7 @@ pub(super) const ALL: &[Case] = &[
     case(
         "sysctl-refused",
         |setup| {
-            setup.add("sysctl kernel.kptr_restrict 77 required");
+            setup.replace("sysctl kernel.kptr_restrict", "sysctl kernel.kptr_restrict 77 required");
             Ok(())
         },
         fails("sysctl"),
@@ -492,7 +492,7 @@ pub(super) const ALL: &[Case] = &[
             setup.add("minimum-version 2");
             Ok(())
         },
-        falls_back(&[("a", "minimum-version")]),
+        falls_back(&[("a", "version")]),
     ),
     case(
         "weaker-reaction",
