@@ -548,7 +548,7 @@ pub(super) const ALL: &[Case] = &[
         Expect::Boots { slot: "a", refused: &[], says: &[] },
     ),
     case("tries-priority", |setup| tries(setup, &[48, 52], &[50, 52]), boots("b")),
-    case("tries-used-up", |setup| tries(setup, &[50], &[48, 52]), boots("b")),
+    case("tries-used-up", |setup| tries(setup, &[50], &[48, 52]), falls_back(&[("a", "tries")])),
     case("tries-successful", |setup| tries(setup, &[50, 56], &[48, 52]), boots("a")),
     case("tries-none-left", |setup| tries(setup, &[50], &[48]), fails("no-slot")),
     case(
