@@ -109,22 +109,21 @@ impl Times {
             ));
         };
         self.push("all", init - first);
+        let between =
+            |pairs: [(&str, &str); 2]| pairs.iter().find_map(|(start, end)| Some((at(start)?, at(end)?)));
         // The policy is loaded by the kernel alone; what is before and behind it is the boot program's.
-        let policy =
-            [("step=selinux-load", "step=selinux-mount"), ("shell-boot: policy", "shell-boot: mounted")];
-        for (end, start) in policy {
-            if let (Some(end), Some(start)) = (at(end), at(start)) {
-                self.push("policy", end - start);
-            }
-        }
+        let policy = between([
+            ("step=policy-check", "step=policy-load"),
+            ("shell-boot: mounted", "shell-boot: policy"),
+        ]);
         let verity =
-            [("step=verity-open", "step=device-find"), ("shell-boot: verity", "shell-boot: devices")];
-        for (end, start) in verity {
-            if let (Some(end), Some(start)) = (at(end), at(start)) {
-                self.push("verity", end - start);
-                self.push("from verity to init", init - start);
-            }
-        }
+            between([("step=devices", "step=verity-open"), ("shell-boot: devices", "shell-boot: verity")]);
+        let (Some(policy), Some(verity)) = (policy, verity) else {
+            return Err(format!("the log does not show the steps; see {}", place.display()));
+        };
+        self.push("verity", verity.1 - verity.0);
+        self.push("policy", policy.1 - policy.0);
+        self.push("from verity to init, but for the policy", init - verity.0 - (policy.1 - policy.0));
         Ok(())
     }
 
@@ -184,7 +183,7 @@ fn as_text(hardpan: &Times, shell: &Times, bytes: &[(&str, u64)]) -> String {
     };
     // Writing to a String cannot fail.
     let _ = writeln!(text, "| what | hardpan-boot | shell and veritysetup |\n|---|---|---|");
-    for name in ["all", "verity", "from verity to init", "policy"] {
+    for name in ["all", "verity", "policy", "from verity to init, but for the policy"] {
         let _ = writeln!(text, "| {name} | {} | {} |", cell(hardpan, name), cell(shell, name));
     }
     for name in hardpan.0.keys().filter(|name| name.starts_with("step ")) {
