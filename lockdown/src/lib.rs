@@ -4,7 +4,9 @@
 //! state or, for an image, what its files would configure; [`KernelRule::check`] holds one against the other. [`mapping`] opens
 //! verity devices and proves that they can be read.
 
+mod arch;
 pub mod cmdline;
+mod effective;
 mod facts;
 mod judge;
 pub mod kconfig;
@@ -13,7 +15,11 @@ pub mod mapping;
 mod rule;
 pub mod sysctl;
 
-pub use facts::{CommandLine, KernelFacts, Troubles};
+pub use arch::Arch;
+pub use effective::Boot;
+pub use facts::{CommandLine, KernelFacts, Shown, Troubles};
 pub use hardpan_sys::dm::TargetState;
 pub use hardpan_sys::{Host, Mount, Reading};
-pub use rule::{IfAbsent, KernelRule, Test, rules};
+pub use rule::{
+    IfAbsent, KernelRange, KernelRule, KernelVersion, Profile, Sample, Samples, Test, rules, rules_of,
+};

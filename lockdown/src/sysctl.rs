@@ -1,6 +1,10 @@
 //! What the files of sysctl.d(5) would set at boot.
 
+mod dump;
+
 use hardpan_report::Location;
+
+pub use dump::{Dump, DumpError};
 
 /// Settings in the order in which they are applied.
 #[derive(Clone, Debug, Default)]
