@@ -2,6 +2,7 @@
 
 use hardpan_report::{Cause, Location, Verdict, escape_str};
 
+use crate::cmdline::parameters::{Parameter, Stage};
 use crate::cmdline::{Word, words};
 use crate::facts::Gap;
 use crate::kconfig::Kconfig;
@@ -141,16 +142,43 @@ impl Boot<'_> {
         }
     }
 
+    /// What a boot configuration adds, if the kernel reads one. Its words come before those of the command line.
     fn add_bootconfig(&self, told: &mut Told) {
         let is_asked = told.words.iter().any(|word| word.for_kernel && word.is("bootconfig"));
         let is_forced = self.kconfig.is_some_and(|config| config.is_built_in("BOOT_CONFIG_FORCE"));
         if !is_asked && !is_forced {
             return;
         }
-        let why = "the kernel reads more parameters from a boot configuration in its initramfs";
-        let gap = Gap { cause: Cause::Undecided, why: why.to_owned(), place: Some(told.place.clone()) };
-        told.open.push(Open { words: None, is_before: true, gap });
+        let gap = |why: &str, place: &Location| Gap {
+            cause: Cause::Undecided,
+            why: why.to_owned(),
+            place: Some(place.clone()),
+        };
+        if self.kconfig.is_some_and(|config| !config.is_built_in("BOOT_CONFIG")) {
+            return;
+        }
+        match &self.facts.bootconfigs[..] {
+            [] => {
+                let why = "the kernel reads more parameters from a boot configuration in its initramfs";
+                let gap = gap(why, &told.place);
+                told.open.push(Open { words: None, is_before: true, gap });
+            }
+            [config] => told.put_before(config.kernel_words().into_iter().filter(is_heard)),
+            several => {
+                for config in several {
+                    let why = "which of several boot configurations the kernel reads is not known";
+                    let gap = gap(why, &config.origin);
+                    let words = config.kernel_words().into_iter().filter(is_heard).collect();
+                    told.open.push(Open { words: Some(words), is_before: true, gap });
+                }
+            }
+        }
     }
+}
+
+/// Early parameters have been read by the time that the kernel looks for a boot configuration.
+fn is_heard(word: &Word) -> bool {
+    Parameter::named(&word.name).stage == Stage::Late
 }
 
 impl Told {
@@ -162,6 +190,12 @@ impl Told {
     fn replace(&mut self, text: String) {
         self.words = words(&text);
         self.text = text;
+    }
+
+    fn put_before(&mut self, words: impl Iterator<Item = Word>) {
+        let own = std::mem::take(&mut self.words);
+        self.words = words.chain(own).collect();
+        self.text = self.words.iter().map(Word::text).collect::<Vec<_>>().join(" ");
     }
 
     /// What keeps it from being known what is said of one of these names.

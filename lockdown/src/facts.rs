@@ -2,6 +2,7 @@
 
 use hardpan_report::{Cause, Evidence, Finding, Location, escape_str};
 
+use crate::bootconfig::BootConfig;
 use crate::cmdline::{Word, last, words};
 use crate::kconfig::Kconfig;
 use crate::sysctl::{Dump, SysctlConfig};
@@ -14,6 +15,8 @@ pub struct KernelFacts<'a> {
     pub host: Option<&'a Host>,
     /// Command lines: the running one, or each that a boot loader of the image may pass.
     pub command_lines: Vec<CommandLine>,
+    /// Boot configurations, one for each initramfs that has one.
+    pub bootconfigs: Vec<BootConfig>,
     /// What the image's sysctl.d files set.
     pub sysctl: SysctlConfig,
     /// The sysctls that a kernel had. They decide before what files set.

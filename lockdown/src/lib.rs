@@ -9,6 +9,8 @@
 #[cfg(feature = "check")]
 mod arch;
 pub mod boot;
+#[cfg(feature = "check")]
+pub mod bootconfig;
 pub mod cmdline;
 #[cfg(feature = "check")]
 mod effective;

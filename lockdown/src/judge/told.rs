@@ -3,7 +3,8 @@
 use hardpan_report::{Cause, Evidence, escape_str};
 
 use super::Answer;
-use crate::cmdline::{has, last};
+use crate::cmdline::parameters::{Merge, Parameter};
+use crate::cmdline::{Word, has};
 use crate::{Boot, Test};
 
 /// Conditions on a parameter's value. Any of them is enough.
@@ -56,24 +57,30 @@ impl Wanted<'_> {
             Ok(told) => told,
             Err(gap) => return Answer::of_gap(gap.clone()),
         };
-        let found = last(&told.words, parameter);
-        let open = if found.is_some() { told.open_after(parameter) } else { told.open_about(&[parameter]) };
+        let semantics = Parameter::named(parameter);
+        let own: Vec<&Word> =
+            told.words.iter().filter(|word| word.for_kernel && word.is(parameter)).collect();
+        let found = semantics.in_force(&own);
+        let is_decided = !found.is_empty() && semantics.merge == Merge::Last;
+        let open = if is_decided { told.open_after(parameter) } else { told.open_about(&[parameter]) };
         if let Some(gap) = open {
             return Answer::of_gap(gap.clone());
         }
-        let value = found.map(|found| found.value.as_deref().unwrap_or_default());
-        let holds = value.map_or(self.absent_ok, |value| self.is(value));
-        let seen = found.map_or_else(|| "not there".to_owned(), |found| escape_str(&found.text()));
-        let text = match found {
-            Some(_) => format!("the kernel command line has `{seen}`"),
-            None => format!("the kernel command line has no `{parameter}`"),
+        let values = || found.iter().map(|word| word.value.as_deref().unwrap_or_default());
+        let holds = if found.is_empty() { self.absent_ok } else { values().any(|value| self.is(&semantics, value)) };
+        let texts: Vec<String> = own.iter().map(|word| escape_str(&word.text())).collect();
+        let text = match &texts[..] {
+            [] => format!("the kernel command line has no `{parameter}`"),
+            [one] => format!("the kernel command line has `{one}`"),
+            several => format!("the kernel command line has `{}`", several.join("`, `")),
         };
+        let seen = if texts.is_empty() { "not there".to_owned() } else { texts.join(" ") };
         let evidence = Evidence::new(format!("kernel parameter {parameter}"), seen, words.to_owned());
         Answer::decide(holds, text, evidence.at(told.place.clone()))
     }
 
-    fn is(&self, value: &str) -> bool {
-        self.one_of.contains(&value)
+    fn is(&self, semantics: &Parameter, value: &str) -> bool {
+        self.one_of.iter().any(|wanted| semantics.accepts(value, wanted))
             || self.min.is_some_and(|min| number(value).is_some_and(|value| value >= min))
             || self.contains.is_some_and(|word| value.split(',').any(|part| part == word))
     }

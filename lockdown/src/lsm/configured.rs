@@ -15,6 +15,7 @@ use hardpan_report::{Cause, Location, escape_str};
 
 use super::{Boot, MODULES, Module, Running, Standing};
 use crate::cmdline::Word;
+use crate::cmdline::parameters::truth;
 use crate::effective::Told;
 use crate::facts::Gap;
 use crate::kconfig::Kconfig;
@@ -131,7 +132,7 @@ fn is_off(module: &Module, config: &Kconfig, words: &[Word]) -> bool {
         if word.is(module.name) {
             is_on = word.value.as_deref().and_then(is_nonzero).unwrap_or(is_on);
         } else if module.name == "apparmor" && word.is("apparmor.enabled") {
-            is_on = word.value.as_deref().map_or(Some(true), is_true).unwrap_or(is_on);
+            is_on = word.value.as_deref().map_or(Some(true), truth).unwrap_or(is_on);
         }
     }
     !is_on
@@ -148,16 +149,6 @@ fn is_nonzero(text: &str) -> Option<bool> {
     // Rust's parser takes a sign of its own, which here would be a second one.
     let is_signed = digits.starts_with(['+', '-']);
     u64::from_str_radix(digits, radix).ok().filter(|_| !is_signed).map(|number| number != 0)
-}
-
-/// A truth value as `kstrtobool` reads it: by the first letter, or by two after an `o`.
-fn is_true(text: &str) -> Option<bool> {
-    let mut letters = text.chars().map(|letter| letter.to_ascii_lowercase());
-    match (letters.next()?, letters.next()) {
-        ('y' | 't' | '1', _) | ('o', Some('n')) => Some(true),
-        ('n' | 'f' | '0', _) | ('o', Some('f')) => Some(false),
-        _ => None,
-    }
 }
 
 fn keep_first_exclusive(all: &mut [Standing], order: &Order<'_>) {
@@ -300,9 +291,19 @@ mod tests {
         assert_eq!(started(Some(&forced), None), "tomoyo");
         let beside = own("CONFIG_CMDLINE=\"lsm=tomoyo\"\n");
         assert_eq!(started(Some(&beside), Some("lsm=yama")), "none?yama,selinux,apparmor,tomoyo");
+        // x86 puts its own before the other, arm64 takes it only where there is no other.
+        let x86 = own("CONFIG_X86_64=y\nCONFIG_CMDLINE=\"lsm=tomoyo\"\n");
+        assert_eq!(started(Some(&x86), Some("lsm=yama")), "yama");
+        assert_eq!(started(Some(&x86), Some("quiet")), "tomoyo");
+        let arm = own("CONFIG_ARM64=y\nCONFIG_CMDLINE=\"lsm=tomoyo\"\n");
+        assert_eq!(started(Some(&arm), Some("quiet")), "yama,selinux");
+        assert_eq!(started(Some(&arm), Some("")), "tomoyo");
         assert_eq!(started(Some(&own("CONFIG_CMDLINE=\"quiet\"\n")), Some("lsm=yama")), "yama");
-        assert_eq!(with_both("bootconfig"), "none?yama,selinux,apparmor,tomoyo");
-        let always = own("CONFIG_BOOT_CONFIG_FORCE=y\n");
+        assert_eq!(with_both("bootconfig"), "yama,selinux");
+        let reads = own("CONFIG_BOOT_CONFIG=y\n");
+        assert_eq!(started(Some(&reads), Some("bootconfig")), "none?yama,selinux,apparmor,tomoyo");
+        assert_eq!(started(Some(&reads), Some("quiet")), "yama,selinux");
+        let always = own("CONFIG_BOOT_CONFIG=y\nCONFIG_BOOT_CONFIG_FORCE=y\n");
         assert_eq!(started(Some(&always), Some("lsm=yama")), "none?yama,selinux,apparmor,tomoyo");
     }
 }
