@@ -21,6 +21,8 @@ mod judge;
 #[cfg(feature = "check")]
 pub mod kconfig;
 #[cfg(feature = "check")]
+pub mod loader;
+#[cfg(feature = "check")]
 pub mod lsm;
 pub mod mapping;
 #[cfg(feature = "check")]
