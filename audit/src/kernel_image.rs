@@ -17,7 +17,9 @@ use crate::efi::pe::Pe;
 #[non_exhaustive]
 pub enum KernelImageError {
     /// There is a kernel, or may be, and no configuration in it.
-    #[error("there is no build configuration in it: the kernel was built without CONFIG_IKCONFIG, or this is no kernel")]
+    #[error(
+        "there is no build configuration in it: the kernel was built without CONFIG_IKCONFIG, or this is no kernel"
+    )]
     None,
     /// The kernel is packed in a way that is not unpacked here.
     #[error("the kernel is compressed with {0}, which is not read here; unpack it, or give its .config")]
@@ -125,7 +127,8 @@ fn unpack_payload(
     read_exact_at(source, &mut head, offset)?;
     let Some(compression) = Compression::of(&head) else {
         let named = kind.map(hardpan_report::escape);
-        let by_magic = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| (*name).to_owned());
+        let by_magic =
+            MAGICS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| (*name).to_owned());
         return match by_magic.or(named) {
             Some(name) => Err(KernelImageError::Compression(name)),
             None => embedded(&Section { source, start: offset, len: size }),

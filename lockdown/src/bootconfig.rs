@@ -106,7 +106,8 @@ mod tests {
     use super::*;
 
     fn keys(text: &str) -> Result<String, String> {
-        let config = BootConfig::parse(text.as_bytes(), Location::file("b")).map_err(|error| error.to_string())?;
+        let config =
+            BootConfig::parse(text.as_bytes(), Location::file("b")).map_err(|error| error.to_string())?;
         let shown = |(key, values): (String, Option<&[String]>)| match values {
             None => key,
             Some(values) => format!("{key}={}", values.join("|")),
@@ -121,7 +122,10 @@ mod tests {
         assert_eq!(keys("a = 1, 'two; {} # 2' , # why\n \"3\"\n").unwrap(), "a=1|two; {} # 2|3");
         assert_eq!(keys("a = 1\na += 2, 3\na := 4\na += 5\n").unwrap(), "a=4|5");
         assert_eq!(keys("a += 1 # comment\n# b = 2\nc = d e  \n").unwrap(), "a=1 c=d e");
-        assert_eq!(keys("a =\n  1\nb = ;c={x}").unwrap_err(), "line 3, column 10: a closing brace that none was opened for");
+        assert_eq!(
+            keys("a =\n  1\nb = ;c={x}").unwrap_err(),
+            "line 3, column 10: a closing brace that none was opened for"
+        );
         assert_eq!(keys("x = a}").unwrap_err(), "line 1, column 6: a closing brace that none was opened for");
         assert_eq!(keys("a = 1").unwrap(), "a=1");
     }
@@ -130,11 +134,20 @@ mod tests {
     fn faults_are_told_with_line_and_column() {
         let fault = |text: &str| keys(text).unwrap_err();
         assert_eq!(fault("a = 1\n a = 2\n"), "line 2, column 2: the key has a value already; use += or :=");
-        assert_eq!(fault("a b = 1\n"), "line 1, column 1: a key is words of letters, digits, - and _, with dots between");
-        assert_eq!(fault("a..b = 1\n"), "line 1, column 3: a key is words of letters, digits, - and _, with dots between");
+        assert_eq!(
+            fault("a b = 1\n"),
+            "line 1, column 1: a key is words of letters, digits, - and _, with dots between"
+        );
+        assert_eq!(
+            fault("a..b = 1\n"),
+            "line 1, column 3: a key is words of letters, digits, - and _, with dots between"
+        );
         assert_eq!(fault("a +b\n"), "line 1, column 3: after + or : there must be =");
         assert_eq!(fault("a = 'b\n"), "line 1, column 5: the quote is not closed");
-        assert_eq!(fault("a = 'b' c\n"), "line 1, column 9: behind a value in quotes only , ; # } or the line's end may stand");
+        assert_eq!(
+            fault("a = 'b' c\n"),
+            "line 1, column 9: behind a value in quotes only , ; # } or the line's end may stand"
+        );
         assert_eq!(fault("a {\nb = 1\n"), "line 1, column 3: the brace is not closed");
         assert_eq!(fault("a = 1\nb"), "line 2, column 1: the last key is not ended by a line's end or ;");
         assert_eq!(fault("# nothing\n"), "line 1, column 1: there is no key in it");
@@ -147,7 +160,8 @@ mod tests {
 
     #[test]
     fn only_kernel_and_init_become_words() {
-        let text = "kernel { page_alloc.shuffle = 1; quiet; dm-mod.create = 'a b', c }\ninit.x = y\nother = 1\n";
+        let text =
+            "kernel { page_alloc.shuffle = 1; quiet; dm-mod.create = 'a b', c }\ninit.x = y\nother = 1\n";
         let config = BootConfig::parse(text.as_bytes(), Location::file("b")).unwrap();
         let texts: Vec<String> = config.kernel_words().iter().map(Word::text).collect();
         assert_eq!(texts, ["page_alloc.shuffle=1", "quiet", "dm-mod.create=a b", "dm-mod.create=c"]);

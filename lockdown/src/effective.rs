@@ -210,8 +210,9 @@ impl Told {
     /// The same where the last word counts and one of that name is there.
     pub(crate) fn open_after(&self, name: &str) -> Option<&Gap> {
         let is_one = |word: &Word| word.for_kernel && word.is(name);
-        let is_about =
-            |open: &&Open| !open.is_before && open.words.as_ref().is_none_or(|words| words.iter().any(is_one));
+        let is_about = |open: &&Open| {
+            !open.is_before && open.words.as_ref().is_none_or(|words| words.iter().any(is_one))
+        };
         self.open.iter().find(is_about).map(|open| &open.gap)
     }
 }

@@ -137,7 +137,10 @@ impl KernelFacts<'_> {
     /// Why the value of a sysctl is not known, of which nothing here tells.
     pub(crate) fn no_sysctl(&self, key: &str) -> Gap {
         if self.handed && self.sysctl.is_empty() {
-            return Gap::new(Cause::NotSupplied, format!("input not supplied: sysctls (--sysctl), of which {key}"));
+            return Gap::new(
+                Cause::NotSupplied,
+                format!("input not supplied: sysctls (--sysctl), of which {key}"),
+            );
         }
         let place = if self.handed { "those files" } else { "the image" };
         let why = format!("no sysctl.d file sets {key}, and what the kernel defaults to is not in {place}");

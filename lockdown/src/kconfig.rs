@@ -33,7 +33,9 @@ pub struct KconfigError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KconfigFault {
     /// It is neither an option, nor `# CONFIG_X is not set`, nor a comment, nor empty.
-    #[error("this is no line of a kernel's build configuration: `CONFIG_NAME=value` or `# CONFIG_NAME is not set`")]
+    #[error(
+        "this is no line of a kernel's build configuration: `CONFIG_NAME=value` or `# CONFIG_NAME is not set`"
+    )]
     Form,
     /// The name has other characters than letters, digits and `_`.
     #[error("an option's name has only letters, digits and _")]
@@ -92,7 +94,8 @@ impl Kconfig {
 
     /// `# Linux/x86 6.1.0 Kernel Configuration`, as scripts/kconfig writes it.
     fn note_header(&mut self, line: &str) {
-        let header = line.strip_prefix("# Linux/").and_then(|rest| rest.strip_suffix(" Kernel Configuration"));
+        let header =
+            line.strip_prefix("# Linux/").and_then(|rest| rest.strip_suffix(" Kernel Configuration"));
         if let (Some(header), None) = (header, &self.header) {
             self.header = Some(header.to_owned());
         }

@@ -8,7 +8,9 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FooterError {
     /// The size reaches before the file's start.
-    #[error("the boot configuration at the end has {size} bytes by its footer, and the file only {before} before it")]
+    #[error(
+        "the boot configuration at the end has {size} bytes by its footer, and the file only {before} before it"
+    )]
     Size {
         /// By the footer.
         size: u32,
@@ -35,7 +37,8 @@ pub fn find(tail: &[u8]) -> Result<Option<Range<usize>>, FooterError> {
         return Ok(None);
     };
     let Some((content, [size, checksum])) = end.checked_sub(8).map(|at| {
-        let word = |from: usize| u32::from_le_bytes([tail[from], tail[from + 1], tail[from + 2], tail[from + 3]]);
+        let word =
+            |from: usize| u32::from_le_bytes([tail[from], tail[from + 1], tail[from + 2], tail[from + 3]]);
         (at, [word(at), word(at + 4)])
     }) else {
         return Ok(None);

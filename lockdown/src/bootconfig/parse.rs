@@ -1,7 +1,7 @@
 //! From text to tree.
 
-use super::error::{BootConfigError, BootConfigFault};
 use super::Node;
+use super::error::{BootConfigError, BootConfigFault};
 
 /// The nodes; the first has no name, and the first words of keys below it.
 pub(super) fn parse(text: &[u8]) -> Result<Vec<Node>, BootConfigError> {

@@ -62,19 +62,25 @@ impl Parameter {
 
     /// The words that make up what the kernel has in the end: the last that it accepts, the highest, or all of them.
     pub fn in_force<'w>(&self, words: &[&'w Word]) -> Vec<&'w Word> {
-        let accepted = || {
-            words.iter().copied().filter(|word| self.kind == Kind::Text || truth_of(word).is_some())
-        };
+        let accepted =
+            || words.iter().copied().filter(|word| self.kind == Kind::Text || truth_of(word).is_some());
         match self.merge {
             Merge::All => accepted().collect(),
             Merge::Last => accepted().last().into_iter().collect(),
-            Merge::Max => accepted().rfind(|word| truth_of(word) == Some(true)).or(accepted().last()).into_iter().collect(),
+            Merge::Max => accepted()
+                .rfind(|word| truth_of(word) == Some(true))
+                .or(accepted().last())
+                .into_iter()
+                .collect(),
         }
     }
 
     /// Whether a value is one of those that are wanted. Truth values are compared as such, however they are written.
     pub fn accepts(&self, value: &str, wanted: &str) -> bool {
-        value == wanted || (self.kind == Kind::Bool && truth_or_bare(value).is_some() && truth_or_bare(value) == truth_or_bare(wanted))
+        value == wanted
+            || (self.kind == Kind::Bool
+                && truth_or_bare(value).is_some()
+                && truth_or_bare(value) == truth_or_bare(wanted))
     }
 }
 
@@ -204,7 +210,10 @@ mod tests {
     fn words_add_up_as_their_parameter_has_it() {
         assert_eq!(in_force("mitigations=off mitigations=auto", "mitigations"), ["mitigations=auto"]);
         assert_eq!(in_force("init_on_alloc=1 init_on_alloc=what", "init-on-alloc"), ["init_on_alloc=1"]);
-        assert_eq!(in_force("module.sig_enforce module.sig_enforce=0", "module.sig_enforce"), ["module.sig_enforce"]);
+        assert_eq!(
+            in_force("module.sig_enforce module.sig_enforce=0", "module.sig_enforce"),
+            ["module.sig_enforce"]
+        );
         assert_eq!(in_force("console=a console=b", "console"), ["console=a", "console=b"]);
         assert_eq!(in_force("made-up=1 made_up=2", "made_up"), ["made_up=2"]);
         assert!(in_force("init_on_alloc=what", "init_on_alloc").is_empty());

@@ -16,9 +16,10 @@ impl KernelRule {
         match boot.arch() {
             _ if self.arch.is_empty() => None,
             Some(arch) if self.arch.contains(&arch) => None,
-            Some(arch) => {
-                Some(Answer::not_applicable(format!("the kernel is for {arch}, and the rule for {}", wanted())))
-            }
+            Some(arch) => Some(Answer::not_applicable(format!(
+                "the kernel is for {arch}, and the rule for {}",
+                wanted()
+            ))),
             None if boot.kconfig.is_some_and(crate::kconfig::Kconfig::is_other_arch) => {
                 let text = format!("the kernel is for another architecture than {}", wanted());
                 Some(Answer::not_applicable(text))
@@ -35,11 +36,14 @@ impl KernelRule {
             _ if self.kernel.is_any() => None,
             Some(version) if self.kernel.contains(version) => None,
             Some(version) => {
-                let text = format!("the kernel is Linux {version}, and the rule for versions {}", self.kernel);
+                let text =
+                    format!("the kernel is Linux {version}, and the rule for versions {}", self.kernel);
                 Some(Answer::not_applicable(text))
             }
             None => {
-                let gap = boot.facts.no_kconfig("the kernel's version (or --kernel-version), which the rule depends on");
+                let gap = boot
+                    .facts
+                    .no_kconfig("the kernel's version (or --kernel-version), which the rule depends on");
                 Some(Answer::of_gap(gap))
             }
         }

@@ -41,7 +41,8 @@ fn configured_lockdown(wanted: &str, boot: &Boot<'_>) -> Answer {
     if let Ok(told) = told
         && raised(told)
     {
-        let evidence = Evidence::new("kernel command line", escape_str(&told.text), format!("lockdown={wanted}"));
+        let evidence =
+            Evidence::new("kernel command line", escape_str(&told.text), format!("lockdown={wanted}"));
         let text = format!("booted with lockdown at {wanted} or above");
         return Answer::pass(text, evidence.at(told.place.clone())).unless(&troubles.command_lines);
     }
@@ -54,7 +55,8 @@ fn configured_lockdown(wanted: &str, boot: &Boot<'_>) -> Answer {
     }
     match told.and_then(|told| told.open_about(&["lockdown"]).map_or(Ok(told), Err)) {
         Ok(told) => {
-            let evidence = Evidence::new("kernel command line", escape_str(&told.text), format!("lockdown={wanted}"));
+            let evidence =
+                Evidence::new("kernel command line", escape_str(&told.text), format!("lockdown={wanted}"));
             let text = format!("no `lockdown=` on the kernel command line raises it to {wanted}");
             Answer::fail(text, evidence.at(told.place.clone()))
         }

@@ -102,9 +102,7 @@ impl Test {
 
 /// The fact is made elsewhere, once for all rules that ask for it.
 fn lsm(name: &str, boot: &Boot<'_>) -> Answer {
-    Answer::all(
-        boot.security_module(name).into_iter().map(|decision| of_module(name, decision)).collect(),
-    )
+    Answer::all(boot.security_module(name).into_iter().map(|decision| of_module(name, decision)).collect())
 }
 
 fn of_module(name: &str, decision: Decision) -> Answer {

@@ -6,12 +6,7 @@ use super::Answer;
 use super::told::{cmdline, kconfig};
 use crate::{Boot, Reading};
 
-pub(super) fn module_parameter(
-    module: &str,
-    parameter: &str,
-    one_of: &[String],
-    boot: &Boot<'_>,
-) -> Answer {
+pub(super) fn module_parameter(module: &str, parameter: &str, one_of: &[String], boot: &Boot<'_>) -> Answer {
     let Some(host) = boot.facts.host else {
         return cmdline(&format!("{module}.{parameter}"), &forms(one_of), boot);
     };

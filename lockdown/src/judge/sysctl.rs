@@ -9,7 +9,8 @@ use crate::{Host, IfAbsent, KernelFacts, Reading, Test};
 /// Whether the kernel lacks a sysctl.
 pub(super) fn key_absent(key: &str, facts: &KernelFacts<'_>) -> Answer {
     let evidence = |seen: &'static str| Evidence::new(key.to_owned(), seen, "absent");
-    let (present, absent) = (format!("the kernel has the sysctl {key}"), format!("the kernel has no sysctl {key}"));
+    let (present, absent) =
+        (format!("the kernel has the sysctl {key}"), format!("the kernel has no sysctl {key}"));
     match (&facts.dump, facts.host) {
         (Some(dump), _) if dump.get(key).is_some() => Answer::fail(present, evidence("present")),
         (Some(dump), _) if dump.is_whole() => Answer::pass(absent, evidence("absent")),
@@ -134,7 +135,8 @@ impl Test {
             return Answer::unknown(Cause::Undecided, text);
         };
         let (seen, wanted) = (escape_str(&value), self.wanted());
-        let text = if holds { format!("{key} is {seen}") } else { format!("{key} is {seen}, wanted {wanted}") };
+        let text =
+            if holds { format!("{key} is {seen}") } else { format!("{key} is {seen}, wanted {wanted}") };
         Answer::decide(holds, text, Evidence::new(key.to_owned(), seen, wanted).at(place))
     }
 

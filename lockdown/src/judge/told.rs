@@ -67,7 +67,8 @@ impl Wanted<'_> {
             return Answer::of_gap(gap.clone());
         }
         let values = || found.iter().map(|word| word.value.as_deref().unwrap_or_default());
-        let holds = if found.is_empty() { self.absent_ok } else { values().any(|value| self.is(&semantics, value)) };
+        let holds =
+            if found.is_empty() { self.absent_ok } else { values().any(|value| self.is(&semantics, value)) };
         let texts: Vec<String> = own.iter().map(|word| escape_str(&word.text())).collect();
         let text = match &texts[..] {
             [] => format!("the kernel command line has no `{parameter}`"),
@@ -102,7 +103,9 @@ fn delivered(answer: Answer, parameter: &str, option: &str, boot: &Boot<'_>) -> 
             let evidence = Evidence::new(format!("CONFIG_{option}"), "m", "y").at(config.place(option));
             Answer { evidence: vec![evidence], ..Answer::unknown(Cause::Undecided, text) }
         }
-        _ => Answer::not_applicable(format!("the kernel is built without CONFIG_{option}, which takes `{parameter}`")),
+        _ => Answer::not_applicable(format!(
+            "the kernel is built without CONFIG_{option}, which takes `{parameter}`"
+        )),
     }
 }
 

@@ -27,7 +27,8 @@ pub fn entry(text: &str) -> Result<Entry, LoaderError> {
             continue;
         }
         let column = content.len() - content.trim_start().len() + 1;
-        let Some((key, value)) = statement.split_once(|character: char| character.is_ascii_whitespace()) else {
+        let Some((key, value)) = statement.split_once(|character: char| character.is_ascii_whitespace())
+        else {
             // An empty value is as good as none.
             if !statement.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
                 return Err(LoaderError { line, column, fault: LoaderFault::NoValue });
@@ -59,11 +60,17 @@ mod tests {
         let text = "# comment\ntitle A b\n options ro\noptions  quiet \noptionsx no\nlinux /v\nlinux /w\ninitrd /a\ninitrd /b\nempty\n";
         let entry = entry(text).unwrap();
         assert_eq!(entry.options, Some((3, "ro quiet".to_owned())));
-        assert_eq!((entry.linux.as_deref(), &entry.initrd[..]), (Some("/w"), &["/a".to_owned(), "/b".to_owned()][..]));
+        assert_eq!(
+            (entry.linux.as_deref(), &entry.initrd[..]),
+            (Some("/w"), &["/a".to_owned(), "/b".to_owned()][..])
+        );
     }
 
     #[test]
     fn a_line_that_is_none_is_told_with_its_place() {
-        assert_eq!(entry("title A\n  menuentry{\n").unwrap_err().to_string(), "line 2, column 3: a line of a loader entry is a key, blanks and a value");
+        assert_eq!(
+            entry("title A\n  menuentry{\n").unwrap_err().to_string(),
+            "line 2, column 3: a line of a loader entry is a key, blanks and a value"
+        );
     }
 }

@@ -130,8 +130,14 @@ mod tests {
 
     #[test]
     fn what_grub_would_not_take_is_told_with_its_place() {
-        assert_eq!(grub("set a=b\n  linux\n").unwrap_err().to_string(), "line 2, column 3: the command that starts a kernel does not name one");
-        assert_eq!(grub("\necho \"open\nlinux /v\n").unwrap_err().to_string(), "line 2, column 1: the quote is not closed");
+        assert_eq!(
+            grub("set a=b\n  linux\n").unwrap_err().to_string(),
+            "line 2, column 3: the command that starts a kernel does not name one"
+        );
+        assert_eq!(
+            grub("\necho \"open\nlinux /v\n").unwrap_err().to_string(),
+            "line 2, column 1: the quote is not closed"
+        );
         assert!(environment("saved_entry=0\n").is_err());
         assert_eq!(environment("# GRUB Environment Block\nkernelopts=ro\n####").unwrap(), ["kernelopts=ro"]);
     }

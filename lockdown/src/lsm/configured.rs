@@ -33,7 +33,10 @@ pub(super) fn boot(one: &crate::Boot<'_>) -> Boot {
 /// The command line that the kernel sees, unless there may be more of it that has a say.
 fn told<'b>(one: &'b crate::Boot<'_>) -> Result<&'b Told, Gap> {
     let told = one.told().map_err(|gap| match one.kconfig {
-        Some(_) => Gap { why: format!("{}, and one may choose others than the kernel is built to start", gap.why), ..gap.clone() },
+        Some(_) => Gap {
+            why: format!("{}, and one may choose others than the kernel is built to start", gap.why),
+            ..gap.clone()
+        },
         None => gap.clone(),
     })?;
     match told.open_about(&DECISIVE) {

@@ -74,9 +74,9 @@ mod tests {
         for (file, raw) in all() {
             let (id, name) = (raw.id.clone(), raw.name.clone());
             let mut wrong = |text: &str| faults.push(format!("{file}: {id}: {text}"));
-            let is_id = id.strip_prefix("KRN-").is_some_and(|number| {
-                number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit())
-            });
+            let is_id = id
+                .strip_prefix("KRN-")
+                .is_some_and(|number| number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit()));
             let is_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
             if !is_id || name.is_empty() || !name.bytes().all(is_name) {
                 wrong("the id is KRN-NNN, and the name is kebab-case");

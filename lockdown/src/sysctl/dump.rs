@@ -93,7 +93,8 @@ impl Dump {
 
     /// Whether a text is a dump and not a file of sysctl.d: it has a key that nobody can set.
     pub fn is_likely(text: &str) -> bool {
-        text.lines().any(|line| ["kernel.osrelease = ", "kernel.ostype = "].iter().any(|key| line.starts_with(key)))
+        text.lines()
+            .any(|line| ["kernel.osrelease = ", "kernel.ostype = "].iter().any(|key| line.starts_with(key)))
     }
 }
 
@@ -116,7 +117,8 @@ mod tests {
 
     #[test]
     fn values_are_found_and_what_is_missing_may_have_been_refused() {
-        let text = "kernel.printk = 4\t4\t1\t7\nnet.ipv4.conf.eth0/1.rp_filter = 2\nkernel.core_pattern = |/x %p\n";
+        let text =
+            "kernel.printk = 4\t4\t1\t7\nnet.ipv4.conf.eth0/1.rp_filter = 2\nkernel.core_pattern = |/x %p\n";
         let dump = Dump::parse(text, "d").unwrap();
         assert_eq!(dump.get("kernel.printk").unwrap().0, "4\t4\t1\t7");
         assert_eq!(dump.get("net.ipv4.conf.eth0/1.rp_filter").unwrap().1, Location::line("d", 2));

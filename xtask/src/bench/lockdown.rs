@@ -74,7 +74,10 @@ fn run_once(command: &[String]) -> Result<Run, String> {
 fn our_command(inputs: &Inputs) -> Vec<String> {
     let hardpan = target().join("release/hardpan").display().to_string();
     let mut words = vec![hardpan];
-    words.extend(["lockdown", "check", "--profile", "strict", "--fail-on", "none", "--format", "json"].map(str::to_owned));
+    words.extend(
+        ["lockdown", "check", "--profile", "strict", "--fail-on", "none", "--format", "json"]
+            .map(str::to_owned),
+    );
     for (option, path) in
         [("--kconfig", &inputs.config), ("--cmdline", &inputs.cmdline), ("--sysctl", &inputs.sysctl)]
     {
@@ -90,7 +93,9 @@ impl Inputs {
         fs::create_dir_all(place).map_err(|error| format!("{}: {error}", place.display()))?;
         let write = |name: &str, text: &str| {
             let path = place.join(name);
-            fs::write(&path, text).map(|()| path.clone()).map_err(|error| format!("{}: {error}", path.display()))
+            fs::write(&path, text)
+                .map(|()| path.clone())
+                .map_err(|error| format!("{}: {error}", path.display()))
         };
         Ok(Self {
             config: write("config", &kernel_config("linux-image-cloud-amd64")?)?,
@@ -144,7 +149,11 @@ fn as_table(theirs: &[f64], ours: &[f64], factor: f64, pairs: &[Pair]) -> String
             _ => "NO REASON IS KNOWN",
         };
         // Writing to a String cannot fail.
-        let _ = writeln!(table, "| {} | {} | {} | {} | {reason} |", pair.option, pair.theirs, pair.ours, pair.rules);
+        let _ = writeln!(
+            table,
+            "| {} | {} | {} | {} | {reason} |",
+            pair.option, pair.theirs, pair.ours, pair.rules
+        );
     }
     table
 }
@@ -166,10 +175,8 @@ fn as_json(theirs: &[f64], ours: &[f64], pairs: &[Pair]) -> String {
 
 /// A difference that nobody can give a reason for is a defect of one of the two.
 fn verdict(factor: f64, pairs: &[Pair]) -> Outcome {
-    let unexplained: Vec<String> = pairs
-        .iter()
-        .filter_map(|pair| pair.reason.as_ref()?.as_ref().err().cloned())
-        .collect();
+    let unexplained: Vec<String> =
+        pairs.iter().filter_map(|pair| pair.reason.as_ref()?.as_ref().err().cloned()).collect();
     if !unexplained.is_empty() {
         return Err(format!(
             "{} differences without a reason in xtask/src/bench/lockdown/reasons.txt:\n{}",

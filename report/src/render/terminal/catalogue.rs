@@ -56,7 +56,10 @@ impl Page<'_> {
         if rules.is_empty() {
             return Ok(());
         }
-        self.heading(&format!("Fails, and is below the threshold or settled by the policy: {}", rules.len()))?;
+        self.heading(&format!(
+            "Fails, and is below the threshold or settled by the policy: {}",
+            rules.len()
+        ))?;
         for severity in Severity::ALL.iter().rev() {
             for rule in rules.iter().filter(|rule| rule.severity == *severity) {
                 let line = Line::of(Paint::Outcome(rule.outcome), severity.as_str())
@@ -105,7 +108,8 @@ fn fails(rule: &RuleResult) -> bool {
 }
 
 fn is_gating(rule: &RuleResult) -> bool {
-    let gates = |disposition: &Disposition| matches!(disposition, Disposition::Gating | Disposition::Incomplete);
+    let gates =
+        |disposition: &Disposition| matches!(disposition, Disposition::Gating | Disposition::Incomplete);
     rule.findings.iter().any(|judged| gates(&judged.disposition))
 }
 

@@ -18,8 +18,8 @@ pub(super) fn read() -> Result<Reasons, String> {
             let [options, theirs, ours] = words[..] else { return None };
             Some((options, theirs, ours, reason))
         });
-        let (options, theirs, ours, reason) =
-            parsed.ok_or_else(|| format!("reasons.txt, line {number}: this is no `OPTION THEIRS OURS: REASON`"))?;
+        let (options, theirs, ours, reason) = parsed
+            .ok_or_else(|| format!("reasons.txt, line {number}: this is no `OPTION THEIRS OURS: REASON`"))?;
         for option in options.split(',') {
             let key = (option.to_owned(), theirs.to_owned(), ours.to_owned());
             if reasons.insert(key, reason.to_owned()).is_some() {
