@@ -65,8 +65,9 @@ impl Page<'_> {
                 let line = Line::of(Paint::Outcome(rule.outcome), severity.as_str())
                     .pad(MARK + 1)
                     .and(Paint::Strong, &rule.id)
-                    .and(Paint::Plain, &format!("  {}", rule.summary));
-                self.layout.paragraph(0, MARK + 3, &line)?;
+                    .and(Paint::Plain, &format!("  {}", rule.title))
+                    .and(Paint::Faint, &format!(": {}", rule.summary));
+                self.layout.paragraph(0, MARK + 10, &line)?;
             }
         }
         self.layout.blank()
