@@ -95,11 +95,7 @@ pub(super) fn run(args: &CheckArgs, context: &Context) -> anyhow::Result<u8> {
     }
     let gate = GateArgs {
         baseline: args.gate.baseline.clone(),
-        policy: PolicyArgs {
-            fail_on: args.gate.fail_on,
-            profile: None,
-            config: args.gate.config.clone(),
-        },
+        policy: PolicyArgs { fail_on: args.gate.fail_on, profile: None, config: args.gate.config.clone() },
     };
     let (policy, _) = config::policy(&gate)?;
     let report = sink::judge(draft(args, context)?, &policy);

@@ -99,14 +99,22 @@ pub(super) fn read(args: &FileArgs) -> anyhow::Result<(KernelFacts<'static>, Sub
         facts.bootconfigs.push(bootconfig(path)?);
     }
     sysctls(&args.sysctl, &mut facts)?;
-    facts.lsm =
-        args.lsm.as_ref().map(|list| Shown { text: list.clone(), place: Location::file("--lsm") });
-    if facts.kconfigs.is_empty() && facts.command_lines.is_empty() && facts.bootconfigs.is_empty()
-        && args.sysctl.is_empty() && args.lsm.is_none()
+    facts.lsm = args.lsm.as_ref().map(|list| Shown { text: list.clone(), place: Location::file("--lsm") });
+    if facts.kconfigs.is_empty()
+        && facts.command_lines.is_empty()
+        && facts.bootconfigs.is_empty()
+        && args.sysctl.is_empty()
+        && args.lsm.is_none()
     {
-        bail!("--arch and --kernel-version say what a kernel is, and nothing is given of it to judge; add --kconfig, --cmdline or --sysctl");
+        bail!(
+            "--arch and --kernel-version say what a kernel is, and nothing is given of it to judge; add --kconfig, --cmdline or --sysctl"
+        );
     }
-    let path = [&args.kconfig, &args.kernel, &args.cmdline, &args.bootconfig].into_iter().flatten().chain(&args.sysctl).next();
+    let path = [&args.kconfig, &args.kernel, &args.cmdline, &args.bootconfig]
+        .into_iter()
+        .flatten()
+        .chain(&args.sysctl)
+        .next();
     let path = path.map_or_else(|| BytePath::from("-"), |path| BytePath::from(path.as_os_str().as_bytes()));
     Ok((facts, Subject { kind: "files", path, live: false, os: None }))
 }
@@ -143,7 +151,8 @@ fn kernel(path: &Path, args: &FileArgs, facts: &mut KernelFacts<'_>) -> anyhow::
 fn bootconfig(path: &Path) -> anyhow::Result<BootConfig> {
     let file = Opened::open(path)?;
     let at = place(path);
-    let found = hardpan_audit::boot_config(&file, &at).map_err(|error| anyhow!("{}: {error}", path.display()))?;
+    let found =
+        hardpan_audit::boot_config(&file, &at).map_err(|error| anyhow!("{}: {error}", path.display()))?;
     if let Some(config) = found {
         return Ok(config);
     }
@@ -157,7 +166,9 @@ fn sysctls(paths: &[PathBuf], facts: &mut KernelFacts<'_>) -> anyhow::Result<()>
         let text = text(path)?;
         let name = path.as_os_str().as_bytes();
         if !Dump::is_likely(&text) {
-            config.add_file_strict(name, text.as_bytes()).map_err(|error| anyhow!("{}, {error}", path.display()))?;
+            config
+                .add_file_strict(name, text.as_bytes())
+                .map_err(|error| anyhow!("{}, {error}", path.display()))?;
             continue;
         }
         if facts.dump.is_some() {
