@@ -51,7 +51,8 @@ impl Sample {
             None => rule.kernel.example(),
         };
         let place = || Location::file("sample");
-        let kconfig = Kconfig::parse_strict(&config.join("\n"), place()).map_err(|error| error.to_string())?;
+        let kconfig =
+            Kconfig::parse_strict(&config.join("\n"), place()).map_err(|error| error.to_string())?;
         let dump = self.sysctl.as_ref().map(|lines| Dump::whole(&lines.join("\n"), b"sample"));
         let shown = |text: &String| Shown { text: text.clone(), place: place() };
         let facts = KernelFacts {
