@@ -66,10 +66,10 @@ impl Parameter {
             || words.iter().copied().filter(|word| self.kind == Kind::Text || self.truth_of(word).is_some());
         match self.merge {
             Merge::All => accepted().collect(),
-            Merge::Last => accepted().last().into_iter().collect(),
+            Merge::Last => accepted().next_back().into_iter().collect(),
             Merge::Max => accepted()
                 .rfind(|word| self.truth_of(word) == Some(true))
-                .or(accepted().last())
+                .or(accepted().next_back())
                 .into_iter()
                 .collect(),
         }
