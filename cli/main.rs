@@ -69,6 +69,7 @@ fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
     match command {
         Command::Audit(args) => cmd::audit::run(&args, context),
         Command::Checksec(args) => cmd::checksec::run(&args, context),
+        Command::Lockdown(command) => cmd::lockdown::run(command, context),
         Command::Rules(args) => unless_closed(cmd::rules::list(&args)),
         Command::Explain(args) => unless_closed(cmd::rules::explain(&args)),
         Command::Init(args) => cmd::init::run(&args),

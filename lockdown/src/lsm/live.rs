@@ -35,6 +35,20 @@ pub(super) fn boot(host: &Host, kconfigs: &[Kconfig]) -> Boot {
     Boot(MODULES.iter().map(without).collect())
 }
 
+/// By a list that somebody kept.
+pub(super) fn kept(list: &str, place: &Location) -> Boot {
+    let is_named = |module: &Module| list.trim().split(',').any(|name| name == module.name);
+    let standing = |module: &Module| {
+        let (running, why) = if is_named(module) {
+            (Running::Yes, "the kernel's list names it")
+        } else {
+            (Running::No, "the kernel's list does not name it")
+        };
+        module.stands(running, why, Some(place.clone()))
+    };
+    Boot(MODULES.iter().map(standing).collect())
+}
+
 fn listed(module: &Module, list: &str, host: &Host) -> Standing {
     if !list.trim().split(',').any(|name| name == module.name) {
         return no(module, "the kernel's list does not name it", LIST);
