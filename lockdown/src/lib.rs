@@ -10,6 +10,8 @@ mod judge;
 pub mod kconfig;
 pub mod lsm;
 pub mod mapping;
+pub mod modules;
+pub mod newc;
 mod rule;
 pub mod sysctl;
 
