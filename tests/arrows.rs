@@ -34,6 +34,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "hardpan-verity",
         ],
     ),
+    // The first program of an initramfs: what it needs to boot, and nothing that judges or renders.
+    ("hardpan-boot", &["hardpan-lockdown", "hardpan-sys"]),
     ("hardpan-checksec", &["hardpan-image", "hardpan-report"]),
     ("hardpan-image", &[]),
     ("hardpan-lockdown", &["hardpan-report", "hardpan-sys", "hardpan-verity"]),
@@ -44,6 +46,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("hardpan-verity", &["hardpan-simd"]),
     ("xtask", &[]),
 ];
+
+/// Crates that are programs.
+const PROGRAMS: &[&str] = &["hardpan", "hardpan-boot", "xtask"];
 
 /// Libraries that the command reaches through another library only.
 const INTERNAL: &[&str] = &["hardpan-simd"];
@@ -65,8 +70,7 @@ fn crates_import_only_what_the_architecture_allows() {
 
 #[test]
 fn the_command_is_over_every_library() {
-    let mut libraries: BTreeSet<&str> =
-        names().filter(|name| *name != "hardpan" && *name != "xtask").collect();
+    let mut libraries: BTreeSet<&str> = names().filter(|name| !PROGRAMS.contains(name)).collect();
     libraries.retain(|name| !INTERNAL.contains(name));
     assert_eq!(internal_imports("hardpan"), libraries);
 }
@@ -74,6 +78,50 @@ fn the_command_is_over_every_library() {
 #[test]
 fn tasks_need_nothing_but_the_standard_library() {
     assert_eq!(package("xtask")["dependencies"], serde_json::json!([]));
+}
+
+/// What may never be part of the boot binary, with the reason of most: every byte of it is in every initramfs, and every
+/// line of it runs before anything could be verified.
+const NEVER_AT_BOOT: &[&str] = &[
+    "anyhow",
+    "clap",
+    "flate2",
+    "hardpan-image",
+    "hardpan-report",
+    "rayon",
+    "regex",
+    "ring",
+    "serde",
+    "serde_json",
+    "toml",
+    "tracing",
+];
+
+#[test]
+fn the_boot_binary_has_few_dependencies() {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args([
+        "tree",
+        "-p",
+        "hardpan-boot",
+        "-e",
+        "normal",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+        "--offline",
+    ]);
+    let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let tree: BTreeSet<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
+    // A tree that was read wrongly would have nothing forbidden in it.
+    for there in ["hardpan-boot", "hardpan-lockdown", "hardpan-sys", "hardpan-verity", "rustix"] {
+        assert!(tree.contains(there), "{there} is not in the tree {tree:?}");
+    }
+    let forbidden: Vec<&&str> = tree.iter().filter(|name| NEVER_AT_BOOT.contains(name)).collect();
+    assert!(forbidden.is_empty(), "hardpan-boot must not depend on {forbidden:?}");
 }
 
 /// The crates that can have unsafe code: they have the workspace's lints, but deny it where the others forbid it.

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::boot::{DeviceRef, Ending, Extent, LockdownLevel, Reaction, Tries};
+use crate::boot::config::{DeviceRef, Ending, Extent, LockdownLevel, Reaction, Tries};
 
 pub use error::ProfileError;
 pub use values::{RuleSet, SysctlKey, SysctlValue};

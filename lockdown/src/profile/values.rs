@@ -7,7 +7,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::boot::{DeviceRef, Ending, Extent, LockdownLevel, Reaction, Tries};
+use crate::boot::config::{DeviceRef, Ending, Extent, LockdownLevel, Reaction, Tries};
 
 /// Rules of the catalogue, by the profile that has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
