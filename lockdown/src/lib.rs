@@ -11,6 +11,8 @@ pub mod cmdline;
 #[cfg(feature = "check")]
 mod facts;
 #[cfg(feature = "check")]
+pub mod generate;
+#[cfg(feature = "check")]
 mod judge;
 #[cfg(feature = "check")]
 pub mod kconfig;
@@ -25,6 +27,8 @@ pub mod newc;
 pub mod profile;
 #[cfg(feature = "check")]
 mod rule;
+#[cfg(feature = "check")]
+pub mod settings;
 #[cfg(feature = "check")]
 pub mod sysctl;
 

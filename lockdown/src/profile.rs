@@ -260,7 +260,8 @@ impl Profile {
 
     /// What one value alone does not tell.
     fn check(&self, text: &[u8]) -> Result<(), ProfileError> {
-        let wrong = |at: std::ops::Range<usize>, reason: String| Err(ProfileError::at(text, at.start, reason));
+        let wrong =
+            |at: std::ops::Range<usize>, reason: String| Err(ProfileError::at(text, at.start, reason));
         if *self.profile.get_ref() != 1 {
             return wrong(self.profile.span(), "only profiles of version 1 are known".to_owned());
         }
@@ -285,7 +286,8 @@ impl Profile {
         }
         let modules = &self.modules;
         for name in modules.parameters.keys() {
-            let is_same = |other: &String| crate::modules::normal(other) == crate::modules::normal(name.get_ref());
+            let is_same =
+                |other: &String| crate::modules::normal(other) == crate::modules::normal(name.get_ref());
             if !modules.required.iter().chain(&modules.optional).any(is_same) {
                 let reason = format!("parameters for {}, which is no module of this profile", name.get_ref());
                 return wrong(name.span(), reason);
@@ -298,9 +300,11 @@ impl Profile {
         let Sysctls { required, optional, .. } = &self.sysctl;
         let twice = required.keys().find_map(|key| optional.get_key_value(key));
         match twice {
-            Some((key, _)) => {
-                Err(ProfileError::at(text, key.place(), format!("`{key}` is among the required ones already")))
-            }
+            Some((key, _)) => Err(ProfileError::at(
+                text,
+                key.place(),
+                format!("`{key}` is among the required ones already"),
+            )),
             None => Ok(()),
         }
     }
@@ -382,9 +386,18 @@ mod tests {
             ("profile = 2\n", "line 1, column 11: only profiles of version 1"),
             ("profile = 1\nslots = 3\n", "line 2, column 1: unknown field `slots`"),
             ("profile = 1\n[boot]\ninitt = \"/init\"\n", "line 3, column 1: unknown field `initt`"),
-            ("profile = 1\n[kernel]\nlockdown = \"none\"\n", "line 3, column 12: use integrity or confidentiality"),
-            ("profile = 1\n[[slot]]\nname = \"a\"\ndata-device = \"sda1\"\n", "line 4, column 15: use PARTUUID="),
-            ("profile = 1\n[[slot]]\nname = \"a\"\n[[slot]]\nname = \"a\"\n", "line 4, column 1: there is a slot `a`"),
+            (
+                "profile = 1\n[kernel]\nlockdown = \"none\"\n",
+                "line 3, column 12: use integrity or confidentiality",
+            ),
+            (
+                "profile = 1\n[[slot]]\nname = \"a\"\ndata-device = \"sda1\"\n",
+                "line 4, column 15: use PARTUUID=",
+            ),
+            (
+                "profile = 1\n[[slot]]\nname = \"a\"\n[[slot]]\nname = \"a\"\n",
+                "line 4, column 1: there is a slot `a`",
+            ),
             ("profile = 1\n[sysctl.required]\n\"kernel/../x\" = 1\n", "line 3, column 1: "),
             ("profile = 1\n[sysctl.required]\n\"kernel.sysrq\" = true\n", "line 3, column 18: "),
             (
@@ -392,7 +405,10 @@ mod tests {
                 "`kernel.a` is among the required ones already",
             ),
             ("profile = 1\n[modules.parameters]\nloop = \"x=1\"\n", "line 3, column 1: parameters for loop"),
-            ("profile = 1\n[selinux]\npath = \"/p\"\nfingerprint = \"00\"\n", "line 4, column 15: a fingerprint"),
+            (
+                "profile = 1\n[selinux]\npath = \"/p\"\nfingerprint = \"00\"\n",
+                "line 4, column 15: a fingerprint",
+            ),
             ("profile = 1\n[etc]\nmode = \"789\"\n", "line 3, column 8: permissions"),
             ("profile = \n", "line 1, column 11: "),
         ];
@@ -400,7 +416,9 @@ mod tests {
             let said = error(text);
             assert!(said.contains(wanted), "{text:?}: {said}");
         }
-        assert!(Profile::parse(b"profile = 1\n# \xff\n").unwrap_err().to_string().contains("line 2, column 3: "));
+        assert!(
+            Profile::parse(b"profile = 1\n# \xff\n").unwrap_err().to_string().contains("line 2, column 3: ")
+        );
         assert!(Profile::parse(&vec![b'#'; MAX_SIZE + 1]).is_err());
     }
 }

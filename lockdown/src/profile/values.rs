@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use serde::de::{self, Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
 use crate::boot::config::{DeviceRef, Ending, Extent, LockdownLevel, Reaction, Tries};
@@ -108,9 +108,11 @@ impl From<Spanned<Key>> for SysctlKey {
 
 /// Two components at least, none of which leads elsewhere.
 fn is_key(name: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b':' | b'@');
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'/' | b':' | b'@');
     let parts: Vec<&str> = name.split('.').collect();
-    let is_part = |part: &&str| !part.is_empty() && part.bytes().all(is_plain) && part.bytes().any(|byte| byte != b'/');
+    let is_part =
+        |part: &&str| !part.is_empty() && part.bytes().all(is_plain) && part.bytes().any(|byte| byte != b'/');
     parts.len() >= 2 && name.len() <= MAX_KEY && parts.iter().all(is_part) && !name.contains("//")
 }
 
@@ -187,7 +189,8 @@ pub(super) fn ending<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Ending
 }
 
 pub(super) fn level<'de, D: Deserializer<'de>>(from: D) -> Result<Option<LockdownLevel>, D::Error> {
-    let levels = [("integrity", LockdownLevel::Integrity), ("confidentiality", LockdownLevel::Confidentiality)];
+    let levels =
+        [("integrity", LockdownLevel::Integrity), ("confidentiality", LockdownLevel::Confidentiality)];
     choice(from, &levels)
 }
 

@@ -1,0 +1,273 @@
+//! Sysctls that a profile wants: those that it names, and those that follow from rules.
+//!
+//! A rule tells which values are good; a setting needs one of them. Where a rule takes several, the one that is set is the one
+//! that its page recommends, and a running host that has another good one keeps it: nothing that is stricter is taken back.
+
+use std::collections::BTreeMap;
+
+use crate::profile::{RuleSet, Sysctls};
+use crate::rule::{KernelRule, Test, rules};
+
+/// A sysctl that is to have a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting {
+    /// Its name with dots.
+    pub key: String,
+    /// What is written.
+    pub value: String,
+    /// What else is as good.
+    pub accepted: Accepted,
+    /// Whether it must take effect, or is passed over where the kernel does not have it.
+    pub required: bool,
+    /// The id of the rule that it follows from; `None` if the profile names it.
+    pub rule: Option<String>,
+}
+
+/// Which values are as good as the one that is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Accepted {
+    /// No other.
+    Only,
+    /// All from this number on.
+    AtLeast(i64),
+    /// Any of these.
+    OneOf(Vec<i64>),
+}
+
+impl Setting {
+    /// Whether a knob that reads so needs no change. Numbers of one knob are separated by a tab where they were written with a
+    /// blank.
+    pub fn is_met(&self, reading: &str) -> bool {
+        let same = reading.split_whitespace().eq(self.value.split_whitespace());
+        let number = reading.trim().parse::<i64>().ok();
+        same || match &self.accepted {
+            Accepted::Only => false,
+            Accepted::AtLeast(least) => number.is_some_and(|number| number >= *least),
+            Accepted::OneOf(good) => number.is_some_and(|number| good.contains(&number)),
+        }
+    }
+
+    /// Whether it stays until the next boot.
+    pub fn is_one_way(&self) -> bool {
+        is_one_way(&self.key, &self.value)
+    }
+
+    /// What comes first: what can be taken back, then what cannot, and last what keeps modules out, since setting other knobs
+    /// may load some.
+    fn rank(&self) -> (u8, &str) {
+        let rank = match self.key.as_str() {
+            "kernel.modules_disabled" => 2,
+            _ => u8::from(self.is_one_way()),
+        };
+        (rank, &self.key)
+    }
+}
+
+/// Whether a knob with this value cannot be set back before the next boot.
+///
+/// Each was tried on Linux 6.1: 1 → 0 of `kexec_load_disabled` and `modules_disabled` is EINVAL, of
+/// `unprivileged_bpf_disabled` EPERM (2 can be taken back), and `yama.ptrace_scope` stays at 3. The limits of kexec_load only
+/// go down, by the kernel's documentation.
+pub fn is_one_way(key: &str, value: &str) -> bool {
+    match key {
+        "kernel.kexec_load_disabled" | "kernel.modules_disabled" | "kernel.unprivileged_bpf_disabled" => {
+            value == "1"
+        }
+        "kernel.yama.ptrace_scope" => value == "3",
+        "kernel.kexec_load_limit_panic" | "kernel.kexec_load_limit_reboot" => value != "-1",
+        _ => false,
+    }
+}
+
+/// What a profile wants, in the order in which it is safe to set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The settings.
+    pub settings: Vec<Setting>,
+    /// Rules over sysctls that no setting follows from, by id, with the reason.
+    pub left_out: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// Those of a profile.
+    pub fn of(sysctls: &Sysctls) -> Self {
+        let mut found: BTreeMap<String, Setting> = BTreeMap::new();
+        let mut left_out = Vec::new();
+        for rule in sysctls.rules.into_iter().flat_map(catalogue) {
+            match of_rule(rule) {
+                Some(Ok(settings)) => {
+                    for setting in settings {
+                        found.entry(setting.key.clone()).or_insert(setting);
+                    }
+                }
+                Some(Err(reason)) => left_out.push((rule.meta.id.to_string(), reason)),
+                None => {}
+            }
+        }
+        sysctls.except.iter().for_each(|key| drop(found.remove(key.name())));
+        for (all, required) in [(&sysctls.required, true), (&sysctls.optional, false)] {
+            for (key, value) in all {
+                let (key, value) = (key.name().to_owned(), value.text().to_owned());
+                let setting =
+                    Setting { key: key.clone(), value, accepted: Accepted::Only, required, rule: None };
+                found.insert(key, setting);
+            }
+        }
+        let mut settings: Vec<Setting> = found.into_values().collect();
+        settings.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        Self { settings, left_out }
+    }
+}
+
+/// The rules of a set.
+fn catalogue(_: RuleSet) -> impl Iterator<Item = &'static KernelRule> {
+    rules().iter()
+}
+
+/// What one rule wants of sysctls; `None` if it is about something else.
+fn of_rule(rule: &KernelRule) -> Option<Result<Vec<Setting>, String>> {
+    let alternative = rule.any.iter().find_map(sysctl_tests)?;
+    let settings = alternative.into_iter().map(|test| of_test(test, &rule.meta.id));
+    Some(settings.collect::<Result<Vec<_>, _>>().map(|lists| lists.concat()))
+}
+
+/// The tests of an alternative, if all of them are over sysctls.
+fn sysctl_tests(test: &Test) -> Option<Vec<&Test>> {
+    match test {
+        Test::Sysctl { .. } => Some(vec![test]),
+        Test::All(all) => {
+            all.iter().map(sysctl_tests).collect::<Option<Vec<_>>>().map(|lists| lists.concat())
+        }
+        _ => None,
+    }
+}
+
+fn of_test(test: &Test, rule: &str) -> Result<Vec<Setting>, String> {
+    let Test::Sysctl { key, min, one_of, .. } = test else { return Ok(Vec::new()) };
+    let preferred = PREFERRED.iter().find(|(known, _)| known == key).map(|(_, value)| *value);
+    let (value, accepted) = match (one_of, min) {
+        (Some(good), _) if good.len() == 1 => (good[0], Accepted::Only),
+        (Some(good), _) => {
+            let first = good.first().copied().ok_or_else(|| format!("{key} has no good value"))?;
+            (preferred.unwrap_or(first), Accepted::OneOf(good.clone()))
+        }
+        (None, Some(least)) => {
+            let value =
+                preferred.ok_or_else(|| format!("any value of {key} from {least} on is good: name one"))?;
+            (value, Accepted::AtLeast(*least))
+        }
+        (None, None) => {
+            let value = preferred.ok_or_else(|| format!("{key} can have many good values: name one"))?;
+            (value, Accepted::Only)
+        }
+    };
+    let setting = |key: String| Setting {
+        key,
+        value: value.to_string(),
+        accepted: accepted.clone(),
+        required: false,
+        rule: Some(rule.to_owned()),
+    };
+    // What holds for all interfaces is set for those that are there, and for those to come.
+    Ok(match key.contains('*') {
+        true => ["all", "default"].map(|name| setting(key.replace('*', name))).to_vec(),
+        false => vec![setting(key.clone())],
+    })
+}
+
+/// The value to set where a rule is content with several: that which its page recommends.
+const PREFERRED: &[(&str, i64)] = &[
+    ("fs.protected_fifos", 2),
+    ("fs.protected_regular", 2),
+    ("fs.suid_dumpable", 0),
+    ("kernel.io_uring_disabled", 2),
+    ("kernel.kptr_restrict", 2),
+    ("kernel.panic", 10),
+    ("kernel.perf_event_paranoid", 3),
+    ("kernel.unprivileged_bpf_disabled", 1),
+    ("kernel.yama.ptrace_scope", 2),
+    ("net.core.bpf_jit_harden", 2),
+    ("net.ipv4.conf.all.rp_filter", 1),
+    ("net.ipv4.tcp_syncookies", 1),
+    ("vm.mmap_min_addr", 65536),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::Profile;
+
+    fn settings(toml: &str) -> Settings {
+        Settings::of(&Profile::parse(format!("profile = 1\n[sysctl]\n{toml}").as_bytes()).unwrap().sysctl)
+    }
+
+    fn keys(settings: &Settings) -> Vec<&str> {
+        settings.settings.iter().map(|setting| setting.key.as_str()).collect()
+    }
+
+    #[test]
+    fn what_is_named_outweighs_rules() {
+        let found = settings(
+            "rules = \"base\"\nexcept = [\"kernel.sysrq\"]\nrequired = { \"kernel.kptr_restrict\" = 1 }\noptional = { \"a.b\" = \"x y\" }",
+        );
+        let of = |key: &str| found.settings.iter().find(|setting| setting.key == key);
+        assert_eq!(of("kernel.sysrq"), None);
+        let restrict = of("kernel.kptr_restrict").unwrap();
+        assert_eq!((restrict.value.as_str(), restrict.required, &restrict.rule), ("1", true, &None));
+        assert!(of("a.b").unwrap().is_met("x\ty"));
+        assert_eq!(of("kernel.randomize_va_space").unwrap().rule.as_deref(), Some("KRN-015"));
+        assert!(of("net.ipv4.conf.default.send_redirects").is_some());
+        assert!(of("net.ipv4.conf.*.send_redirects").is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_taken_back_comes_last() {
+        let found = settings(
+            "required = { \"kernel.modules_disabled\" = 1, \"kernel.kexec_load_disabled\" = 1, \"vm.a\" = 1, \"kernel.yama.ptrace_scope\" = 3 }",
+        );
+        let order =
+            ["vm.a", "kernel.kexec_load_disabled", "kernel.yama.ptrace_scope", "kernel.modules_disabled"];
+        assert_eq!(keys(&found), order);
+        assert_eq!(found.settings.iter().filter(|setting| setting.is_one_way()).count(), 3);
+        assert!(
+            !is_one_way("kernel.yama.ptrace_scope", "2")
+                && !is_one_way("kernel.unprivileged_bpf_disabled", "2")
+        );
+    }
+
+    #[test]
+    fn stricter_values_are_left_alone() {
+        let found = settings("rules = \"base\"");
+        let of = |key: &str| found.settings.iter().find(|setting| setting.key == key).unwrap();
+        assert!(of("vm.mmap_min_addr").is_met("131072") && !of("vm.mmap_min_addr").is_met("0"));
+        assert!(of("kernel.unprivileged_bpf_disabled").is_met("2"));
+        assert!(!of("kernel.randomize_va_space").is_met("1") && !of("kernel.randomize_va_space").is_met(""));
+        assert!(of("kernel.yama.ptrace_scope").is_met("3"));
+    }
+
+    /// A rule over sysctls that no setting follows from would be one that `apply` never fulfils.
+    #[test]
+    fn every_rule_of_the_base_that_is_over_sysctls_has_settings_that_fulfil_it() {
+        let found = settings("rules = \"base\"");
+        assert_eq!(found.left_out, []);
+        for (key, value) in PREFERRED {
+            let setting = found.settings.iter().find(|setting| setting.key == *key);
+            assert!(setting.is_some_and(|setting| setting.value == value.to_string()), "{key} is in no rule");
+        }
+        for rule in catalogue(RuleSet::Base) {
+            for test in rule.any.iter().filter_map(sysctl_tests).flatten() {
+                let Test::Sysctl { key, min, one_of, not, .. } = test else { continue };
+                let key = key.replace('*', "all");
+                let value: i64 =
+                    found.settings.iter().find(|it| it.key == key).unwrap().value.parse().unwrap();
+                let is_good = min.is_none_or(|min| value >= min)
+                    && one_of.as_ref().is_none_or(|good| good.contains(&value))
+                    && *not != Some(value);
+                assert!(is_good, "{key} = {value}");
+            }
+        }
+    }
+}
