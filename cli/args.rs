@@ -8,6 +8,7 @@ use hardpan_checksec::profiles::PROFILES;
 use hardpan_report::Severity;
 
 use crate::cmd::checksec::processes::ProcessArgs;
+use crate::cmd::lockdown::LockdownCommand;
 use crate::cmd::policy::PolicyCommand;
 use crate::cmd::policy::secilc;
 use crate::cmd::verity::VerityCommand;
@@ -47,6 +48,9 @@ pub(crate) enum Command {
     /// Stand in for secilc: its options, output files and exit codes
     #[command(disable_help_flag = true)]
     Secilc(secilc::FrontArgs),
+    /// Generate what boots a verified root, harden the running kernel, and judge what a boot wrote down
+    #[command(subcommand)]
+    Lockdown(LockdownCommand),
     /// List the rules
     Rules(RulesArgs),
     /// Tell what a rule checks, why it matters, how it is judged and how to fix a failure

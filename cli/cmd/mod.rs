@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod checksec;
 pub(crate) mod init;
+pub(crate) mod lockdown;
 pub(crate) mod policy;
 pub(crate) mod rules;
 pub(crate) mod schema;
