@@ -6,6 +6,8 @@
 //!
 //! Without the feature `check` only what boots is there.
 
+#[cfg(feature = "check")]
+pub mod apply;
 pub mod boot;
 pub mod cmdline;
 #[cfg(feature = "check")]
@@ -25,6 +27,8 @@ pub mod modules;
 pub mod newc;
 #[cfg(feature = "check")]
 pub mod profile;
+#[cfg(feature = "check")]
+pub mod receipt;
 #[cfg(feature = "check")]
 mod rule;
 #[cfg(feature = "check")]

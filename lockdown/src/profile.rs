@@ -25,7 +25,8 @@ use values::{Words, device, ending, extent, level, reaction, rule_set, tries};
 #[non_exhaustive]
 pub struct Profile {
     /// The version of the format: 1.
-    profile: Spanned<u32>,
+    #[serde(rename = "profile")]
+    version: Spanned<u32>,
     /// The images, in the order of preference.
     #[serde(default, rename = "slot")]
     slots: Vec<Spanned<Slot>>,
@@ -262,8 +263,8 @@ impl Profile {
     fn check(&self, text: &[u8]) -> Result<(), ProfileError> {
         let wrong =
             |at: std::ops::Range<usize>, reason: String| Err(ProfileError::at(text, at.start, reason));
-        if *self.profile.get_ref() != 1 {
-            return wrong(self.profile.span(), "only profiles of version 1 are known".to_owned());
+        if *self.version.get_ref() != 1 {
+            return wrong(self.version.span(), "only profiles of version 1 are known".to_owned());
         }
         for (index, slot) in self.slots.iter().enumerate() {
             let name = &slot.get_ref().name;

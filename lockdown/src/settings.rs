@@ -172,10 +172,8 @@ fn of_test(test: &Test, rule: &str) -> Result<Vec<Setting>, String> {
         rule: Some(rule.to_owned()),
     };
     // What holds for all interfaces is set for those that are there, and for those to come.
-    Ok(match key.contains('*') {
-        true => ["all", "default"].map(|name| setting(key.replace('*', name))).to_vec(),
-        false => vec![setting(key.clone())],
-    })
+    let names: &[&str] = if key.contains('*') { &["all", "default"] } else { &[""] };
+    Ok(names.iter().map(|name| setting(key.replace('*', name))).collect())
 }
 
 /// The value to set where a rule is content with several: that which its page recommends.

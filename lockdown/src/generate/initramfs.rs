@@ -11,13 +11,16 @@ pub const BOOT_CONF: &str = "etc/hardpan/boot.conf";
 /// Where the program lies that the kernel starts.
 pub const INIT: &str = "init";
 
+/// Files by their path.
+pub(super) type Members = BTreeMap<String, Vec<u8>>;
+
 /// The archive, and what lies in it.
 pub(super) fn initramfs(
     config: &Config,
     text: &str,
     inputs: &Inputs,
-) -> Result<(Vec<u8>, BTreeMap<String, Vec<u8>>), GenerateError> {
-    let mut members = BTreeMap::new();
+) -> Result<(Vec<u8>, Members), GenerateError> {
+    let mut members = Members::new();
     members.insert(INIT.to_owned(), inputs.init.clone());
     members.insert(BOOT_CONF.to_owned(), text.as_bytes().to_vec());
     for module in &inputs.modules {

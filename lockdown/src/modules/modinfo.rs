@@ -71,7 +71,7 @@ impl ModInfo {
             match key {
                 "name" => info.name = Some(normal(value)),
                 "depends" => {
-                    info.depends.extend(value.split(',').filter(|name| !name.is_empty()).map(normal))
+                    info.depends.extend(value.split(',').filter(|name| !name.is_empty()).map(normal));
                 }
                 "softdep" => info.soft(value),
                 "vermagic" => info.version_magic = Some(value.trim_end().to_owned()),

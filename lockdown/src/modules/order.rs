@@ -86,6 +86,16 @@ pub struct SoftDependency {
     pub built_in: bool,
 }
 
+/// What is to be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Loading {
+    /// The modules, each after what it depends on.
+    pub modules: Vec<Ordered>,
+    /// What became of wishes.
+    pub wishes: Vec<SoftDependency>,
+}
+
 /// Why there is no order.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -133,7 +143,7 @@ pub enum OrderError<E> {
 pub fn order<S: Source>(
     wanted: &[Needed],
     source: &mut S,
-) -> Result<(Vec<Ordered>, Vec<SoftDependency>), OrderError<S::Error>> {
+) -> Result<Loading, OrderError<S::Error>> {
     let mut graph = Graph { nodes: Vec::new(), by_name: BTreeMap::new(), wishes: Vec::new() };
     for needed in wanted {
         graph.add(&normal(&needed.name), WANTED_BY_PROFILE, needed.required, source)?;
@@ -300,7 +310,7 @@ impl Graph {
         false
     }
 
-    fn sorted(self) -> (Vec<Ordered>, Vec<SoftDependency>) {
+    fn sorted(self) -> Loading {
         let (mut order, mut seen) = (Vec::new(), vec![false; self.nodes.len()]);
         for start in 0..self.nodes.len() {
             self.put(start, &mut seen, &mut order);
@@ -315,7 +325,7 @@ impl Graph {
                 required.extend(module.info.depends.iter().cloned());
             }
         }
-        (sorted.into_iter().map(|node| node.module).collect(), self.wishes)
+        Loading { modules: sorted.into_iter().map(|node| node.module).collect(), wishes: self.wishes }
     }
 
     fn put(&self, at: usize, seen: &mut [bool], order: &mut Vec<usize>) {
@@ -390,7 +400,7 @@ mod tests {
         }
     }
 
-    type Outcome = Result<(Vec<Ordered>, Vec<SoftDependency>), OrderError<String>>;
+    type Outcome = Result<Loading, OrderError<String>>;
 
     fn run(wanted: &[(&str, bool)], modules: &[(&'static str, &'static str, &'static str)]) -> Outcome {
         let needed =
@@ -399,7 +409,7 @@ mod tests {
     }
 
     fn names(outcome: Outcome) -> String {
-        let (modules, _) = outcome.unwrap();
+        let modules = outcome.unwrap().modules;
         modules.iter().map(|module| module.name.as_str()).collect::<Vec<_>>().join(" ")
     }
 
@@ -421,7 +431,7 @@ mod tests {
     #[test]
     fn what_a_required_module_depends_on_is_required() {
         let modules = [("a", "b", ""), ("b", "c", ""), ("c", "", ""), ("d", "e,c", ""), ("e", "", "")];
-        let (modules, _) = run(&[("d", false), ("a", true)], &modules).unwrap();
+        let Loading { modules, .. } = run(&[("d", false), ("a", true)], &modules).unwrap();
         let required: Vec<_> = modules.iter().map(|module| (module.name.as_str(), module.required)).collect();
         assert_eq!(required, [("e", false), ("c", true), ("d", false), ("b", true), ("a", true)]);
         assert_eq!(modules[1].needed_by, ["d", "b"]);
@@ -448,7 +458,7 @@ mod tests {
             ("crc_slow", "", ""),
             ("self", "libcrc32c", ""),
         ];
-        let (modules, wishes) = run(&[("libcrc32c", true)], &modules).unwrap();
+        let Loading { modules, wishes } = run(&[("libcrc32c", true)], &modules).unwrap();
         let order: Vec<_> = modules.iter().map(|module| (module.name.as_str(), module.required)).collect();
         assert_eq!(order, [("crc_fast", false), ("crc_slow", false), ("libcrc32c", true), ("self", false)]);
         let told: Vec<_> =

@@ -20,7 +20,7 @@ impl ProfileError {
     pub(super) fn at(text: &[u8], offset: usize, reason: String) -> Self {
         let before = &text[..offset.min(text.len())];
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         let column = 1 + String::from_utf8_lossy(&before[start..]).chars().count();
         Self { line, column, reason }
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use hardpan_image::{Compression, decompress, read_exact_at};
 use hardpan_lockdown::modules::{
-    Found, ModuleSignature, Needed, Ordered, SoftDependency, Source, name_of_file, normal, order,
+    Found, Loading, ModuleSignature, Needed, Ordered, SoftDependency, Source, name_of_file, normal, order,
 };
 use hardpan_lockdown::profile::Profile;
 
@@ -36,7 +36,7 @@ pub(super) fn ordered(
         );
     };
     let mut source = Directory::open(directory)?;
-    let (modules, wishes) =
+    let Loading { modules, wishes, .. } =
         order(&needed, &mut source).map_err(|error| anyhow::anyhow!("{}: {error}", directory.display()))?;
     judge_wishes(&wishes, checks);
     judge_versions(profile, &modules, checks);
