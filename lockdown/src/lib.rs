@@ -12,6 +12,7 @@ pub mod boot;
 pub mod cmdline;
 #[cfg(feature = "check")]
 mod facts;
+pub mod gpt;
 #[cfg(feature = "check")]
 pub mod generate;
 #[cfg(feature = "check")]

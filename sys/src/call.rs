@@ -63,6 +63,15 @@ pub(crate) fn add_user_key(description: &CStr, payload: &[u8], keyring: i32) -> 
     if key < 0 { Err(io::Error::last_os_error()) } else { Ok(key) }
 }
 
+/// Sets the privilege of this thread to use I/O ports: 0 is none, 3 is all. Only x86 has it.
+pub(crate) fn set_io_privilege(level: u8) -> io::Result<()> {
+    let Some(number) = IOPL else { return Err(io::ErrorKind::Unsupported.into()) };
+    // SAFETY: `iopl` takes a number and touches no memory. The privilege lets this thread use instructions that none of
+    // our code has.
+    let result = unsafe { syscall(number, c_int::from(level)) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 // SAFETY: this is the C library's prototype, by syscall(2). The standard library links it on every Linux target.
 unsafe extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
@@ -121,6 +130,8 @@ const DM_GROUP: u8 = 0xfd;
 /// From `linux/loop.h`.
 const LOOP_CTL_GET_FREE: Opcode = 0x4c82;
 const LOOP_CONFIGURE: Opcode = 0x4c0a;
+/// The number of `iopl`, where there is such a call.
+const IOPL: Option<c_long> = if cfg!(target_arch = "x86_64") { Some(172) } else { None };
 /// The number of `add_key`, where it is known.
 const ADD_KEY: Option<c_long> = if cfg!(target_arch = "x86_64") {
     Some(248)

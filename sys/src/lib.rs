@@ -12,6 +12,7 @@ mod host;
 pub mod keyring;
 mod kmsg;
 mod loopdev;
+pub mod machine;
 mod map;
 mod mounts;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Config, Ending, Etc, Extent, Module, OnIoError, Reaction, Slot, Tries};
+use super::{Config, Etc, Extent, Module, OnIoError, Slot, Tries};
 
 /// The text. What it cannot say comes out wrong; the caller reads it back.
 pub(super) fn emit(config: &Config) -> String {
@@ -26,9 +26,9 @@ pub(super) fn emit(config: &Config) -> String {
     line(&["minimum-version", &config.minimum_version.to_string()]);
     line(&["tries", if config.tries == Tries::Gpt { "gpt" } else { "none" }]);
     line(&["verify", if config.verify == Extent::All { "full" } else { "ends" }]);
-    line(&["on-corruption", reaction(config.on_corruption)]);
+    line(&["on-corruption", config.on_corruption.name()]);
     let OnIoError { reaction: on_error, or_weaker } = config.on_io_error;
-    let on_io_error = ["on-io-error", reaction(on_error), "or-weaker"];
+    let on_io_error = ["on-io-error", on_error.name(), "or-weaker"];
     line(&on_io_error[..if or_weaker { 3 } else { 2 }]);
     let root = ["root", &config.root.fs_type, &config.root.options];
     line(&root[..if config.root.options.is_empty() { 2 } else { 3 }]);
@@ -104,27 +104,8 @@ fn requirement(required: bool) -> &'static str {
     if required { "required" } else { "optional" }
 }
 
-fn reaction(reaction: Reaction) -> &'static str {
-    match reaction {
-        Reaction::Restart => "restart",
-        Reaction::Panic => "panic",
-        Reaction::Eio => "eio",
-    }
-}
-
-impl Ending {
-    /// Its name in a configuration.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Reboot => "reboot",
-            Self::Halt => "halt",
-            Self::PowerOff => "poweroff",
-        }
-    }
-}
-
 /// Lower-case digits.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub(in crate::boot) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string does not fail.
         let _ = write!(text, "{byte:02x}");

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! hardpan-boot 1
-//! # Loaded in this order; parameters from the command line follow those that are given here.
+//! # Loaded in this order; parameters from the command line come before those that are given here.
 //! module /modules/virtio_blk.ko required
 //! module /modules/dm-verity.ko required "prefetch_cluster=262144"
 //! device-timeout 10
@@ -37,7 +37,8 @@
 //!
 //! Beyond the first design of this format: `init` may be followed by arguments, which then are init's; the kernel's command
 //! line gives it none. A slot may have a `fingerprint` of its own, which then counts instead of that of `selinux`, since
-//! two versions of an image rarely have the same policy.
+//! two versions of an image rarely have the same policy. Parameters of modules come after those of the command line and not
+//! before them, so that the command line cannot take them back. `etc` is filled from a directory outside of `/etc`.
 
 mod device;
 mod emit;
@@ -50,8 +51,11 @@ mod words;
 use hardpan_verity::Layout;
 use hardpan_verity::table::VerityTable;
 
+pub use hardpan_sys::machine::Ending;
+
 pub use crate::mapping::Extent;
 pub use device::{DeviceRef, layout};
+pub(super) use emit::hex;
 pub use error::{ConfigError, Fault};
 pub use words::{MAX_MODULES, MAX_SIZE, MAX_SLOTS, MAX_SYSCTLS};
 
@@ -104,7 +108,8 @@ pub struct Module {
     pub path: String,
     /// Whether booting fails without it.
     pub required: bool,
-    /// Parameters as modprobe.d(5) has them, separated by blanks; may be empty. Those of the command line follow.
+    /// Parameters as modprobe.d(5) has them, separated by blanks; may be empty. They come after those that the command line
+    /// has for the module, so that theirs is the last word.
     pub parameters: String,
 }
 
@@ -158,6 +163,17 @@ pub enum Reaction {
     Panic,
     /// The read fails, and the system goes on.
     Eio,
+}
+
+impl Reaction {
+    /// Its name in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::Panic => "panic",
+            Self::Eio => "eio",
+        }
+    }
 }
 
 /// What the kernel does about a block that cannot be read.
@@ -230,17 +246,6 @@ pub struct Etc {
     pub mode: u32,
     /// The context of all its files.
     pub context: Option<String>,
-}
-
-/// What happens when no slot is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The machine restarts.
-    Reboot,
-    /// It stops, and stays on.
-    Halt,
-    /// It is switched off.
-    PowerOff,
 }
 
 impl Config {

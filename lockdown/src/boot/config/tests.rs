@@ -112,6 +112,8 @@ fn values_that_are_none_are_refused() {
         "etc /usr/share/factory/etc mode=888",
         "etc /usr/share/factory/etc owner=root",
         "etc /usr/share/factory/etc size=1M size=2M",
+        "etc /etc",
+        "etc /etc/factory",
         "require-signature",
         "on-io-error restart weaker",
         "slot A version 1 data DPS hash DPS table \"x\"",

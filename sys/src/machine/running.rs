@@ -1,0 +1,231 @@
+//! The machine that this program runs on.
+
+use std::ffi::{CString, OsStr};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::fs::OFlags;
+use rustix::mount::{MountFlags, UnmountFlags};
+use rustix::system::RebootCommand;
+
+use super::{
+    Clock, Console, Copied, CopyLimits, Ending, Files, Image, Kernel, Level, MountFlag, Mounts, NewMount,
+    Node, Power, below, copy, initramfs,
+};
+use crate::KernelLog;
+use crate::dm::{Control, DevMapper, DeviceMapper, DeviceNumber, DmError, Nodes};
+
+/// The machine that this program runs on.
+#[derive(Debug)]
+pub struct Running {
+    start: Instant,
+    kernel_log: Option<KernelLog>,
+}
+
+impl Default for Running {
+    fn default() -> Self {
+        Self { start: Instant::now(), kernel_log: None }
+    }
+}
+
+impl Files for Running {
+    fn read(&mut self, path: &str, limit: usize) -> io::Result<Vec<u8>> {
+        below::whole(File::open(path)?, limit)
+    }
+
+    fn write(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).open(path)?;
+        let written = file.write(bytes)?;
+        if written == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    }
+
+    fn replace(&mut self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        let new = format!("{path}.new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&new)?;
+        file.write_all(bytes)?;
+        std::fs::rename(new, path)
+    }
+
+    fn list(&mut self, path: &str) -> io::Result<Vec<String>> {
+        let entries = std::fs::read_dir(path)?;
+        let mut names: Vec<String> = entries
+            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+            .collect::<io::Result<_>>()?;
+        names.sort();
+        Ok(names)
+    }
+
+    fn create_directory(&mut self, path: &str) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o755).create(path)
+    }
+
+    fn try_open(&mut self, path: &str) -> io::Result<()> {
+        File::open(path).map(drop)
+    }
+
+    fn device_number(&mut self, path: &str) -> io::Result<DeviceNumber> {
+        let metadata = std::fs::metadata(path)?;
+        if !metadata.file_type().is_block_device() {
+            return Err(io::Error::other("it is no block device"));
+        }
+        Ok(DeviceNumber::of_node(metadata.rdev()))
+    }
+
+    fn read_at(&mut self, path: &str, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+        File::open(path)?.read_exact_at(buffer, offset)
+    }
+
+    fn write_at(&mut self, path: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(path)?;
+        file.write_all_at(bytes, offset)?;
+        file.sync_all()
+    }
+}
+
+impl Image for Running {
+    fn node_below(&mut self, root: &str, path: &str) -> io::Result<Node> {
+        below::node(root, path)
+    }
+
+    fn read_below(&mut self, root: &str, path: &str, limit: usize) -> io::Result<Vec<u8>> {
+        below::read(root, path, limit)
+    }
+
+    fn copy_below(
+        &mut self,
+        root: &str,
+        source: &str,
+        target: &str,
+        limits: CopyLimits,
+    ) -> io::Result<Copied> {
+        copy::copy(root, source, &format!("{root}{target}"), limits)
+    }
+}
+
+impl Mounts for Running {
+    fn mount(&mut self, mount: &NewMount<'_>) -> io::Result<()> {
+        let data = text(mount.data)?;
+        let flags = mount.flags.iter().fold(MountFlags::empty(), |flags, flag| flags | bit(*flag));
+        Ok(rustix::mount::mount(mount.source, mount.target, mount.fs_type, flags, Some(data.as_c_str()))?)
+    }
+
+    fn unmount(&mut self, target: &str) -> io::Result<()> {
+        Ok(rustix::mount::unmount(target, UnmountFlags::empty())?)
+    }
+
+    fn move_mount(&mut self, from: &str, to: &str) -> io::Result<()> {
+        Ok(rustix::mount::mount_move(from, to)?)
+    }
+
+    fn switch_root(&mut self, root: &str) -> io::Result<()> {
+        initramfs::switch_root(root)
+    }
+}
+
+fn bit(flag: MountFlag) -> MountFlags {
+    match flag {
+        MountFlag::ReadOnly => MountFlags::RDONLY,
+        MountFlag::NoSuid => MountFlags::NOSUID,
+        MountFlag::NoDev => MountFlags::NODEV,
+        MountFlag::NoExec => MountFlags::NOEXEC,
+        MountFlag::NoAtime => MountFlags::NOATIME,
+    }
+}
+
+impl Kernel for Running {
+    fn load_module(&mut self, path: &str, parameters: &str) -> io::Result<()> {
+        Ok(rustix::system::finit_module(File::open(path)?, &text(parameters)?, 0)?)
+    }
+
+    fn load_module_bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        Ok(rustix::system::init_module(bytes, c"")?)
+    }
+
+    fn raise_io_privilege(&mut self) -> io::Result<()> {
+        crate::call::set_io_privilege(3)?;
+        crate::call::set_io_privilege(0)
+    }
+
+    fn add_key(&mut self, description: &str, payload: &[u8]) -> io::Result<()> {
+        crate::keyring::add_thread_key(description, payload)
+    }
+
+    fn device_mapper(&mut self) -> Result<Box<dyn DeviceMapper>, DmError> {
+        Ok(Box::new(Control::open()?))
+    }
+
+    fn nodes(&mut self) -> Box<dyn Nodes> {
+        Box::new(DevMapper::default())
+    }
+
+    fn messages(&mut self) -> Vec<String> {
+        self.kernel_log.get_or_insert_with(KernelLog::listen).messages("")
+    }
+
+    fn release(&mut self) -> String {
+        rustix::system::uname().release().to_string_lossy().into_owned()
+    }
+}
+
+impl Clock for Running {
+    fn now(&mut self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}
+
+impl Console for Running {
+    fn log(&mut self, level: Level, text: &str) {
+        let level = match level {
+            Level::Error => 3,
+            Level::Warning => 4,
+            Level::Info => 6,
+        };
+        // Opened anew for each line: the kernel drops lines of one opening that follow each other quickly.
+        if let Ok(mut log) = OpenOptions::new().write(true).open("/dev/kmsg") {
+            let _ = log.write(format!("<{level}>{text}").as_bytes());
+        }
+    }
+
+    fn announce(&mut self, text: &str) {
+        let active = std::fs::read_to_string("/sys/class/tty/console/active").unwrap_or_default();
+        let names: Vec<&str> = active.split_ascii_whitespace().filter(|name| !name.contains('/')).collect();
+        let names = if names.is_empty() { vec!["console"] } else { names };
+        let flags = i32::try_from((OFlags::NOCTTY | OFlags::NONBLOCK).bits()).unwrap_or_default();
+        for name in names {
+            let console = OpenOptions::new().write(true).custom_flags(flags).open(format!("/dev/{name}"));
+            if let Ok(mut console) = console {
+                let _ = console.write(format!("\r\n{text}\r\n").as_bytes());
+            }
+        }
+    }
+}
+
+impl Power for Running {
+    fn exec(&mut self, arguments: &[String]) -> io::Result<()> {
+        let (program, rest) = arguments.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let mut command = Command::new(OsStr::new(program));
+        command.args(rest).env_clear().env("HOME", "/").env("TERM", "linux");
+        Err(command.exec())
+    }
+
+    fn end(&mut self, ending: Ending) -> io::Result<()> {
+        rustix::fs::sync();
+        Ok(rustix::system::reboot(match ending {
+            Ending::Reboot => RebootCommand::Restart,
+            Ending::Halt => RebootCommand::Halt,
+            Ending::PowerOff => RebootCommand::PowerOff,
+        })?)
+    }
+}
+
+fn text(text: &str) -> io::Result<CString> {
+    CString::new(text).map_err(|_| io::ErrorKind::InvalidInput.into())
+}
