@@ -1,6 +1,9 @@
 //! `hardpan lockdown`: what boots a verified root, and how the kernel is hardened.
 
+mod apply;
 mod generate;
+mod plan;
+mod receipt;
 
 use clap::Subcommand;
 
@@ -9,7 +12,10 @@ use crate::Context;
 /// What to do about boot and kernel.
 #[derive(Subcommand)]
 pub(crate) enum LockdownCommand {
+    Apply(apply::ApplyArgs),
     Generate(Box<generate::GenerateArgs>),
+    Plan(Box<plan::PlanArgs>),
+    Receipt(receipt::ReceiptArgs),
 }
 
 /// The exit code for what is not as it should be.
@@ -18,6 +24,9 @@ const DISAGREES: u8 = 1;
 /// Runs the command and returns the exit code.
 pub(crate) fn run(command: LockdownCommand, context: &Context) -> anyhow::Result<u8> {
     match command {
+        LockdownCommand::Apply(args) => apply::run(&args),
         LockdownCommand::Generate(args) => generate::run(&args, context),
+        LockdownCommand::Plan(args) => plan::run(&args, context),
+        LockdownCommand::Receipt(args) => receipt::run(&args),
     }
 }

@@ -11,6 +11,8 @@ mod tests;
 
 use std::io;
 
+use hardpan_sys::machine::{Files, Running};
+
 use crate::boot::config::LockdownLevel;
 use crate::profile::Profile;
 use crate::settings::{Setting, Settings};
@@ -25,6 +27,19 @@ pub trait Knobs {
     /// Writes all of `text` in one call.
     fn write(&mut self, path: &str, text: &str) -> io::Result<()>;
 }
+
+impl Knobs for Running {
+    fn read(&mut self, path: &str) -> io::Result<String> {
+        Files::read(self, path, MAX_VALUE).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn write(&mut self, path: &str, text: &str) -> io::Result<()> {
+        Files::write(self, path, text.as_bytes())
+    }
+}
+
+/// The kernel shows knobs of text by pages.
+const MAX_VALUE: usize = 64 << 10;
 
 /// What may be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,9 +12,9 @@ pub mod boot;
 pub mod cmdline;
 #[cfg(feature = "check")]
 mod facts;
-pub mod gpt;
 #[cfg(feature = "check")]
 pub mod generate;
+pub mod gpt;
 #[cfg(feature = "check")]
 mod judge;
 #[cfg(feature = "check")]

@@ -311,6 +311,13 @@ impl Profile {
     }
 }
 
+impl Sysctls {
+    /// All that a set of rules asks for, and nothing else.
+    pub fn of_rules(rules: RuleSet) -> Self {
+        Self { rules: Some(rules), ..Self::default() }
+    }
+}
+
 impl Selinux {
     /// The fingerprint that is written down.
     pub fn fingerprint(&self) -> Option<[u8; 32]> {

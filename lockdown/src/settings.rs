@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::boot::config::Sysctl;
+use crate::boot::one_way;
 use crate::profile::{RuleSet, Sysctls};
 use crate::rule::{KernelRule, Test, rules};
 
@@ -65,19 +67,15 @@ impl Setting {
     }
 }
 
-/// Whether a knob with this value cannot be set back before the next boot.
-///
-/// Each was tried on Linux 6.1: 1 → 0 of `kexec_load_disabled` and `modules_disabled` is EINVAL, of
-/// `unprivileged_bpf_disabled` EPERM (2 can be taken back), and `yama.ptrace_scope` stays at 3. The limits of kexec_load only
-/// go down, by the kernel's documentation.
+/// Whether a knob with this value cannot be set back before the next boot. Besides those that the boot tries to take back,
+/// these are the limits of kexec_load, which only go down (admin-guide/sysctl/kernel).
 pub fn is_one_way(key: &str, value: &str) -> bool {
     match key {
-        "kernel.kexec_load_disabled" | "kernel.modules_disabled" | "kernel.unprivileged_bpf_disabled" => {
-            value == "1"
-        }
-        "kernel.yama.ptrace_scope" => value == "3",
         "kernel.kexec_load_limit_panic" | "kernel.kexec_load_limit_reboot" => value != "-1",
-        _ => false,
+        _ => {
+            let sysctl = Sysctl { key: key.to_owned(), value: value.to_owned(), required: false };
+            one_way(&sysctl).is_some()
+        }
     }
 }
 

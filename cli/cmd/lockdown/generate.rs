@@ -15,7 +15,7 @@ use hardpan_lockdown::generate::{Generated, generate};
 use hardpan_lockdown::profile::Profile;
 
 use self::checks::Checks;
-use self::inputs::Gathered;
+pub(super) use self::inputs::{Gathered, Wanted, gather};
 use super::DISAGREES;
 use crate::Context;
 use crate::output::print_text;
@@ -51,6 +51,24 @@ pub(crate) struct GenerateArgs {
     /// The hardpan-boot program, linked statically [default: beside this program]
     #[arg(long, value_name = "FILE")]
     boot: Option<PathBuf>,
+    #[command(flatten)]
+    given: GivenArgs,
+    /// What the images were made of: a directory or archive. Init, policy and the factory directory are then looked up in it,
+    /// since the images' own file systems are not read
+    #[arg(long, value_name = "PATH")]
+    tree: Option<PathBuf>,
+    /// Do not verify images against their root hashes; that is said in the manifest
+    #[arg(long)]
+    danger_unverified: bool,
+    /// Print the manifest as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Files in place of those that the profile names.
+#[derive(Args)]
+#[command(next_help_heading = "In place of the profile's")]
+pub(super) struct GivenArgs {
     /// The image of a slot, in place of the profile's; without SLOT= it is that of the only one. May be repeated
     #[arg(long, value_name = "[SLOT=]FILE")]
     image: Vec<String>,
@@ -66,27 +84,29 @@ pub(crate) struct GenerateArgs {
     /// The binary SELinux policy, in place of the profile's
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// What the images were made of: a directory or archive. Init, policy and the factory directory are then looked up in it,
-    /// since the images' own file systems are not read
-    #[arg(long, value_name = "PATH")]
-    tree: Option<PathBuf>,
-    /// Do not verify images against their root hashes; that is said in the manifest
-    #[arg(long)]
-    danger_unverified: bool,
-    /// Print the manifest as JSON
-    #[arg(long)]
-    json: bool,
 }
 
 pub(super) fn run(args: &GenerateArgs, context: &Context) -> anyhow::Result<u8> {
     write::check_target(&args.output)?;
     let profile = read_profile(&args.profile)?;
     let base = args.profile.parent().unwrap_or(Path::new(""));
-    let Gathered { inputs, mut checks } = inputs::gather(&profile, base, args, context)?;
+    let Gathered { mut inputs, mut checks } = gather(&Wanted {
+        profile: &profile,
+        base,
+        given: &args.given,
+        unverified: args.danger_unverified,
+        context,
+    })?;
+    inputs.init = inputs::boot_program(args.boot.as_deref(), &mut checks)?;
     let generated = generate(&profile, &inputs).with_context(|| args.profile.display().to_string())?;
     checks::of_output(&generated, &mut checks)?;
     if let Some(tree) = &args.tree {
-        checks::of_tree(tree, &generated.config, &inputs::policies(&profile, base, args), &mut checks)?;
+        checks::of_tree(
+            tree,
+            &generated.config,
+            &inputs::policies(&profile, base, &args.given),
+            &mut checks,
+        )?;
     } else {
         checks.skip(
             "init",

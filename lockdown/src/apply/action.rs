@@ -4,6 +4,7 @@ use std::io;
 
 use super::Knobs;
 use crate::boot::config::LockdownLevel;
+use crate::boot::sysctl_path;
 use crate::settings::Setting;
 
 /// One thing to set.
@@ -89,7 +90,7 @@ impl Action {
         match self {
             Self::Lockdown(_) => LOCKDOWN.to_owned(),
             Self::SignedModules => SIG_ENFORCE.to_owned(),
-            Self::Sysctl(setting) => path_of(&setting.key),
+            Self::Sysctl(setting) => sysctl_path(&setting.key),
         }
     }
 
@@ -151,16 +152,6 @@ fn lockdown(wanted: LockdownLevel, reading: &str, knobs: &mut dyn Knobs) -> Stat
     }
     let shown = current.unwrap_or_default().to_owned();
     if level >= Some(wanted) { State::InForce(shown) } else { State::Differs(shown) }
-}
-
-/// A sysctl's file. In its name dots and slashes stand for each other.
-fn path_of(key: &str) -> String {
-    let swapped = key.chars().map(|character| match character {
-        '.' => '/',
-        '/' => '.',
-        other => other,
-    });
-    format!("/proc/sys/{}", swapped.collect::<String>())
 }
 
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";

@@ -5,7 +5,9 @@ mod modinfo;
 mod order;
 
 pub use modinfo::{ModInfo, ModuleError, ModuleSignature};
-pub use order::{Found, Loading, Needed, OrderError, Ordered, SoftDependency, Source, WANTED_BY_PROFILE, order};
+pub use order::{
+    Found, Loading, Needed, OrderError, Ordered, SoftDependency, Source, WANTED_BY_PROFILE, order,
+};
 
 /// A module's name from that of its file: without endings, with underscores, as the kernel lists it.
 ///

@@ -140,10 +140,7 @@ pub enum OrderError<E> {
 
 /// All modules that have to be loaded for those that are wanted, each after what it depends on, and otherwise in the order in
 /// which they are wanted. Modules that are built in are left out.
-pub fn order<S: Source>(
-    wanted: &[Needed],
-    source: &mut S,
-) -> Result<Loading, OrderError<S::Error>> {
+pub fn order<S: Source>(wanted: &[Needed], source: &mut S) -> Result<Loading, OrderError<S::Error>> {
     let mut graph = Graph { nodes: Vec::new(), by_name: BTreeMap::new(), wishes: Vec::new() };
     for needed in wanted {
         graph.add(&normal(&needed.name), WANTED_BY_PROFILE, needed.required, source)?;

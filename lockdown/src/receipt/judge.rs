@@ -26,6 +26,19 @@ pub enum Verdict {
     Failed,
 }
 
+impl Judgement {
+    /// The same without remarks of a kind.
+    #[must_use]
+    pub fn without(self, kind: RemarkKind) -> Self {
+        Self::of(self.remarks.into_iter().filter(|remark| remark.kind != kind).collect())
+    }
+
+    fn of(remarks: Vec<Remark>) -> Self {
+        let verdict = remarks.iter().map(|remark| remark.kind.verdict()).max().unwrap_or(Verdict::Good);
+        Self { verdict, remarks }
+    }
+}
+
 impl Verdict {
     /// Its word.
     pub fn word(self) -> &'static str {
@@ -132,8 +145,7 @@ impl Receipt {
             let text = self.text.clone().unwrap_or_default();
             remarks.push(Remark { kind: RemarkKind::Failed, step: "boot".to_owned(), subject: reason, text });
         }
-        let verdict = remarks.iter().map(|remark| remark.kind.verdict()).max().unwrap_or(Verdict::Good);
-        Judgement { verdict, remarks }
+        Judgement::of(remarks)
     }
 
     /// The first step of the slot that was booted: each slot begins with its version.

@@ -8,55 +8,58 @@ use hardpan_lockdown::profile::{Profile, Slot};
 use hardpan_verity::Descriptor;
 
 use super::checks::{self, Checks};
-use super::{GenerateArgs, modules};
+use super::{GivenArgs, modules};
 use crate::Context;
 use crate::cmd::policy::fingerprint::fingerprint_of;
 use crate::cmd::verity::image::{self, Place};
 
 /// What was read, and what came of holding it together.
-pub(super) struct Gathered {
-    pub(super) inputs: Inputs,
+pub(in super::super) struct Gathered {
+    pub(in super::super) inputs: Inputs,
     pub(super) checks: Checks,
 }
 
-/// Reads everything. What disagrees is recorded, so that all of it is told at once.
-pub(super) fn gather(
-    profile: &Profile,
-    base: &Path,
-    args: &GenerateArgs,
-    context: &Context,
-) -> anyhow::Result<Gathered> {
+/// What is to be read.
+pub(in super::super) struct Wanted<'a> {
+    pub(in super::super) profile: &'a Profile,
+    /// The directory of the profile.
+    pub(in super::super) base: &'a Path,
+    pub(in super::super) given: &'a GivenArgs,
+    /// Whether images are left unverified.
+    pub(in super::super) unverified: bool,
+    pub(in super::super) context: &'a Context,
+}
+
+/// Reads everything but the program that boots. What disagrees is recorded, so that all of it is told at once.
+pub(in super::super) fn gather(wanted: &Wanted<'_>) -> anyhow::Result<Gathered> {
+    let Wanted { profile, base, given, unverified, context } = *wanted;
     let mut checks = Checks::default();
     let slots: Vec<&Slot> = profile.slots().collect();
     if slots.is_empty() {
         bail!("the profile has no [[slot]], without which nothing boots");
     }
-    let images = Given::parse(&args.image, &slots)?;
-    let hashes = Given::parse(&args.hash, &slots)?;
-    let roots = Given::parse(&args.root_hash, &slots)?;
-    let boot = boot_program(args.boot.as_deref())?;
-    let init = std::fs::read(&boot)
-        .with_context(|| format!("cannot read {}; --boot names hardpan-boot", boot.display()))?;
-    checks::of_program(&boot, &init, &mut checks);
-    let directory = args.kernel_modules.clone();
+    let images = Given::parse(&given.image, &slots)?;
+    let hashes = Given::parse(&given.hash, &slots)?;
+    let roots = Given::parse(&given.root_hash, &slots)?;
+    let directory = given.kernel_modules.clone();
     let directory = directory.or_else(|| profile.modules.directory.as_ref().map(|path| base.join(path)));
     let modules = modules::ordered(profile, directory.as_deref(), &mut checks)?;
-    let fingerprint = policy(profile, base, args, &mut checks)?;
+    let fingerprint = policy(profile, base, given, &mut checks)?;
     let mut found = Vec::new();
     for slot in slots {
-        let finder = Finder { profile, base, slot, context, unverified: args.danger_unverified };
+        let finder = Finder { profile, base, slot, context, unverified };
         let given = [images.of(slot), hashes.of(slot), roots.of(slot)];
         found.push(finder.image(given, &mut checks).with_context(|| format!("slot {}", slot.name))?);
     }
-    let inputs = Inputs { images: found, modules, init, fingerprint, mtime: mtime()? };
+    let inputs = Inputs { images: found, modules, init: Vec::new(), fingerprint, mtime: mtime()? };
     Ok(Gathered { inputs, checks })
 }
 
 /// The policies whose fingerprints are expected.
-pub(super) fn policies(profile: &Profile, base: &Path, args: &GenerateArgs) -> Vec<PathBuf> {
+pub(super) fn policies(profile: &Profile, base: &Path, given: &GivenArgs) -> Vec<PathBuf> {
     let own =
         profile.selinux.as_ref().and_then(|selinux| selinux.policy.as_ref()).map(|path| base.join(path));
-    let all = args.policy.clone().or(own);
+    let all = given.policy.clone().or(own);
     let of_slots = profile.slots().filter_map(|slot| Some(base.join(slot.policy.as_ref()?)));
     all.into_iter().chain(of_slots).collect()
 }
@@ -186,16 +189,16 @@ impl Finder<'_> {
 fn policy(
     profile: &Profile,
     base: &Path,
-    args: &GenerateArgs,
+    given: &GivenArgs,
     checks: &mut Checks,
 ) -> anyhow::Result<Option<[u8; 32]>> {
     let Some(selinux) = &profile.selinux else {
-        if args.policy.is_some() {
+        if given.policy.is_some() {
             bail!("--policy is given, and the profile has no [selinux]");
         }
         return Ok(None);
     };
-    let path = args.policy.clone().or_else(|| selinux.policy.as_ref().map(|path| base.join(path)));
+    let path = given.policy.clone().or_else(|| selinux.policy.as_ref().map(|path| base.join(path)));
     let Some(path) = path else {
         let text = match selinux.fingerprint() {
             Some(_) => "the fingerprint is the profile's; no policy was named to compute it from",
@@ -229,13 +232,17 @@ fn fingerprint(profile: &Profile, policy: &Path) -> anyhow::Result<[u8; 32]> {
 }
 
 /// The program that boots; what was built together lies together.
-fn boot_program(given: Option<&Path>) -> anyhow::Result<PathBuf> {
-    if let Some(path) = given {
-        return Ok(path.to_owned());
-    }
-    let own =
-        std::env::current_exe().context("cannot tell where this program is; --boot names hardpan-boot")?;
-    Ok(own.with_file_name("hardpan-boot"))
+pub(super) fn boot_program(given: Option<&Path>, checks: &mut Checks) -> anyhow::Result<Vec<u8>> {
+    let own = || -> anyhow::Result<PathBuf> {
+        let own = std::env::current_exe()
+            .context("cannot tell where this program is; --boot names hardpan-boot")?;
+        Ok(own.with_file_name("hardpan-boot"))
+    };
+    let path = given.map_or_else(own, |path| Ok(path.to_owned()))?;
+    let read = std::fs::read(&path);
+    let bytes = read.with_context(|| format!("cannot read {}; --boot names hardpan-boot", path.display()))?;
+    checks::of_program(&path, &bytes, checks);
+    Ok(bytes)
 }
 
 /// The time of everything in the initramfs: `SOURCE_DATE_EPOCH`, or the beginning of time, so that bytes can be made again.
