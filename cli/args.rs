@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Stand in for secilc: its options, output files and exit codes
     #[command(disable_help_flag = true)]
     Secilc(secilc::FrontArgs),
-    /// Generate what boots a verified root, harden the running kernel, and judge what a boot wrote down
+    /// Judge and harden a kernel; generate what boots a verified root, and judge what a boot wrote down
     #[command(subcommand)]
     Lockdown(LockdownCommand),
     /// List the rules

@@ -69,11 +69,11 @@ fn run(command: Command, context: &Context) -> anyhow::Result<u8> {
     match command {
         Command::Audit(args) => cmd::audit::run(&args, context),
         Command::Checksec(args) => cmd::checksec::run(&args, context),
+        Command::Lockdown(command) => cmd::lockdown::run(command, context),
         Command::Rules(args) => unless_closed(cmd::rules::list(&args)),
         Command::Explain(args) => unless_closed(cmd::rules::explain(&args)),
         Command::Init(args) => cmd::init::run(&args),
         Command::Schema(args) => unless_closed(cmd::schema::run(&args)),
-        Command::Lockdown(command) => cmd::lockdown::run(command, context),
         Command::Policy(command) => cmd::policy::run(command, context),
         Command::Secilc(args) => Ok(cmd::policy::secilc::run(args, context)),
         Command::Verity(command) => cmd::verity::run(command, context),

@@ -120,7 +120,7 @@ pub(crate) fn check(args: &OutputArgs) -> anyhow::Result<()> {
 pub(crate) fn refuse_lines(args: &OutputArgs) -> anyhow::Result<()> {
     if args.format == Printed::Jsonl || args.output.iter().any(|target| target.lines().is_some()) {
         bail!(
-            "audit has no JSON Lines, since its rules judge the whole; use json, or checksec for single files"
+            "this command has no JSON Lines, since its rules judge the whole; use json, or checksec for single files"
         );
     }
     Ok(())

@@ -1,9 +1,12 @@
 //! Reading the facts, once.
 
 mod attributes;
+pub(crate) mod initramfs;
 mod kernel;
 mod scripts;
 
+pub use initramfs::boot_config;
+pub use kernel::{kernel_facts, live_kernel_facts};
 use std::sync::Mutex;
 
 use hardpan_checksec::facts::Dynamic;

@@ -11,8 +11,8 @@ mod efi;
 #[cfg(test)]
 mod fixture;
 mod gather;
-mod grub;
 mod judge;
+pub mod kernel_image;
 #[cfg(test)]
 mod machine;
 mod mounting;
@@ -24,7 +24,7 @@ mod text;
 mod tools;
 
 pub use context::{Attributes, Context, Parameters, Program, Script};
-pub use gather::{Facts, Progress, gather};
+pub use gather::{Facts, Progress, boot_config, gather, kernel_facts, live_kernel_facts};
 pub use judge::{judge, rules};
 pub use rules::{AuditRule, RULES};
 pub use text::{Text, TextFile};

@@ -57,7 +57,7 @@ fn host(args: &AuditArgs, tree: &dyn Tree) -> Option<Host> {
 
 /// A tree with nothing in it passes every rule of absence: a mount that failed, or a slip in the path. What could not be
 /// read is for the report to say.
-fn may_be_root(index: &Index<'_>) -> bool {
+pub(crate) fn may_be_root(index: &Index<'_>) -> bool {
     let has_system = index.children(index.root()).any(|entry| SYSTEM.contains(&entry.name));
     let is_program = |entry: hardpan_image::Entry<'_>| {
         entry.metadata.kind == FileKind::File && entry.metadata.is_executable()

@@ -1,6 +1,7 @@
-//! `hardpan lockdown`: what boots a verified root, and how the kernel is hardened.
+//! `hardpan lockdown`: what a kernel is hardened by, what boots a verified root, and how a boot went.
 
 mod apply;
+mod check;
 mod generate;
 mod plan;
 mod receipt;
@@ -12,6 +13,7 @@ use crate::Context;
 /// What to do about boot and kernel.
 #[derive(Subcommand)]
 pub(crate) enum LockdownCommand {
+    Check(Box<check::CheckArgs>),
     Apply(apply::ApplyArgs),
     Generate(Box<generate::GenerateArgs>),
     Plan(Box<plan::PlanArgs>),
@@ -24,6 +26,7 @@ const DISAGREES: u8 = 1;
 /// Runs the command and returns the exit code.
 pub(crate) fn run(command: LockdownCommand, context: &Context) -> anyhow::Result<u8> {
     match command {
+        LockdownCommand::Check(args) => check::run(&args, context),
         LockdownCommand::Apply(args) => apply::run(&args),
         LockdownCommand::Generate(args) => generate::run(&args, context),
         LockdownCommand::Plan(args) => plan::run(&args, context),

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::{Context as _, bail};
+use hardpan_lockdown::{KernelRule, Profile};
 use hardpan_report::{RUN_RULES, RuleMeta};
 use serde::Serialize;
 
@@ -12,6 +13,8 @@ use crate::exit;
 /// Every rule, in the order of reports: the pillars, then the rules about the run.
 pub(crate) fn all() -> Vec<&'static RuleMeta> {
     let mut all = hardpan_audit::rules();
+    let beyond = |rule: &&KernelRule| rule.profile != Profile::Base;
+    all.extend(hardpan_lockdown::rules().iter().filter(beyond).map(|rule| &rule.meta));
     all.extend(hardpan_checksec::process::rules::RULES.iter().map(|rule| rule.meta()));
     all.extend(RUN_RULES);
     all.sort_by_key(|meta| (meta.pillar.map_or(u8::MAX, hardpan_report::Pillar::number), meta.id.clone()));

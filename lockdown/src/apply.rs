@@ -1,6 +1,6 @@
 //! Hardening a running kernel: sysctls, signatures of modules, lockdown.
 //!
-//! [`plan`] is a pure function of a profile: actions in the order in which they are safe. What can be taken back comes first, so that
+//! [`plan`] gives actions in the order in which they are safe. What can be taken back comes first, so that
 //! a mistake shows while it still can be; then what stays until the next boot; then lockdown; and last what keeps modules
 //! out, since setting other knobs may load some. [`run`] looks, writes, and reads back: what a knob says after writing is what
 //! counts.
@@ -9,13 +9,14 @@ mod action;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io;
 
 use hardpan_sys::machine::{Files, Running};
 
 use crate::boot::config::LockdownLevel;
-use crate::profile::Profile;
-use crate::settings::{Setting, Settings};
+use crate::boot::sysctl_path;
+use crate::settings::Setting;
 
 pub use action::{Action, State};
 
@@ -24,6 +25,9 @@ pub trait Knobs {
     /// The content, which has at most a few kilobytes.
     fn read(&mut self, path: &str) -> io::Result<String>;
 
+    /// The names in a directory.
+    fn list(&mut self, path: &str) -> io::Result<Vec<String>>;
+
     /// Writes all of `text` in one call.
     fn write(&mut self, path: &str, text: &str) -> io::Result<()>;
 }
@@ -31,6 +35,10 @@ pub trait Knobs {
 impl Knobs for Running {
     fn read(&mut self, path: &str) -> io::Result<String> {
         Files::read(self, path, MAX_VALUE).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn list(&mut self, path: &str) -> io::Result<Vec<String>> {
+        Files::list(self, path)
     }
 
     fn write(&mut self, path: &str, text: &str) -> io::Result<()> {
@@ -100,18 +108,15 @@ impl Outcome {
     }
 }
 
-/// What a profile wants of a running kernel, in the order in which it is safe.
-pub fn plan(profile: &Profile) -> Vec<Action> {
-    let settings = Settings::of(&profile.sysctl).settings;
-    of_settings(settings, profile.kernel.require_signed_modules, profile.kernel.lockdown)
-}
-
-/// The same for settings that come from elsewhere.
-pub fn of_settings(
+/// What is wanted of a running kernel, in the order in which it is safe. What is wanted of all network interfaces is wanted of
+/// each that is there: the kernel asks some knobs of the interface alone.
+pub fn plan(
     settings: Vec<Setting>,
     signed_modules: bool,
     lockdown: Option<LockdownLevel>,
+    knobs: &mut dyn Knobs,
 ) -> Vec<Action> {
+    let settings = with_interfaces(settings, knobs);
     let is_last = |setting: &Setting| setting.key == "kernel.modules_disabled";
     let (last, first): (Vec<_>, Vec<_>) = settings.into_iter().partition(is_last);
     let mut actions: Vec<Action> = first.into_iter().map(Action::Sysctl).collect();
@@ -121,6 +126,28 @@ pub fn of_settings(
     actions.extend(lockdown.map(Action::Lockdown));
     actions.extend(last.into_iter().map(Action::Sysctl));
     actions
+}
+
+fn with_interfaces(settings: Vec<Setting>, knobs: &mut dyn Knobs) -> Vec<Setting> {
+    // One that the profile names has a value of its own.
+    let named: BTreeSet<String> = settings.iter().map(|setting| setting.key.clone()).collect();
+    let mut all = Vec::new();
+    for setting in settings {
+        let each = interfaces(&setting, knobs);
+        all.push(setting);
+        all.extend(each.into_iter().filter(|it| !named.contains(&it.key)));
+    }
+    all
+}
+
+/// The same setting of each interface that is there, if it is one for all. The loopback interface talks to nobody else.
+fn interfaces(setting: &Setting, knobs: &mut dyn Knobs) -> Vec<Setting> {
+    let path = sysctl_path(&setting.key);
+    let Some((directory, _)) = path.split_once("/default/") else { return Vec::new() };
+    // Where there is no directory, setting the default says so.
+    let names = knobs.list(directory).unwrap_or_default();
+    let others = names.iter().filter(|name| !matches!(name.as_str(), "all" | "default" | "lo"));
+    others.filter_map(|name| setting.of_interface(name)).collect()
 }
 
 /// Does what is permitted. If something that is required fails, nothing is done any more that could not be taken back.

@@ -1,5 +1,8 @@
 //! The kernel command line, split as the kernel splits it (`next_arg` in its lib/cmdline.c).
 
+#[cfg(feature = "check")]
+pub mod parameters;
+
 /// One word of a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {

@@ -8,8 +8,14 @@
 
 #[cfg(feature = "check")]
 pub mod apply;
+#[cfg(feature = "check")]
+mod arch;
 pub mod boot;
+#[cfg(feature = "check")]
+pub mod bootconfig;
 pub mod cmdline;
+#[cfg(feature = "check")]
+mod effective;
 #[cfg(feature = "check")]
 mod facts;
 #[cfg(feature = "check")]
@@ -19,6 +25,8 @@ pub mod gpt;
 mod judge;
 #[cfg(feature = "check")]
 pub mod kconfig;
+#[cfg(feature = "check")]
+pub mod loader;
 #[cfg(feature = "check")]
 pub mod lsm;
 pub mod mapping;
@@ -38,8 +46,14 @@ pub mod settings;
 pub mod sysctl;
 
 #[cfg(feature = "check")]
-pub use facts::{CommandLine, KernelFacts, Troubles};
+pub use arch::Arch;
+#[cfg(feature = "check")]
+pub use effective::Boot;
+#[cfg(feature = "check")]
+pub use facts::{CommandLine, KernelFacts, Shown, Troubles};
 pub use hardpan_sys::dm::TargetState;
 pub use hardpan_sys::{Host, Mount, Reading};
 #[cfg(feature = "check")]
-pub use rule::{IfAbsent, KernelRule, Test, rules};
+pub use rule::{
+    IfAbsent, KernelRange, KernelRule, KernelVersion, Profile, Sample, Samples, Test, rules, rules_of,
+};

@@ -15,8 +15,9 @@ use toml::Spanned;
 
 use crate::boot::config::{DeviceRef, Ending, Extent, LockdownLevel, Reaction, Tries};
 
+pub use crate::rule::Profile as RuleSet;
 pub use error::ProfileError;
-pub use values::{RuleSet, SysctlKey, SysctlValue};
+pub use values::{SysctlKey, SysctlValue};
 use values::{Words, device, ending, extent, level, reaction, rule_set, tries};
 
 /// A profile.

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use crate::boot::config::Sysctl;
 use crate::boot::one_way;
-use crate::profile::{RuleSet, Sysctls};
-use crate::rule::{KernelRule, Test, rules};
+use crate::profile::Sysctls;
+use crate::rule::{KernelRule, Test, rules_of};
 
 /// A sysctl that is to have a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,24 +18,20 @@ pub struct Setting {
     pub key: String,
     /// What is written.
     pub value: String,
-    /// What else is as good.
-    pub accepted: Accepted,
     /// Whether it must take effect, or is passed over where the kernel does not have it.
     pub required: bool,
-    /// The id of the rule that it follows from; `None` if the profile names it.
-    pub rule: Option<String>,
+    /// The rule that it follows from; `None` if the profile names it.
+    pub rule: Option<Origin>,
 }
 
-/// Which values are as good as the one that is written.
+/// Why a setting is wanted that no profile names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Accepted {
-    /// No other.
-    Only,
-    /// All from this number on.
-    AtLeast(i64),
-    /// Any of these.
-    OneOf(Vec<i64>),
+pub struct Origin {
+    /// The rule's id.
+    pub id: &'static str,
+    /// What tells which values are as good as the one that is written.
+    test: &'static Test,
 }
 
 impl Setting {
@@ -43,12 +39,15 @@ impl Setting {
     /// blank.
     pub fn is_met(&self, reading: &str) -> bool {
         let same = reading.split_whitespace().eq(self.value.split_whitespace());
-        let number = reading.trim().parse::<i64>().ok();
-        same || match &self.accepted {
-            Accepted::Only => false,
-            Accepted::AtLeast(least) => number.is_some_and(|number| number >= *least),
-            Accepted::OneOf(good) => number.is_some_and(|number| good.contains(&number)),
-        }
+        same || self.rule.as_ref().is_some_and(|rule| rule.test.value_holds(reading.trim()) == Some(true))
+    }
+
+    /// The same setting of another network interface, if it is one for all that come.
+    pub(crate) fn of_interface(&self, name: &str) -> Option<Self> {
+        let Test::Sysctl { key, .. } = self.rule.as_ref()?.test else { return None };
+        let is_pattern = key.contains('*') && self.key == key.replace('*', "default");
+        // A dot of the name is no separator.
+        is_pattern.then(|| Self { key: key.replace('*', &name.replace('.', "/")), ..self.clone() })
     }
 
     /// Whether it stays until the next boot.
@@ -94,7 +93,7 @@ impl Settings {
     pub fn of(sysctls: &Sysctls) -> Self {
         let mut found: BTreeMap<String, Setting> = BTreeMap::new();
         let mut left_out = Vec::new();
-        for rule in sysctls.rules.into_iter().flat_map(catalogue) {
+        for rule in sysctls.rules.into_iter().flat_map(rules_of) {
             match of_rule(rule) {
                 Some(Ok(settings)) => {
                     for setting in settings {
@@ -109,8 +108,7 @@ impl Settings {
         for (all, required) in [(&sysctls.required, true), (&sysctls.optional, false)] {
             for (key, value) in all {
                 let (key, value) = (key.name().to_owned(), value.text().to_owned());
-                let setting =
-                    Setting { key: key.clone(), value, accepted: Accepted::Only, required, rule: None };
+                let setting = Setting { key: key.clone(), value, required, rule: None };
                 found.insert(key, setting);
             }
         }
@@ -120,20 +118,15 @@ impl Settings {
     }
 }
 
-/// The rules of a set.
-fn catalogue(_: RuleSet) -> impl Iterator<Item = &'static KernelRule> {
-    rules().iter()
-}
-
 /// What one rule wants of sysctls; `None` if it is about something else.
-fn of_rule(rule: &KernelRule) -> Option<Result<Vec<Setting>, String>> {
+fn of_rule(rule: &'static KernelRule) -> Option<Result<Vec<Setting>, String>> {
     let alternative = rule.any.iter().find_map(sysctl_tests)?;
     let settings = alternative.into_iter().map(|test| of_test(test, &rule.meta.id));
     Some(settings.collect::<Result<Vec<_>, _>>().map(|lists| lists.concat()))
 }
 
 /// The tests of an alternative, if all of them are over sysctls.
-fn sysctl_tests(test: &Test) -> Option<Vec<&Test>> {
+fn sysctl_tests(test: &'static Test) -> Option<Vec<&'static Test>> {
     match test {
         Test::Sysctl { .. } => Some(vec![test]),
         Test::All(all) => {
@@ -143,31 +136,17 @@ fn sysctl_tests(test: &Test) -> Option<Vec<&Test>> {
     }
 }
 
-fn of_test(test: &Test, rule: &str) -> Result<Vec<Setting>, String> {
-    let Test::Sysctl { key, min, one_of, .. } = test else { return Ok(Vec::new()) };
-    let preferred = PREFERRED.iter().find(|(known, _)| known == key).map(|(_, value)| *value);
-    let (value, accepted) = match (one_of, min) {
-        (Some(good), _) if good.len() == 1 => (good[0], Accepted::Only),
-        (Some(good), _) => {
-            let first = good.first().copied().ok_or_else(|| format!("{key} has no good value"))?;
-            (preferred.unwrap_or(first), Accepted::OneOf(good.clone()))
-        }
-        (None, Some(least)) => {
-            let value =
-                preferred.ok_or_else(|| format!("any value of {key} from {least} on is good: name one"))?;
-            (value, Accepted::AtLeast(*least))
-        }
-        (None, None) => {
-            let value = preferred.ok_or_else(|| format!("{key} can have many good values: name one"))?;
-            (value, Accepted::Only)
-        }
-    };
-    let setting = |key: String| Setting {
-        key,
-        value: value.to_string(),
-        accepted: accepted.clone(),
-        required: false,
-        rule: Some(rule.to_owned()),
+fn of_test(test: &'static Test, id: &'static str) -> Result<Vec<Setting>, String> {
+    let Test::Sysctl { key, one_of, one_of_text, .. } = test else { return Ok(Vec::new()) };
+    let preferred = PREFERRED.iter().find(|(known, _)| known == key).map(|(_, value)| value.to_string());
+    let first = || one_of.as_ref().and_then(|all| all.first()).map(i64::to_string);
+    let text = || one_of_text.as_ref().and_then(|all| all.first()).cloned();
+    let value = preferred.or_else(first).or_else(text).filter(|value| test.value_holds(value) == Some(true));
+    // The least that a rule takes may be less than what a kernel has by itself.
+    let value = value.ok_or_else(|| format!("many values of {key} are good: name one in [sysctl]"))?;
+    let setting = |key: String| {
+        let rule = Some(Origin { id, test });
+        Setting { key, value: value.clone(), required: false, rule }
     };
     // What holds for all interfaces is set for those that are there, and for those to come.
     let names: &[&str] = if key.contains('*') { &["all", "default"] } else { &[""] };
@@ -194,7 +173,7 @@ const PREFERRED: &[(&str, i64)] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::profile::Profile;
+    use crate::profile::{Profile, RuleSet};
 
     fn settings(toml: &str) -> Settings {
         Settings::of(&Profile::parse(format!("profile = 1\n[sysctl]\n{toml}").as_bytes()).unwrap().sysctl)
@@ -214,7 +193,7 @@ mod tests {
         let restrict = of("kernel.kptr_restrict").unwrap();
         assert_eq!((restrict.value.as_str(), restrict.required, &restrict.rule), ("1", true, &None));
         assert!(of("a.b").unwrap().is_met("x\ty"));
-        assert_eq!(of("kernel.randomize_va_space").unwrap().rule.as_deref(), Some("KRN-015"));
+        assert_eq!(of("kernel.randomize_va_space").unwrap().rule.as_ref().unwrap().id, "KRN-015");
         assert!(of("net.ipv4.conf.default.send_redirects").is_some());
         assert!(of("net.ipv4.conf.*.send_redirects").is_none());
     }
@@ -253,17 +232,11 @@ mod tests {
             let setting = found.settings.iter().find(|setting| setting.key == *key);
             assert!(setting.is_some_and(|setting| setting.value == value.to_string()), "{key} is in no rule");
         }
-        for rule in catalogue(RuleSet::Base) {
-            for test in rule.any.iter().filter_map(sysctl_tests).flatten() {
-                let Test::Sysctl { key, min, one_of, not, .. } = test else { continue };
-                let key = key.replace('*', "all");
-                let value: i64 =
-                    found.settings.iter().find(|it| it.key == key).unwrap().value.parse().unwrap();
-                let is_good = min.is_none_or(|min| value >= min)
-                    && one_of.as_ref().is_none_or(|good| good.contains(&value))
-                    && *not != Some(value);
-                assert!(is_good, "{key} = {value}");
-            }
+        for test in rules_of(RuleSet::Base).flat_map(|rule| &rule.any).filter_map(sysctl_tests).flatten() {
+            let Test::Sysctl { key, .. } = test else { continue };
+            let key = key.replace('*', "all");
+            let setting = found.settings.iter().find(|setting| setting.key == key).unwrap();
+            assert_eq!(test.value_holds(&setting.value), Some(true), "{key}");
         }
     }
 }

@@ -1,6 +1,11 @@
 //! What the files of sysctl.d(5) would set at boot.
 
+mod dump;
+
 use hardpan_report::Location;
+use thiserror::Error;
+
+pub use dump::{Dump, DumpError};
 
 /// Settings in the order in which they are applied.
 #[derive(Clone, Debug, Default)]
@@ -29,22 +34,25 @@ impl SysctlConfig {
     /// several directories is added once, from the first of [`DIRECTORIES`] that has it.
     pub fn add_file(&mut self, path: &[u8], text: &[u8]) {
         for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
-            let line = String::from_utf8_lossy(line.trim_ascii()).into_owned();
-            if line.is_empty() || line.starts_with(['#', ';']) {
-                continue;
+            // What systemd-sysctl complains of and passes over sets nothing.
+            if let Ok(Some((key, value))) = setting(line) {
+                self.settings.push(Setting { key, value, at: Location::line(path, number) });
             }
-            let (key, value) = match line.split_once('=') {
-                // A leading dash only says that a failure to set it does not matter.
-                Some((key, value)) => {
-                    (key.trim().trim_start_matches('-').trim(), Some(value.trim().to_owned()))
-                }
-                None => match line.strip_prefix('-') {
-                    Some(key) => (key.trim(), None),
-                    None => continue,
-                },
-            };
-            self.settings.push(Setting { key: normal(key), value, at: Location::line(path, number) });
         }
+    }
+
+    /// The same, but that a line which is none is an error, for a file that somebody means to be right.
+    pub fn add_file_strict(&mut self, path: &[u8], text: &[u8]) -> Result<(), SysctlError> {
+        for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+            let fault = |fault| {
+                let blanks = line.len() - line.trim_ascii_start().len();
+                SysctlError { line: number, column: blanks + 1, fault }
+            };
+            if let Some((key, value)) = setting(line).map_err(fault)? {
+                self.settings.push(Setting { key, value, at: Location::line(path, number) });
+            }
+        }
+        Ok(())
     }
 
     /// What lines that name a key have in the place of the `*` of this one: `eth0` for `net.ipv4.conf.*.rp_filter`, as
@@ -74,6 +82,43 @@ impl SysctlConfig {
         }
         self.settings.iter().rev().find(|setting| setting.value.is_some() && matches(&setting.key, &key))
     }
+}
+
+/// A line that sets nothing, although it is no comment. Lines and columns count from 1, columns in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("line {line}, column {column}: {fault}")]
+pub struct SysctlError {
+    /// The line.
+    pub line: u32,
+    /// The column.
+    pub column: usize,
+    /// What is wrong there.
+    pub fault: SysctlFault,
+}
+
+/// What is wrong with a line of sysctl.d.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SysctlFault {
+    /// There is neither `=` nor a `-` at the start.
+    #[error("a line is `key = value`, or `-key` to keep a key from patterns")]
+    NoAssignment,
+    /// Nothing stands before the `=`.
+    #[error("there is no key before the =")]
+    NoKey,
+}
+
+/// The key of a line as a path, and its value; `None` for comments and empty lines.
+fn setting(line: &[u8]) -> Result<Option<(String, Option<String>)>, SysctlFault> {
+    let line = String::from_utf8_lossy(line.trim_ascii()).into_owned();
+    if line.is_empty() || line.starts_with(['#', ';']) {
+        return Ok(None);
+    }
+    let (key, value) = match line.split_once('=') {
+        // A leading dash only says that a failure to set it does not matter.
+        Some((key, value)) => (key.trim().trim_start_matches('-').trim(), Some(value.trim().to_owned())),
+        None => (line.strip_prefix('-').ok_or(SysctlFault::NoAssignment)?.trim(), None),
+    };
+    if key.is_empty() { Err(SysctlFault::NoKey) } else { Ok(Some((normal(key), value))) }
 }
 
 /// Where the files are; a file in an earlier directory hides one of the same name in a later.
@@ -138,6 +183,16 @@ mod tests {
         assert_eq!(value("kernel.a = 1\n# kernel.a = 3\n-kernel/a=2\n", "kernel.a").as_deref(), Some("2"));
         assert_eq!(value("net.ipv4.conf.eth0/1.x=7", "net/ipv4/conf/eth0.1/x").as_deref(), Some("7"));
         assert_eq!(value("; nothing\nword\n", "word"), None);
+    }
+
+    #[test]
+    fn lines_that_set_nothing_are_told_with_their_place_where_that_is_wanted() {
+        let fault = |text: &str| {
+            SysctlConfig::default().add_file_strict(b"x", text.as_bytes()).unwrap_err().to_string()
+        };
+        assert!(fault("a.b=1\n  word\n").starts_with("line 2, column 3: a line is"));
+        assert!(fault(" = 1\n").starts_with("line 1, column 2: there is no key"));
+        assert!(SysctlConfig::default().add_file_strict(b"x", b"# c\n-a.b\n\n").is_ok());
     }
 
     #[test]

@@ -5,8 +5,13 @@
 use std::path::Path;
 
 use hardpan_lockdown::kconfig::Kconfig;
-use hardpan_lockdown::{CommandLine, Host, KernelFacts, KernelRule, Test, rules};
+use hardpan_lockdown::{CommandLine, Host, KernelFacts, KernelRule, Profile, Test, rules_of};
 use hardpan_report::{Location, Outcome, PAGE_SECTIONS};
+
+/// The rules that `audit` judges; others bring samples with them.
+fn rules() -> Vec<&'static KernelRule> {
+    rules_of(Profile::Base).collect()
+}
 
 /// A copy of `/proc` and `/sys` on which each test holds, or fails.
 fn host(dir: &Path, good: bool) -> Host {
@@ -64,11 +69,11 @@ fn facts(host: &Host, good: bool) -> KernelFacts<'_> {
 }
 
 fn outcomes(facts: &KernelFacts<'_>) -> Vec<(&'static str, Outcome)> {
-    rules().iter().map(|rule| (&*rule.meta.id, rule.check(facts).outcome())).collect()
+    rules().into_iter().map(|rule| (&*rule.meta.id, rule.check(facts).outcome())).collect()
 }
 
 fn rule(name: &str) -> &'static KernelRule {
-    rules().iter().find(|rule| rule.meta.name == name).unwrap()
+    rules().into_iter().find(|rule| rule.meta.name == name).unwrap()
 }
 
 #[test]

@@ -215,6 +215,8 @@ pub enum Disposition {
     Incomplete,
     /// Too mild for the threshold.
     BelowThreshold,
+    /// Nobody gave the input that it takes.
+    NotAsked,
     /// Its rule is switched off.
     Off,
     /// A section of the policy does not ask for it, or lets it be so.

@@ -77,6 +77,8 @@ impl Confidence {
 pub enum Cause {
     /// The subject does not hold the facts (no kernel configuration in the image, no live host).
     NoFacts,
+    /// The user gave some inputs and not this one. It does not gate: what was left out was not asked about.
+    NotSupplied,
     /// The facts are there but do not decide the question.
     Undecided,
     /// The operating system refused or failed a read.
@@ -101,6 +103,7 @@ impl Cause {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoFacts => "no-facts",
+            Self::NotSupplied => "not-supplied",
             Self::Undecided => "undecided",
             Self::Unreadable => "unreadable",
             Self::Malformed => "malformed",

@@ -139,6 +139,9 @@ impl Sink<'_> {
         if finding.cause.is_some_and(crate::Cause::is_incomplete) {
             return Disposition::Incomplete;
         }
+        if finding.cause == Some(crate::Cause::NotSupplied) {
+            return Disposition::NotAsked;
+        }
         if let Some(why) = demand.allowance(finding.outcome) {
             return Disposition::Allowed { why };
         }
@@ -276,6 +279,10 @@ fn gate(rules: &[RuleResult], policy: &Policy) -> Gate {
         (0, 0) => 0,
     };
     gate.summary = sentence(&gate);
+    let not_asked = count(|disposition| *disposition == Disposition::NotAsked);
+    if not_asked > 0 {
+        gate.summary = format!("{}; {} not asked about", gate.summary, things(not_asked, "rule"));
+    }
     gate
 }
 

@@ -73,6 +73,12 @@ impl Pe {
         self.sections.iter().any(|section| section.is(name))
     }
 
+    /// Offset and size of the first section of this name.
+    pub(crate) fn place(&self, name: &str) -> Option<(u64, u64)> {
+        let section = self.sections.iter().find(|section| section.is(name))?;
+        Some((u64::from(section.offset), u64::from(section.size)))
+    }
+
     /// The bytes of a section of at most `limit` bytes.
     pub(crate) fn section(&self, source: &dyn ReadAt, name: &str, limit: u32) -> Option<Vec<u8>> {
         let section = self.sections.iter().find(|section| section.is(name))?;

@@ -51,16 +51,17 @@ fn of_file(context: &Context<'_>, id: EntryId) -> Result<Vec<CommandLine>, Box<F
         let reason = format!("this add-on appends to the command line of the image that it is for: {text}");
         return Err(unknown(Cause::Undecided, reason));
     }
-    let line = |text: &Vec<u8>| {
-        let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
-        let text = String::from_utf8_lossy(&text[..end]).trim().to_owned();
-        CommandLine::new(text, location.clone(), false)
-    };
-    Ok(texts.iter().map(line).collect())
+    Ok(texts.iter().map(|text| CommandLine::new(text_of(text), location.clone(), false)).collect())
+}
+
+/// The text of a section, which may be filled up with zeros.
+pub(crate) fn text_of(section: &[u8]) -> String {
+    let end = section.iter().position(|byte| *byte == 0).unwrap_or(section.len());
+    String::from_utf8_lossy(&section[..end]).trim().to_owned()
 }
 
 /// `COMMAND_LINE_SIZE` is 2048 to 4096 on all machines; systemd's tools write no more than that either.
-const MAX_CMDLINE: u32 = 64 << 10;
+pub(crate) const MAX_CMDLINE: u32 = 64 << 10;
 
 #[cfg(test)]
 mod tests {

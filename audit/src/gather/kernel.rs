@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 
 use flate2::read::GzDecoder;
-use hardpan_image::{EntryId, FileKind, ResolveError};
+use hardpan_image::{EntryId, FileKind, Index, ResolveError};
 use hardpan_lockdown::kconfig::Kconfig;
+use hardpan_lockdown::loader::{self, LoaderError, Variables};
 use hardpan_lockdown::sysctl::DIRECTORIES;
 use hardpan_lockdown::{CommandLine, Host, KernelFacts, Reading};
 use hardpan_report::{Cause, Finding, Location, escape, escape_str};
 
+use super::initramfs;
 use crate::efi::uki;
-use crate::grub::Variables;
 use crate::place::Place;
 use crate::{Context, Text, TextFile};
 
@@ -19,13 +20,41 @@ use crate::{Context, Text, TextFile};
 pub(super) fn facts<'a>(context: &Context<'a>) -> KernelFacts<'a> {
     let mut facts = KernelFacts { host: context.host, ..KernelFacts::default() };
     match context.host {
-        Some(host) => live(context, host, &mut facts),
+        Some(host) => live(host, &mut facts, &|path| match context.text(path) {
+            Text::Present(file) => Ok(Some((file.path, file.bytes))),
+            Text::Absent => Ok(None),
+            Text::Unread(finding) => Err(finding),
+        }),
         None => configured(context, &mut facts),
     }
     facts
 }
 
-fn live(context: &Context<'_>, host: &Host, facts: &mut KernelFacts<'_>) {
+/// What kernel rules are judged on: of a tree, or of the running host where it is given.
+pub fn kernel_facts<'a>(index: &'a Index<'a>, host: Option<&'a Host>) -> KernelFacts<'a> {
+    let mut context = Context::new(index);
+    context.host = host;
+    facts(&context)
+}
+
+/// What kernel rules are judged on, of the running host alone, of which only the kernel's own files are read.
+pub fn live_kernel_facts(host: &Host) -> KernelFacts<'_> {
+    let mut facts = KernelFacts { host: Some(host), ..KernelFacts::default() };
+    live(host, &mut facts, &|path| match host.read_bytes(path) {
+        Reading::Present(bytes) => Ok(Some((path.as_bytes().to_owned(), bytes))),
+        Reading::Absent => Ok(None),
+        Reading::Unreadable(reason) => {
+            let place = Location::file(path);
+            Err(Box::new(Finding::unknown(Cause::Unreadable, Some(place), "read", reason)))
+        }
+    });
+    facts
+}
+
+/// A file's path and bytes, if it is there.
+type ReadFile<'r> = &'r dyn Fn(&str) -> Result<Option<(Vec<u8>, Vec<u8>)>, Box<Finding>>;
+
+fn live(host: &Host, facts: &mut KernelFacts<'_>, read: ReadFile<'_>) {
     let place = Location::file("/proc/cmdline");
     match host.read("/proc/cmdline") {
         Reading::Present(line) => facts.command_lines.push(CommandLine::new(line, place, true)),
@@ -49,8 +78,13 @@ fn live(context: &Context<'_>, host: &Host, facts: &mut KernelFacts<'_>) {
     } else if let Reading::Present(release) = host.sysctl("kernel.osrelease") {
         let release = release.trim();
         let places = [format!("/boot/config-{release}"), format!("/usr/lib/modules/{release}/config")];
-        let found = places.iter().map(|path| context.text(path)).find(|text| !matches!(text, Text::Absent));
-        add_kconfig(facts, found.unwrap_or(Text::Absent));
+        match places.iter().map(|path| read(path)).find(|found| !matches!(found, Ok(None))) {
+            Some(Ok(Some((path, bytes)))) => {
+                keep_plausible(facts, Kconfig::parse(&String::from_utf8_lossy(&bytes), Location::file(path)));
+            }
+            Some(Err(finding)) => facts.troubles.kconfigs.push(*finding),
+            _ => {}
+        }
     }
 }
 
@@ -128,24 +162,28 @@ fn command_lines(context: &Context<'_>, facts: &mut KernelFacts<'_>) {
         found.add(context.text(path), grub);
     }
     for path in ["/etc/kernel/cmdline", "/usr/lib/kernel/cmdline"] {
-        found.add(context.text(path), whole);
+        found.add(context.text(path), |file| Ok(whole(file)));
     }
     let (lines, troubles) = uki::command_lines(context);
     facts.command_lines.extend(found.lines);
     facts.command_lines.extend(lines);
     facts.troubles.command_lines.extend(found.troubles.into_iter().chain(troubles));
+    let (configs, troubles) = initramfs::boot_configs(context);
+    facts.bootconfigs.extend(configs);
+    facts.troubles.command_lines.extend(troubles);
 }
 
 /// What GRUB's scripts and its environment block set; what cannot be read of them is noted when their lines are read.
 fn variables(context: &Context<'_>) -> Variables {
     let mut variables = Variables::default();
-    for path in GRUB.iter().chain(&GRUB_ENVIRONMENT) {
+    let mut note = |path: &str, read: fn(&str) -> Result<Vec<String>, LoaderError>| {
         if let Text::Present(file) = context.text(path) {
-            for (_, line) in file.statements(b"#") {
-                variables.note(&String::from_utf8_lossy(line));
-            }
+            let settings = read(&String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
+            settings.iter().for_each(|line| variables.note(line));
         }
-    }
+    };
+    GRUB.iter().for_each(|path| note(path, loader::settings));
+    GRUB_ENVIRONMENT.iter().for_each(|path| note(path, loader::environment));
     variables
 }
 
@@ -156,14 +194,20 @@ struct Found {
     troubles: Vec<Finding>,
 }
 
+type Lines = Result<Vec<(u32, String)>, LoaderError>;
+
 impl Found {
-    fn add(&mut self, text: Text, read: fn(&TextFile) -> Vec<(u32, String)>) {
+    fn add(&mut self, text: Text, read: fn(&TextFile) -> Lines) {
         match text {
-            Text::Present(file) => {
-                for (number, line) in read(&file) {
-                    self.add_line(&line, &file.line(number));
+            Text::Present(file) => match read(&file) {
+                Ok(lines) => lines.iter().for_each(|(number, line)| self.add_line(line, &file.line(*number))),
+                Err(error) => {
+                    let place = file.line(error.line);
+                    let reason = format!("{}: {error}", escape(&file.path));
+                    let finding = Finding::unknown(Cause::Undecided, Some(place), "loader", reason);
+                    self.troubles.push(finding);
                 }
-            }
+            },
             Text::Absent => {}
             Text::Unread(finding) => self.troubles.push(*finding),
         }
@@ -182,31 +226,15 @@ impl Found {
 }
 
 /// Boot Loader Specification: all `options` lines of an entry are one command line.
-fn loader_entry(file: &TextFile) -> Vec<(u32, String)> {
-    let mut first = None;
-    let mut all = Vec::new();
-    for (number, line) in file.statements(b"#") {
-        let Some(options) = line.strip_prefix(b"options") else { continue };
-        if options.first().is_some_and(u8::is_ascii_whitespace) {
-            first = first.or(Some(number));
-            all.push(String::from_utf8_lossy(options.trim_ascii()).into_owned());
-        }
-    }
-    first.map(|number| (number, all.join(" "))).into_iter().collect()
+fn loader_entry(file: &TextFile) -> Lines {
+    let entry = loader::entry(&String::from_utf8_lossy(&file.bytes))?;
+    Ok(entry.options.into_iter().collect())
 }
 
-/// `linux PATH ARGUMENTS` in its spellings; the arguments may still hold GRUB's variables.
-fn grub(file: &TextFile) -> Vec<(u32, String)> {
-    let mut lines = Vec::new();
-    for (number, line) in file.statements(b"#") {
-        let text = String::from_utf8_lossy(line).into_owned();
-        let mut words = text.splitn(3, |character: char| character.is_ascii_whitespace());
-        let command = words.next().unwrap_or_default();
-        if matches!(command, "linux" | "linux16" | "linuxefi") {
-            lines.push((number, words.nth(1).unwrap_or_default().trim().to_owned()));
-        }
-    }
-    lines
+/// The arguments may still hold GRUB's variables.
+fn grub(file: &TextFile) -> Lines {
+    let lines = loader::grub(&String::from_utf8_lossy(&file.bytes))?;
+    Ok(lines.into_iter().map(|line| (line.line, line.arguments)).collect())
 }
 
 fn whole(file: &TextFile) -> Vec<(u32, String)> {
@@ -270,7 +298,7 @@ const MAX_CONFIG: u64 = 8 << 20;
 
 #[cfg(test)]
 mod tests {
-    use hardpan_image::{Index, MemoryTree};
+    use hardpan_image::MemoryTree;
 
     use super::*;
 

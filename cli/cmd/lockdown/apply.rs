@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use hardpan_lockdown::apply::{Applied, Outcome, Permission, of_settings, run as apply};
+use hardpan_lockdown::apply::{Applied, Outcome, Permission, plan, run as apply};
 use hardpan_lockdown::boot::config::LockdownLevel;
 use hardpan_lockdown::profile::{Profile, RuleSet, Sysctls};
 use hardpan_lockdown::settings::Settings;
@@ -77,9 +77,10 @@ enum Level {
 pub(super) fn run(args: &ApplyArgs) -> anyhow::Result<u8> {
     let profile = args.profile.as_deref().map(read_profile).transpose()?;
     let (settings, signed_modules, lockdown) = wanted(args, profile.as_ref());
-    let actions = of_settings(settings.settings, signed_modules, lockdown);
+    let mut kernel = Running::default();
+    let actions = plan(settings.settings, signed_modules, lockdown, &mut kernel);
     let permission = Permission { change: !args.dry_run, one_way: args.one_way };
-    let applied = apply(&actions, &mut Running::default(), permission);
+    let applied = apply(&actions, &mut kernel, permission);
     let text = if args.json {
         format!("{:#}\n", as_json(&applied, &settings.left_out, args))
     } else {

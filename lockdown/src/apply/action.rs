@@ -78,9 +78,9 @@ impl Action {
     }
 
     /// The rule that it follows from; `None` if the profile names it.
-    pub fn rule(&self) -> Option<&str> {
+    pub fn rule(&self) -> Option<&'static str> {
         match self {
-            Self::Sysctl(setting) => setting.rule.as_deref(),
+            Self::Sysctl(setting) => setting.rule.as_ref().map(|rule| rule.id),
             _ => None,
         }
     }

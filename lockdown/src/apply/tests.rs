@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::profile::Profile;
-use crate::settings::is_one_way;
+use crate::settings::{Settings, is_one_way};
 
 /// A kernel of files, in which knobs that go one way do, and any path can fail.
 #[derive(Default)]
@@ -30,6 +30,13 @@ impl Knobs for Fake {
         self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
+    fn list(&mut self, path: &str) -> io::Result<Vec<String>> {
+        let below =
+            |file: &String| file.strip_prefix(path)?.strip_prefix('/')?.split('/').next().map(str::to_owned);
+        let names: BTreeSet<String> = self.files.keys().filter_map(below).collect();
+        Ok(names.into_iter().collect())
+    }
+
     fn write(&mut self, path: &str, text: &str) -> io::Result<()> {
         self.written.push(path.to_owned());
         if let Some(kind) = self.refuse.get(path) {
@@ -51,8 +58,14 @@ impl Knobs for Fake {
     }
 }
 
+fn actions_on(toml: &str, machine: &mut Fake) -> Vec<Action> {
+    let profile = Profile::parse(format!("profile = 1\n{toml}").as_bytes()).unwrap();
+    let settings = Settings::of(&profile.sysctl).settings;
+    plan(settings, profile.kernel.require_signed_modules, profile.kernel.lockdown, machine)
+}
+
 fn actions(toml: &str) -> Vec<Action> {
-    plan(&Profile::parse(format!("profile = 1\n{toml}").as_bytes()).unwrap())
+    actions_on(toml, &mut Fake::default())
 }
 
 const ALL: Permission = Permission { change: true, one_way: true };
@@ -169,4 +182,18 @@ fn an_empty_value_is_written_as_a_line_break() {
         (applied[0].outcome.clone(), machine.files["/proc/sys/kernel/modprobe"].as_str()),
         (Outcome::Set, "\n")
     );
+}
+
+#[test]
+fn what_holds_for_all_interfaces_is_set_for_each() {
+    let mut machine = Fake::default();
+    for name in ["all", "default", "lo", "eth0", "eth0.1", "own"] {
+        machine.files.insert(format!("/proc/sys/net/ipv4/conf/{name}/send_redirects"), "1\n".into());
+    }
+    let wanted = "[sysctl]\nrules = \"base\"\noptional = { \"net.ipv4.conf.own.send_redirects\" = 1 }";
+    let actions = actions_on(wanted, &mut machine);
+    run(&actions, &mut machine, REVERSIBLE);
+    let of = |name: &str| machine.files[&format!("/proc/sys/net/ipv4/conf/{name}/send_redirects")].trim();
+    let values = ["all", "default", "lo", "eth0", "eth0.1", "own"].map(of);
+    assert_eq!(values, ["0", "0", "1", "0", "0", "1"]);
 }

@@ -2,6 +2,8 @@
 
 use hardpan_report::{Cause, Evidence, Finding, Outcome};
 
+use crate::facts::Gap;
+
 /// What one test says.
 pub(super) struct Answer {
     pub(super) outcome: Outcome,
@@ -38,15 +40,30 @@ impl Answer {
 
     /// The worst of several; a pass of all shows the facts of each.
     pub(super) fn all(answers: Vec<Self>) -> Self {
-        let rank = |answer: &Self| match answer.outcome {
+        Self::decisive(answers, |outcome| match outcome {
             Outcome::NotApplicable => 0,
             Outcome::Pass => 1,
             Outcome::Partial => 2,
             Outcome::Unknown => 3,
             Outcome::Fail => 4,
-        };
-        let worst = answers.iter().map(rank).max();
-        let mut decisive = answers.into_iter().filter(|answer| Some(rank(answer)) == worst);
+        })
+    }
+
+    /// The best of several. What is unknown outweighs what fails, since it may hold.
+    pub(super) fn any(answers: Vec<Self>) -> Self {
+        Self::decisive(answers, |outcome| match outcome {
+            Outcome::NotApplicable => 0,
+            Outcome::Fail => 1,
+            Outcome::Partial => 2,
+            Outcome::Unknown => 3,
+            Outcome::Pass => 4,
+        })
+    }
+
+    /// Those of the highest rank, as one.
+    fn decisive(answers: Vec<Self>, rank: fn(Outcome) -> u8) -> Self {
+        let highest = answers.iter().map(|answer| rank(answer.outcome)).max();
+        let mut decisive = answers.into_iter().filter(|answer| Some(rank(answer.outcome)) == highest);
         let Some(mut first) = decisive.next() else {
             return Self::unknown(Cause::Undecided, "there is nothing to hold the rule against");
         };
@@ -54,9 +71,34 @@ impl Answer {
             if first.outcome == Outcome::Pass && !first.text.contains(&other.text) {
                 first.text = format!("{}, and {}", first.text, other.text);
             }
-            first.evidence.extend(other.evidence);
+            // Several ways to boot mostly share their facts.
+            let new = other.evidence.into_iter().filter(|evidence| !first.evidence.contains(evidence));
+            let new: Vec<Evidence> = new.collect();
+            first.evidence.extend(new);
         }
         first
+    }
+
+    /// What it says of the opposite. What is unknown stays so.
+    pub(super) fn turned(self) -> Self {
+        let outcome = match self.outcome {
+            Outcome::Pass => Outcome::Fail,
+            Outcome::Fail => Outcome::Pass,
+            other => other,
+        };
+        let opposite = |evidence: Evidence| {
+            let wanted = match &*evidence.wanted {
+                "" => "".into(),
+                wanted => format!("not: {wanted}").into(),
+            };
+            Evidence { wanted, ..evidence }
+        };
+        Self { outcome, evidence: self.evidence.into_iter().map(opposite).collect(), ..self }
+    }
+
+    pub(super) fn of_gap(gap: Gap) -> Self {
+        let evidence = gap.place.map(|place| Evidence::new("undecided by", "this", "").at(place));
+        Self { evidence: evidence.into_iter().collect(), ..Self::unknown(gap.cause, gap.why) }
     }
 
     pub(super) fn not_applicable(text: impl Into<String>) -> Self {

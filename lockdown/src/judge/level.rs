@@ -3,45 +3,65 @@
 use hardpan_report::{Cause, Evidence, Location, Outcome, escape_str};
 
 use super::Answer;
-use super::told::{cmdline, kconfig};
+use super::told::kconfig;
 use crate::cmdline::has;
-use crate::{CommandLine, Host, KernelFacts, Reading};
+use crate::effective::Told;
+use crate::{Boot, Host, Reading};
 
 /// The level that the running kernel is at, or that an image's command line or build would raise it to.
-pub(super) fn lockdown(wanted: &str, facts: &KernelFacts<'_>) -> Answer {
-    let Some(host) = facts.host else { return configured_lockdown(wanted, facts) };
+pub(super) fn lockdown(wanted: &str, boot: &Boot<'_>) -> Answer {
+    if let Some(shown) = &boot.facts.lockdown {
+        return at_level(shown.text.trim(), wanted, &shown.place);
+    }
+    let Some(host) = boot.facts.host else { return configured_lockdown(wanted, boot) };
     match host.read(LOCKDOWN) {
-        Reading::Present(text) => {
-            let current = text.split_whitespace().find_map(|word| word.strip_prefix('[')?.strip_suffix(']'));
-            let current = current.unwrap_or("none");
-            let holds = at_least(wanted).iter().any(|level| level == current);
-            let text = format!("kernel lockdown is at `{}`", escape_str(current));
-            let evidence = Evidence::new("lockdown level", escape_str(current), format!("{wanted} or above"));
-            Answer::decide(holds, text, evidence.at(Location::file(LOCKDOWN)))
-        }
+        Reading::Present(text) => at_level(&text, wanted, &Location::file(LOCKDOWN)),
         Reading::Absent => without_securityfs(host, "kernel lockdown", "the lockdown level"),
         Reading::Unreadable(reason) => Answer::unknown(Cause::Unreadable, reason),
     }
 }
 
-/// Of several `lockdown=` the highest counts, since the level only ever rises and `none` is no level to the kernel.
-fn configured_lockdown(wanted: &str, facts: &KernelFacts<'_>) -> Answer {
+/// The kernel shows all levels and puts brackets around the one that it is at; a level by itself is taken too.
+fn at_level(text: &str, wanted: &str, place: &Location) -> Answer {
+    let marked = text.split_whitespace().find_map(|word| word.strip_prefix('[')?.strip_suffix(']'));
+    let current = marked.unwrap_or(if text.contains(' ') { "none" } else { text });
+    let holds = at_least(wanted).iter().any(|level| level == current);
+    let text = format!("kernel lockdown is at `{}`", escape_str(current));
+    let evidence = Evidence::new("lockdown level", escape_str(current), format!("{wanted} or above"));
+    Answer::decide(holds, text, evidence.at(place.clone()))
+}
+
+/// Of several `lockdown=` the highest counts, since the level only ever rises and `none` is no level to the kernel. Without
+/// one, a kernel may be built to start at a level.
+fn configured_lockdown(wanted: &str, boot: &Boot<'_>) -> Answer {
+    let troubles = &boot.facts.troubles;
     let levels = at_least(wanted);
-    let raised = |line: &CommandLine| levels.iter().any(|level| has(&line.words, "lockdown", Some(level)));
-    if let Some(first) = facts.command_lines.first()
-        && facts.command_lines.iter().all(raised)
+    let told = boot.told();
+    let raised = |told: &Told| levels.iter().any(|level| has(&told.words, "lockdown", Some(level)));
+    if let Ok(told) = told
+        && raised(told)
     {
         let evidence =
-            Evidence::new("kernel command line", escape_str(&first.text), format!("lockdown={wanted}"));
+            Evidence::new("kernel command line", escape_str(&told.text), format!("lockdown={wanted}"));
         let text = format!("booted with lockdown at {wanted} or above");
-        return Answer::pass(text, evidence.at(first.origin.clone())).unless(&facts.troubles.command_lines);
+        return Answer::pass(text, evidence.at(told.place.clone())).unless(&troubles.command_lines);
     }
     let mut built = levels.iter().map(|level| {
         let option = format!("LOCK_DOWN_KERNEL_FORCE_{}", level.to_uppercase());
-        kconfig(&option, &["y".to_owned()], facts)
+        kconfig(&option, &["y"], boot).unless(&troubles.kconfigs)
     });
-    let from_build = built.find(|answer| answer.outcome == Outcome::Pass);
-    from_build.unwrap_or_else(|| cmdline("lockdown", &levels, facts))
+    if let Some(answer) = built.find(|answer| answer.outcome == Outcome::Pass) {
+        return answer;
+    }
+    match told.and_then(|told| told.open_about(&["lockdown"]).map_or(Ok(told), Err)) {
+        Ok(told) => {
+            let evidence =
+                Evidence::new("kernel command line", escape_str(&told.text), format!("lockdown={wanted}"));
+            let text = format!("no `lockdown=` on the kernel command line raises it to {wanted}");
+            Answer::fail(text, evidence.at(told.place.clone()))
+        }
+        Err(gap) => Answer::of_gap(gap.clone()),
+    }
 }
 
 fn at_least(level: &str) -> Vec<String> {

@@ -4,18 +4,11 @@ use hardpan_report::{Cause, Evidence, Location, escape_str};
 
 use super::Answer;
 use super::told::{cmdline, kconfig};
-use crate::{KernelFacts, Reading};
+use crate::{Boot, Reading};
 
-pub(super) fn module_parameter(
-    module: &str,
-    parameter: &str,
-    one_of: &[String],
-    facts: &KernelFacts<'_>,
-) -> Answer {
-    let Some(host) = facts.host else {
-        let name = format!("{module}.{parameter}");
-        let forms: Vec<String> = ["", "1", "y", "Y", "on"].map(str::to_owned).to_vec();
-        return cmdline(&name, &forms, facts);
+pub(super) fn module_parameter(module: &str, parameter: &str, one_of: &[String], boot: &Boot<'_>) -> Answer {
+    let Some(host) = boot.facts.host else {
+        return cmdline(&format!("{module}.{parameter}"), &forms(one_of), boot);
     };
     let path = format!("/sys/module/{module}/parameters/{parameter}");
     match host.read(&path) {
@@ -37,8 +30,20 @@ pub(super) fn module_parameter(
     }
 }
 
-pub(super) fn no_modules(facts: &KernelFacts<'_>) -> Answer {
-    let Some(host) = facts.host else { return kconfig("MODULES", &["n".to_owned()], facts) };
+/// How values that `/sys/module` shows may be written on a command line: it shows truth values as `Y` and `N`.
+fn forms(one_of: &[String]) -> Vec<&str> {
+    let mut forms: Vec<&str> = one_of.iter().map(String::as_str).collect();
+    if forms.contains(&"Y") {
+        forms.extend(["", "1", "y", "on"]);
+    }
+    if forms.contains(&"N") {
+        forms.extend(["0", "n", "off"]);
+    }
+    forms
+}
+
+pub(super) fn no_modules(boot: &Boot<'_>) -> Answer {
+    let Some(host) = boot.facts.host else { return kconfig("MODULES", &["n"], boot) };
     match host.read("/proc/modules") {
         Reading::Absent if host.read("/proc/filesystems").present().is_none() => {
             Answer::unknown(Cause::NoFacts, "/proc shows nothing: is it mounted?")

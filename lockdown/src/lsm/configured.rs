@@ -14,38 +14,40 @@
 use hardpan_report::{Cause, Location, escape_str};
 
 use super::{Boot, MODULES, Module, Running, Standing};
-use crate::CommandLine;
-use crate::cmdline::{Word, words};
-use crate::facts::{NO_CMDLINE, no_kconfig};
+use crate::cmdline::Word;
+use crate::cmdline::parameters::truth;
+use crate::effective::Told;
+use crate::facts::Gap;
 use crate::kconfig::Kconfig;
 
-/// What this kernel starts with this command line; `None` stands for what the image does not show.
-pub(super) fn boot(config: Option<&Kconfig>, line: Option<&CommandLine>) -> Boot {
-    let order = told(config, line).and_then(|told| order(config, told));
-    let mut all: Vec<Standing> = MODULES.iter().map(|module| standing(module, config, &order)).collect();
+/// What this way to boot starts.
+pub(super) fn boot(one: &crate::Boot<'_>) -> Boot {
+    let order = told(one).and_then(|told| order(one, told));
+    let mut all: Vec<Standing> = MODULES.iter().map(|module| standing(module, one, &order)).collect();
     if let Ok(order) = &order {
         keep_first_exclusive(&mut all, order);
     }
     Boot(all)
 }
 
-/// Why something is not known.
-#[derive(Clone)]
-struct Gap {
-    cause: Cause,
-    why: String,
-    place: Option<Location>,
-}
-
-/// The command line that the kernel sees.
-struct Told {
-    words: Vec<Word>,
-    place: Location,
+/// The command line that the kernel sees, unless there may be more of it that has a say.
+fn told<'b>(one: &'b crate::Boot<'_>) -> Result<&'b Told, Gap> {
+    let told = one.told().map_err(|gap| match one.kconfig {
+        Some(_) => Gap {
+            why: format!("{}, and one may choose others than the kernel is built to start", gap.why),
+            ..gap.clone()
+        },
+        None => gap.clone(),
+    })?;
+    match told.open_about(&DECISIVE) {
+        Some(gap) => Err(gap.clone()),
+        None => Ok(told),
+    }
 }
 
 /// What the kernel is to start, and from where that is known.
-struct Order {
-    told: Told,
+struct Order<'b> {
+    told: &'b Told,
     names: Vec<String>,
     /// By which parameter or option, for a report.
     by: &'static str,
@@ -54,56 +56,14 @@ struct Order {
     major: Option<String>,
 }
 
-/// The command line, unless the kernel has one of its own beside it that says something else: which of the two is read last,
-/// or at all, depends on the architecture.
-fn told(config: Option<&Kconfig>, line: Option<&CommandLine>) -> Result<Told, Gap> {
-    let own = config.map(|config| (config, built_in(config)));
-    if let Some((config, own)) = &own
-        && FORCED.iter().any(|option| config.get(option).0 == "y")
-    {
-        return Ok(Told { words: own.clone(), place: config.place("CMDLINE") });
-    }
-    let Some(line) = line else {
-        let why = format!("{NO_CMDLINE}, and one may choose others than the kernel is built to start");
-        return Err(Gap { cause: Cause::NoFacts, why, place: None });
-    };
-    let decides = |word: &&Word| word.for_kernel && DECISIVE.iter().any(|name| word.is(name));
-    if let Some((config, own)) = &own
-        && let Some(word) = own.iter().find(decides)
-    {
-        let why = format!("the kernel is built with `{}` in CONFIG_CMDLINE", escape_str(&word.text()));
-        let place = Some(config.place("CMDLINE"));
-        return Err(Gap { cause: Cause::Undecided, why, place });
-    }
-    if has_bootconfig(config, line) {
-        let why = "the kernel reads more parameters from a boot configuration in its initramfs".to_owned();
-        return Err(Gap { cause: Cause::Undecided, why, place: Some(line.origin.clone()) });
-    }
-    Ok(Told { words: line.words.clone(), place: line.origin.clone() })
-}
-
-fn built_in(config: &Kconfig) -> Vec<Word> {
-    match config.get("CMDLINE") {
-        (_, None) => Vec::new(),
-        // Quotes inside of a string are written with a backslash before them.
-        (text, Some(_)) => words(&text.replace("\\\"", "\"")),
-    }
-}
-
-fn has_bootconfig(config: Option<&Kconfig>, line: &CommandLine) -> bool {
-    line.words.iter().any(|word| word.is("bootconfig"))
-        || config.is_some_and(|config| config.get("BOOT_CONFIG_FORCE").0 == "y")
-}
-
-fn order(config: Option<&Kconfig>, told: Told) -> Result<Order, Gap> {
+fn order<'b>(one: &crate::Boot<'_>, told: &'b Told) -> Result<Order<'b>, Gap> {
     let split = |list: &str| list.split(',').map(str::to_owned).collect::<Vec<_>>();
     if let Some(list) = last_value(&told.words, "lsm") {
         let (names, place) = (split(list), told.place.clone());
         return Ok(Order { told, names, by: "`lsm=`", place, major: None });
     }
-    let Some(config) = config else {
-        let why = no_kconfig("the security modules that it starts");
-        return Err(Gap { cause: Cause::NoFacts, why, place: None });
+    let Some(config) = one.kconfig else {
+        return Err(one.facts.no_kconfig("the security modules that it starts"));
     };
     let (list, Some(_)) = config.get("LSM") else {
         let why = "the kernel's build configuration has no CONFIG_LSM, as before Linux 5.1".to_owned();
@@ -118,7 +78,8 @@ fn order(config: Option<&Kconfig>, told: Told) -> Result<Order, Gap> {
     Ok(Order { told, names, by: "CONFIG_LSM with `security=`", place, major: Some(major) })
 }
 
-fn standing(module: &Module, config: Option<&Kconfig>, order: &Result<Order, Gap>) -> Standing {
+fn standing(module: &Module, one: &crate::Boot<'_>, order: &Result<Order<'_>, Gap>) -> Standing {
+    let config = one.kconfig;
     let is_early = module.name == "lockdown";
     if let Some(config) = config {
         if config.get(module.option).0 != "y" {
@@ -141,8 +102,8 @@ fn standing(module: &Module, config: Option<&Kconfig>, order: &Result<Order, Gap
     match config {
         None if !is_named && !is_early => module.stands(Running::No, format!("{by} does not name it"), place),
         None => {
-            let why = no_kconfig("whether it is built in");
-            module.stands(Running::Unknown(Cause::NoFacts), why, place)
+            let gap = one.facts.no_kconfig("whether it is built in");
+            module.stands(Running::Unknown(gap.cause), gap.why, place)
         }
         Some(_) if is_displaced => {
             let why =
@@ -174,7 +135,7 @@ fn is_off(module: &Module, config: &Kconfig, words: &[Word]) -> bool {
         if word.is(module.name) {
             is_on = word.value.as_deref().and_then(is_nonzero).unwrap_or(is_on);
         } else if module.name == "apparmor" && word.is("apparmor.enabled") {
-            is_on = word.value.as_deref().map_or(Some(true), is_true).unwrap_or(is_on);
+            is_on = word.value.as_deref().map_or(Some(true), truth).unwrap_or(is_on);
         }
     }
     !is_on
@@ -193,17 +154,7 @@ fn is_nonzero(text: &str) -> Option<bool> {
     u64::from_str_radix(digits, radix).ok().filter(|_| !is_signed).map(|number| number != 0)
 }
 
-/// A truth value as `kstrtobool` reads it: by the first letter, or by two after an `o`.
-fn is_true(text: &str) -> Option<bool> {
-    let mut letters = text.chars().map(|letter| letter.to_ascii_lowercase());
-    match (letters.next()?, letters.next()) {
-        ('y' | 't' | '1', _) | ('o', Some('n')) => Some(true),
-        ('n' | 'f' | '0', _) | ('o', Some('f')) => Some(false),
-        _ => None,
-    }
-}
-
-fn keep_first_exclusive(all: &mut [Standing], order: &Order) {
+fn keep_first_exclusive(all: &mut [Standing], order: &Order<'_>) {
     let is_exclusive = |name: &str| MODULES.iter().any(|module| module.exclusive && module.name == name);
     let runs = |name: &&String| {
         is_exclusive(name) && all.iter().any(|one| one.name == *name && one.running == Running::Yes)
@@ -226,12 +177,11 @@ fn last_value<'w>(words: &'w [Word], name: &str) -> Option<&'w str> {
 const EARLY: &str = "SECURITY_LOCKDOWN_LSM_EARLY";
 /// Parameters that have a say in what is started.
 const DECISIVE: [&str; 5] = ["lsm", "security", "selinux", "apparmor", "apparmor.enabled"];
-/// Options by which `CONFIG_CMDLINE` replaces what the boot loader passes: x86, MIPS; Arm, RISC-V, PowerPC; SuperH.
-const FORCED: [&str; 3] = ["CMDLINE_OVERRIDE", "CMDLINE_FORCE", "CMDLINE_OVERWRITE"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{CommandLine, KernelFacts};
 
     const BOTH: &str = "CONFIG_SECURITY_SELINUX=y\nCONFIG_SECURITY_SELINUX_BOOTPARAM=y\nCONFIG_SECURITY_APPARMOR=y\n\
                         CONFIG_SECURITY_TOMOYO=y\nCONFIG_SECURITY_YAMA=y\n\
@@ -240,7 +190,9 @@ mod tests {
     fn of(config: Option<&str>, line: Option<&str>) -> Boot {
         let config = config.map(|text| Kconfig::parse(text, Location::file("/boot/config-1")));
         let line = line.map(|text| CommandLine::new(text, Location::file("/boot/grub.cfg"), false));
-        boot(config.as_ref(), line.as_ref())
+        let (kconfigs, command_lines) = (config.into_iter().collect(), line.into_iter().collect());
+        let facts = KernelFacts { kconfigs, command_lines, ..KernelFacts::default() };
+        boot(&facts.boots()[0])
     }
 
     /// The names that run, and after a question mark those that may.
@@ -342,9 +294,19 @@ mod tests {
         assert_eq!(started(Some(&forced), None), "tomoyo");
         let beside = own("CONFIG_CMDLINE=\"lsm=tomoyo\"\n");
         assert_eq!(started(Some(&beside), Some("lsm=yama")), "none?yama,selinux,apparmor,tomoyo");
+        // x86 puts its own before the other, arm64 takes it only where there is no other.
+        let x86 = own("CONFIG_X86_64=y\nCONFIG_CMDLINE=\"lsm=tomoyo\"\n");
+        assert_eq!(started(Some(&x86), Some("lsm=yama")), "yama");
+        assert_eq!(started(Some(&x86), Some("quiet")), "tomoyo");
+        let arm = own("CONFIG_ARM64=y\nCONFIG_CMDLINE=\"lsm=tomoyo\"\n");
+        assert_eq!(started(Some(&arm), Some("quiet")), "yama,selinux");
+        assert_eq!(started(Some(&arm), Some("")), "tomoyo");
         assert_eq!(started(Some(&own("CONFIG_CMDLINE=\"quiet\"\n")), Some("lsm=yama")), "yama");
-        assert_eq!(with_both("bootconfig"), "none?yama,selinux,apparmor,tomoyo");
-        let always = own("CONFIG_BOOT_CONFIG_FORCE=y\n");
+        assert_eq!(with_both("bootconfig"), "yama,selinux");
+        let reads = own("CONFIG_BOOT_CONFIG=y\n");
+        assert_eq!(started(Some(&reads), Some("bootconfig")), "none?yama,selinux,apparmor,tomoyo");
+        assert_eq!(started(Some(&reads), Some("quiet")), "yama,selinux");
+        let always = own("CONFIG_BOOT_CONFIG=y\nCONFIG_BOOT_CONFIG_FORCE=y\n");
         assert_eq!(started(Some(&always), Some("lsm=yama")), "none?yama,selinux,apparmor,tomoyo");
     }
 }

@@ -35,6 +35,16 @@ pub(super) fn boot(host: &Host, kconfigs: &[Kconfig]) -> Boot {
     Boot(MODULES.iter().map(without).collect())
 }
 
+/// By a list that somebody kept.
+pub(super) fn kept(list: &str, place: &Location) -> Boot {
+    let is_named = |module: &Module| list.trim().split(',').any(|name| name == module.name);
+    let standing = |module: &Module| match is_named(module) {
+        true => module.stands(Running::Yes, "the kernel's list names it", Some(place.clone())),
+        false => module.stands(Running::No, "the kernel's list does not name it", Some(place.clone())),
+    };
+    Boot(MODULES.iter().map(standing).collect())
+}
+
 fn listed(module: &Module, list: &str, host: &Host) -> Standing {
     if !list.trim().split(',').any(|name| name == module.name) {
         return no(module, "the kernel's list does not name it", LIST);

@@ -59,28 +59,43 @@ impl KernelFacts<'_> {
     /// booted, which is any of its kernels with any of its command lines, since which goes with which is not in its files.
     /// Ways that differ in nothing that is said here are said once. What could not be read is unknown, and comes first.
     pub fn security_modules(&self, names: &[&str]) -> Vec<Decision> {
+        if let Some(shown) = &self.lsm {
+            return vec![live::kept(&shown.text, &shown.place).decide(names)];
+        }
         if let Some(host) = self.host {
             return vec![live::boot(host, &self.kconfigs).decide(names)];
         }
-        let troubles = self.troubles.kconfigs.iter().chain(&self.troubles.command_lines);
-        let mut decisions: Vec<Decision> = troubles.map(Decision::not_whole).collect();
+        let mut decisions = self.not_whole();
         let mut said = BTreeSet::new();
-        for config in or_none(&self.kconfigs) {
-            for line in or_none(&self.command_lines) {
-                let decision = configured::boot(config, line).decide(names);
-                if said.insert((decision.text.clone(), decision.seen.clone(), decision.place.clone())) {
-                    decisions.push(decision);
-                }
+        for boot in self.boots() {
+            let decision = boot.configured().decide(names);
+            if said.insert((decision.text.clone(), decision.seen.clone(), decision.place.clone())) {
+                decisions.push(decision);
             }
         }
         decisions
     }
+
+    fn not_whole(&self) -> Vec<Decision> {
+        let troubles = self.troubles.kconfigs.iter().chain(&self.troubles.command_lines);
+        troubles.map(Decision::not_whole).collect()
+    }
 }
 
-/// Each of them; or once that there is none.
-fn or_none<T>(all: &[T]) -> impl Iterator<Item = Option<&T>> {
-    let none = all.is_empty().then_some(None);
-    all.iter().map(Some).chain(none)
+impl crate::Boot<'_> {
+    /// Whether this security module runs, after this way to boot.
+    pub(crate) fn security_module(&self, name: &str) -> Vec<Decision> {
+        if self.facts.host.is_some() || self.facts.lsm.is_some() {
+            return self.facts.security_modules(&[name]);
+        }
+        let mut decisions = self.facts.not_whole();
+        decisions.push(self.configured().decide(&[name]));
+        decisions
+    }
+
+    fn configured(&self) -> Boot {
+        configured::boot(self)
+    }
 }
 
 /// A security module of the kernel's source.
@@ -178,7 +193,7 @@ mod tests {
 
     #[test]
     fn every_module_that_a_rule_asks_for_is_known_and_others_are_unknown() {
-        for test in rules().iter().flat_map(|rule| &rule.any) {
+        for test in rules().iter().flat_map(crate::KernelRule::tests) {
             if let Test::Lsm(name) = test {
                 assert!(MODULES.iter().any(|module| module.name == name), "{name}");
             }

@@ -7,30 +7,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use toml::Spanned;
 
+use super::RuleSet;
 use crate::boot::config::{DeviceRef, Ending, Extent, LockdownLevel, Reaction, Tries};
-
-/// Rules of the catalogue, by the profile that has them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "these are the profiles that rules know")]
-pub enum RuleSet {
-    /// What every host should have.
-    Base,
-    /// What a minimal host should have.
-    Recommended,
-    /// All rules.
-    Strict,
-}
-
-impl RuleSet {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Base => "base",
-            Self::Recommended => "recommended",
-            Self::Strict => "strict",
-        }
-    }
-}
 
 /// The name of a knob below `/proc/sys`, with dots: `kernel.kptr_restrict`. A dot within a component is written as `/`.
 #[derive(Clone, Debug, Deserialize)]
@@ -203,7 +181,7 @@ pub(super) fn reaction<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Reac
 }
 
 pub(super) fn rule_set<'de, D: Deserializer<'de>>(from: D) -> Result<Option<RuleSet>, D::Error> {
-    choice(from, &[RuleSet::Base, RuleSet::Recommended, RuleSet::Strict].map(|set| (set.name(), set)))
+    choice(from, &[RuleSet::Base, RuleSet::Recommended, RuleSet::Strict].map(|set| (set.as_str(), set)))
 }
 
 /// One of a few words.

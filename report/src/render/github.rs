@@ -43,6 +43,7 @@ impl Level {
             Disposition::BelowThreshold if is_weighty(judged) => Some(Self::Warning),
             Disposition::BelowThreshold => Some(Self::Notice),
             Disposition::Allowed { .. }
+            | Disposition::NotAsked
             | Disposition::Off
             | Disposition::Known
             | Disposition::Waived { .. } => None,

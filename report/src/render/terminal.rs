@@ -458,6 +458,7 @@ fn urgency(disposition: &Disposition) -> u8 {
         Disposition::Known => 3,
         Disposition::Allowed { .. } => 4,
         Disposition::Waived { .. } => 5,
-        Disposition::Off => 6,
+        Disposition::NotAsked => 6,
+        Disposition::Off => 7,
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn disposition_words(disposition: &Disposition) -> Option<String> {
         Disposition::Gating => return None,
         Disposition::Incomplete => "makes the run incomplete".into(),
         Disposition::BelowThreshold => "below the threshold".into(),
+        Disposition::NotAsked => "not asked about".into(),
         Disposition::Off => "its rule is switched off".into(),
         Disposition::Allowed { why } => format!("allowed: {why}"),
         Disposition::Known => "known from the baseline".into(),

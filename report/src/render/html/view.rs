@@ -183,7 +183,11 @@ pub(super) fn page(report: &Report) -> Page<'_> {
             totals: &report.totals,
             languages: report.languages.iter().map(language).collect(),
         },
-        title: if report.command == "checksec" { "Executable hardening report" } else { "Audit report" },
+        title: match report.command {
+            "checksec" => "Executable hardening report",
+            "lockdown" => "Kernel hardening report",
+            _ => "Audit report",
+        },
         subject: report.subject.os.clone().unwrap_or_else(|| report.subject.path.to_string()),
         verdict: mark(match report.gate.exit_code {
             0 => Outcome::Pass,
@@ -267,7 +271,11 @@ fn finding<'a>(rule: &RuleResult, judged: &'a Judged, with_fixes: bool) -> Findi
     let finding = &judged.finding;
     let is_settled = matches!(
         judged.disposition,
-        Disposition::Allowed { .. } | Disposition::Waived { .. } | Disposition::Known | Disposition::Off
+        Disposition::Allowed { .. }
+            | Disposition::Waived { .. }
+            | Disposition::Known
+            | Disposition::NotAsked
+            | Disposition::Off
     );
     FindingView {
         mark: mark(finding.outcome),

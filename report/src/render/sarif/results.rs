@@ -246,6 +246,7 @@ fn fact(known: Option<&Location>, evidence: &Evidence) -> String {
 fn suppression(disposition: &Disposition) -> Option<Value> {
     let justification = match disposition {
         Disposition::Waived { reason, owner, expires } => format!("{reason} ({owner}, until {expires})"),
+        Disposition::NotAsked => "The input that this rule takes was not supplied.".to_owned(),
         Disposition::Off => "The policy switches this rule off.".to_owned(),
         Disposition::Allowed { why } => sentence(&format!("Allowed: {why}")),
         Disposition::Gating | Disposition::Incomplete | Disposition::BelowThreshold | Disposition::Known => {
@@ -261,6 +262,7 @@ fn disposition_key(disposition: &Disposition) -> String {
         Disposition::Gating => "gating".into(),
         Disposition::Incomplete => "incomplete".into(),
         Disposition::BelowThreshold => "below-threshold".into(),
+        Disposition::NotAsked => "not-asked".into(),
         Disposition::Off => "off".into(),
         Disposition::Known => "known".into(),
         Disposition::Allowed { why } => format!("allowed:{why}"),

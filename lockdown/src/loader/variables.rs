@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The values that each variable may have when an entry is booted.
 #[derive(Debug, Default)]
-pub(crate) struct Variables(BTreeMap<String, BTreeSet<String>>);
+pub struct Variables(BTreeMap<String, BTreeSet<String>>);
 
 impl Variables {
     /// Notes `set name=value` of grub.cfg, and `name=value` of grubenv. A script may set a variable in several branches;
     /// which of them GRUB goes through is not decided here.
-    pub(crate) fn note(&mut self, line: &str) {
+    pub fn note(&mut self, line: &str) {
         let line = line.strip_prefix("set ").unwrap_or(line).trim_start();
         let Some((name, value)) = line.split_once('=') else { return };
         if !name.is_empty() && name.bytes().all(is_name) {
@@ -22,7 +22,7 @@ impl Variables {
 
     /// Every text that a command line may become. Variables that nothing sets stay in it as they are written, and so do
     /// all if there are too many ways.
-    pub(crate) fn expand(&self, text: &str) -> Vec<String> {
+    pub fn expand(&self, text: &str) -> Vec<String> {
         let mut ways = vec![String::new()];
         let mut rest = text;
         while let Some((before, name, after)) = next_variable(rest) {
