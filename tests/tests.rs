@@ -9,6 +9,7 @@ mod gate;
 mod hostile;
 mod html;
 mod inputs;
+mod lockdown_tools;
 mod output;
 mod policy;
 mod processes;
