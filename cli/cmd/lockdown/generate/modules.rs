@@ -115,7 +115,7 @@ fn collect(directory: &Path, files: &mut BTreeMap<String, Vec<PathBuf>>, depth: 
         bail!("{} is deeper than a directory of modules is", directory.display());
     }
     let mut entries = std::fs::read_dir(directory)
-        .and_then(|entries| entries.collect::<Result<Vec<_>, _>>())
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(cannot)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
