@@ -112,10 +112,10 @@ fn a_rule_that_is_not_there_is_suggested_or_refused() {
     assert!(dir.fails(2, &["explain", ""]).contains("there is no rule"));
 }
 
-/// Every rule of the catalogue is in an audit's report, but for those about processes, which `checksec` judges, and no
-/// other: a rule that is listed is a rule that runs.
+/// Every rule of the catalogue is in an audit's report, but for those about processes, which `checksec` judges, and those about
+/// kernels beyond the base profile, which `lockdown check` does, and no other: a rule that is listed is a rule that runs.
 #[test]
-fn an_audit_judges_every_rule() {
+fn every_rule_is_judged_by_its_command() {
     let dir = Dir::new();
     dir.write("root/etc/passwd", "root:x:0:0::/:/bin/false\n");
     dir.write(
@@ -126,8 +126,18 @@ fn an_audit_judges_every_rule() {
     let report = dir.report(&["audit", "root"]);
     let ids = |rules: &[Value]| -> Vec<String> { rules.iter().map(|rule| rule["id"].to_string()).collect() };
     let is_running = |rule: &Value| rule["id"].as_str().unwrap().starts_with("PROC-");
-    let (running, audited): (Vec<Value>, Vec<Value>) = rules().into_iter().partition(is_running);
-    assert_eq!(ids(report.rules()), ids(&audited));
+    let (running, others): (Vec<Value>, Vec<Value>) = rules().into_iter().partition(is_running);
+    let kernel = |profile: &str| {
+        let report = dir.report(&["lockdown", "check", "--cmdline-text", "quiet", "--profile", profile]);
+        let kernel = report.rules().iter().filter(|rule| rule["id"].as_str().unwrap().starts_with("KRN-"));
+        kernel.map(|rule| rule["id"].to_string()).collect::<Vec<_>>()
+    };
+    let (base, strict) = (kernel("base"), kernel("strict"));
+    let is_audited = |id: &String| base.contains(id) || !strict.contains(id);
+    let audited: Vec<String> = ids(&others).into_iter().filter(is_audited).collect();
+    assert_eq!(ids(report.rules()), audited);
+    let listed: Vec<String> = ids(&others).into_iter().filter(|id| id.starts_with("\"KRN-")).collect();
+    assert_eq!(listed, strict);
     let own = std::process::id().to_string();
     let report = dir.report(&["checksec", "--pid", &own]);
     let judged: Vec<Value> = report.rules().iter().filter(|rule| is_running(rule)).cloned().collect();

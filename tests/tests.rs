@@ -9,7 +9,11 @@ mod gate;
 mod hostile;
 mod html;
 mod inputs;
+<<<<<<< .merge_file_Ss6iK9
 mod lockdown_tools;
+=======
+mod lockdown;
+>>>>>>> .merge_file_muVr5p
 mod output;
 mod policy;
 mod processes;

@@ -17,7 +17,9 @@ use crate::efi::pe::Pe;
 #[non_exhaustive]
 pub enum KernelImageError {
     /// There is a kernel, or may be, and no configuration in it.
-    #[error("there is no build configuration in it: the kernel was built without CONFIG_IKCONFIG, or this is no kernel")]
+    #[error(
+        "there is no build configuration in it: the kernel was built without CONFIG_IKCONFIG, or this is no kernel"
+    )]
     None,
     /// The kernel is packed in a way that is not unpacked here.
     #[error("the kernel is compressed with {0}, which is not read here; unpack it, or give its .config")]
@@ -125,7 +127,8 @@ fn unpack_payload(
     read_exact_at(source, &mut head, offset)?;
     let Some(compression) = Compression::of(&head) else {
         let named = kind.map(hardpan_report::escape);
-        let by_magic = MAGICS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| (*name).to_owned());
+        let by_magic =
+            MAGICS.iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, name)| (*name).to_owned());
         return match by_magic.or(named) {
             Some(name) => Err(KernelImageError::Compression(name)),
             None => embedded(&Section { source, start: offset, len: size }),
@@ -203,3 +206,99 @@ const END: &[u8] = b"IKCFG_ED";
 /// Compressions that kernels are packed with and that are not read here.
 const MAGICS: [(&[u8], &str); 4] =
     [(b"\x02\x21\x4c\x18", "lz4"), (b"BZh", "bzip2"), (b"\x5d\0\0", "lzma"), (b"\x89LZO", "lzo")];
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::efi::pe::sample;
+
+    const CONFIG: &[u8] = b"CONFIG_A=y\n";
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// An uncompressed kernel. The configuration stands where two stretches of the search meet.
+    fn kernel() -> Vec<u8> {
+        let mut kernel = vec![0x90; STRETCH - 3];
+        kernel.extend_from_slice(START);
+        kernel.extend_from_slice(&gzip(CONFIG));
+        kernel.extend_from_slice(END);
+        kernel
+    }
+
+    fn bzimage(payload: &[u8]) -> Vec<u8> {
+        let mut image = vec![0; 1024 + 16];
+        image[0x1f1] = 1;
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x206..0x208].copy_from_slice(&0x20f_u16.to_le_bytes());
+        image[0x248] = 16;
+        image[0x24c..0x250].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());
+        image.extend_from_slice(payload);
+        image
+    }
+
+    fn text(file: &[u8]) -> Result<Vec<u8>, String> {
+        kernel_config(&file.to_vec()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn it_is_found_in_whatever_a_kernel_is_wrapped() {
+        let image = bzimage(&gzip(&kernel()));
+        let zboot = {
+            let payload = gzip(&kernel());
+            let mut file = vec![0; 64];
+            file[..8].copy_from_slice(b"MZ\0\0zimg");
+            file[8] = 64;
+            file[12..16].copy_from_slice(&u32::try_from(payload.len()).unwrap().to_le_bytes());
+            file[24..28].copy_from_slice(b"gzip");
+            [file, payload].concat()
+        };
+        let uki = sample(&[(".cmdline", b"quiet\0"), (".linux", &image)], None);
+        for file in [&kernel(), &image, &gzip(&kernel()), &zboot, &uki] {
+            assert_eq!(text(file).as_deref(), Ok(CONFIG));
+        }
+        assert_eq!(command_lines(&uki).unwrap(), ["quiet"]);
+        assert!(command_lines(&image).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_payload_of_xz_or_zstandard_ends_in_its_size() {
+        for program in ["xz", "zstd"] {
+            // Both programs are peers of the readers' own tests, which is where their absence is told.
+            let Ok(mut child) = std::process::Command::new(program)
+                .args(["--compress", "--stdout", "--quiet"])
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+            else {
+                assert!(std::env::var_os("HARDPAN_WITHOUT_PEERS").is_some(), "{program} is missing");
+                continue;
+            };
+            child.stdin.take().unwrap().write_all(&kernel()).unwrap();
+            let mut payload = child.wait_with_output().unwrap().stdout;
+            payload.extend_from_slice(&u32::try_from(kernel().len()).unwrap().to_le_bytes());
+            assert_eq!(text(&bzimage(&payload)).as_deref(), Ok(CONFIG), "{program}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_or_not_read_is_told() {
+        assert!(text(b"\x7fELF without").unwrap_err().contains("without CONFIG_IKCONFIG"));
+        let lz4 = bzimage(b"\x02\x21\x4c\x18 and more");
+        assert_eq!(text(&lz4).unwrap_err().split(',').next(), Some("the kernel is compressed with lz4"));
+        let mut long = bzimage(&gzip(&kernel()));
+        long[0x24f] = 0xff;
+        assert!(text(&long).unwrap_err().contains("reaches past the end"));
+        let image = bzimage(&gzip(&kernel()));
+        for length in [0, 3, 0x205, 0x207, 0x24a, 0x400, image.len() - 1] {
+            assert!(text(&image[..length]).is_err(), "{length}");
+        }
+        let unended = [START, &gzip(CONFIG)[..]].concat();
+        assert!(text(&unended).unwrap_err().contains("no IKCFG_ED"));
+    }
+}

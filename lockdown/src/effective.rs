@@ -163,7 +163,14 @@ impl Boot<'_> {
                 let gap = gap(why, &told.place);
                 told.open.push(Open { words: None, is_before: true, gap });
             }
-            [config] => told.put_before(config.kernel_words().into_iter().filter(is_heard)),
+            [config] => {
+                let (known, unknown): (Vec<Word>, Vec<Word>) =
+                    config.kernel_words().into_iter().partition(|word| Parameter::is_known(&word.name));
+                let why = "whether the kernel reads this parameter before its boot configuration is not known";
+                let gap = gap(why, &config.origin);
+                told.open.push(Open { words: Some(unknown), is_before: true, gap });
+                told.put_before(known.into_iter().filter(is_heard));
+            }
             several => {
                 for config in several {
                     let why = "which of several boot configurations the kernel reads is not known";

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 mod header;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use header::{Header, HeaderFault, crc32};
 

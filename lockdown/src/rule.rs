@@ -37,6 +37,11 @@ pub struct KernelRule {
 }
 
 impl KernelRule {
+    /// Reads one rule, as it stands behind `[[rule]]` in a file of the catalogue. An error has the place in the text.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str::<RawRule>(text).map(Self::from)
+    }
+
     /// Every test of it, at whatever depth.
     pub fn tests(&self) -> Vec<&Test> {
         let mut all = Vec::new();

@@ -4,7 +4,7 @@
 //! that is handed over.
 #![expect(unsafe_code, reason = "calls into the kernel with memory that it reads and writes")]
 
-use std::ffi::{CStr, c_int, c_long, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 use std::io;
 use std::os::fd::BorrowedFd;
 
@@ -72,9 +72,29 @@ pub(crate) fn set_io_privilege(level: u8) -> io::Result<()> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-// SAFETY: this is the C library's prototype, by syscall(2). The standard library links it on every Linux target.
+/// Becomes the program at `path`, with these arguments and this environment. Returns only if that fails.
+///
+/// The standard library's `Command` does the same; what it brings for its other uses is a fiftieth of the boot binary.
+pub(crate) fn execute(path: &CStr, arguments: &[CString], environment: &[&CStr]) -> io::Error {
+    let mut argv: Vec<*const c_char> = arguments.iter().map(|argument| argument.as_ptr()).collect();
+    let mut envp: Vec<*const c_char> = environment.iter().map(|variable| variable.as_ptr()).collect();
+    argv.push(std::ptr::null());
+    envp.push(std::ptr::null());
+    // SAFETY: the standard library's start has SIGPIPE ignored, which the next program would inherit; setting it back to its
+    // default action installs no handler.
+    unsafe { signal(SIGPIPE, SIG_DFL) };
+    // SAFETY: `execve` reads a string and two arrays of strings that end with a null pointer. All of them are borrowed
+    // until it returns, which it does only if it failed.
+    unsafe { execve(path.as_ptr(), argv.as_ptr(), envp.as_ptr()) };
+    io::Error::last_os_error()
+}
+
+// SAFETY: these are the C library's prototypes, by syscall(2), execve(2) and signal(2), whose handler is a pointer or one of
+// a few small numbers. The standard library links it on every Linux target.
 unsafe extern "C" {
     fn syscall(number: c_long, ...) -> c_long;
+    fn execve(path: *const c_char, argv: *const *const c_char, envp: *const *const c_char) -> c_int;
+    fn signal(number: c_int, handler: usize) -> usize;
 }
 
 /// A call whose argument is memory that the kernel may read and write.
@@ -125,6 +145,9 @@ unsafe impl Ioctl for Number {
     }
 }
 
+/// From signal(7).
+const SIGPIPE: c_int = 13;
+const SIG_DFL: usize = 0;
 /// `DM_IOCTL` of `linux/dm-ioctl.h`.
 const DM_GROUP: u8 = 0xfd;
 /// From `linux/loop.h`.

@@ -6,6 +6,8 @@
 
 pub mod config;
 mod devices;
+#[cfg(test)]
+mod fake;
 mod knobs;
 mod plan;
 mod policy;
@@ -14,6 +16,8 @@ mod receipt;
 mod root;
 mod run;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod verity;
 
 pub use config::Config;

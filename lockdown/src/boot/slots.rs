@@ -32,7 +32,7 @@ pub(super) fn order(
     let found = devices::wait(machine, &wanted, Duration::from_secs(timeout.into()));
     let mut order = Order::default();
     let mut told = Vec::new();
-    let mut candidates = Vec::new();
+    let mut candidates: Vec<(usize, u8)> = Vec::new();
     for (index, (slot, found)) in slots.iter().zip(found).enumerate() {
         let mut refuse = |reason, text: String| {
             told.push(format!("{}: {text}", slot.name));
@@ -45,7 +45,10 @@ pub(super) fn order(
                 let attributes = place(&found)?.partition.attributes;
                 if is_bootable(attributes) || forced {
                     told.push(format!("{}: {attributes}", slot.name));
-                    candidates.push((std::cmp::Reverse(attributes.priority()), index));
+                    // Among equals the order of the configuration stays.
+                    let priority = attributes.priority();
+                    let at = candidates.partition_point(|(_, other)| *other >= priority);
+                    candidates.insert(at, (index, priority));
                 } else {
                     refuse(Reason::Tries, attributes.to_string());
                     order.exhausted |= attributes.priority() > 0;
@@ -53,8 +56,7 @@ pub(super) fn order(
             }
         }
     }
-    candidates.sort();
-    order.slots = candidates.into_iter().map(|(_, index)| index).collect();
+    order.slots = candidates.into_iter().map(|(index, _)| index).collect();
     Ok((order, Done::new(Outcome::Done, told.join("; "))))
 }
 

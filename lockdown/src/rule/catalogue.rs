@@ -38,7 +38,24 @@ struct Catalogue {
 }
 
 /// Every file of `rules/`; a test compares the list with the directory.
-const CATALOGUES: &[(&str, &str)] = &[("kernel.toml", include_str!("../../rules/kernel.toml"))];
+const CATALOGUES: &[(&str, &str)] = &[
+    ("attack-surface.toml", include_str!("../../rules/attack-surface.toml")),
+    ("bpf-and-tracing.toml", include_str!("../../rules/bpf-and-tracing.toml")),
+    ("command-line.toml", include_str!("../../rules/command-line.toml")),
+    ("cpu-mitigations.toml", include_str!("../../rules/cpu-mitigations.toml")),
+    ("debug.toml", include_str!("../../rules/debug.toml")),
+    ("devices-and-dma.toml", include_str!("../../rules/devices-and-dma.toml")),
+    ("filesystems.toml", include_str!("../../rules/filesystems.toml")),
+    ("heap.toml", include_str!("../../rules/heap.toml")),
+    ("integrity-and-verity.toml", include_str!("../../rules/integrity-and-verity.toml")),
+    ("kernel.toml", include_str!("../../rules/kernel.toml")),
+    ("lsm.toml", include_str!("../../rules/lsm.toml")),
+    ("memory-safety.toml", include_str!("../../rules/memory-safety.toml")),
+    ("modules.toml", include_str!("../../rules/modules.toml")),
+    ("network.toml", include_str!("../../rules/network.toml")),
+    ("stack-and-control-flow.toml", include_str!("../../rules/stack-and-control-flow.toml")),
+    ("sysctl.toml", include_str!("../../rules/sysctl.toml")),
+];
 
 #[cfg(test)]
 mod tests {

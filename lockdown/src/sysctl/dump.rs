@@ -91,10 +91,10 @@ impl Dump {
         self.values.is_empty()
     }
 
-    /// Whether a text is a dump and not a file of sysctl.d: hundreds of lines, and no comment.
+    /// Whether a text is a dump and not a file of sysctl.d: it has a key that nobody can set.
     pub fn is_likely(text: &str) -> bool {
-        let lines = || text.lines().filter(|line| !line.trim().is_empty());
-        lines().count() >= 100 && lines().all(|line| line.contains(" = ") || line.ends_with(" ="))
+        text.lines()
+            .any(|line| ["kernel.osrelease = ", "kernel.ostype = "].iter().any(|key| line.starts_with(key)))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The report as text for people.
 
+mod catalogue;
+
 use std::io::{self, Write};
 
 use super::layout::{Layout, Line, Paint};
@@ -66,6 +68,7 @@ pub fn terminal(report: &Report, style: &TerminalStyle<'_>, out: &mut dyn Write)
             page.totals(report)?;
             page.checksec_rules(report)?;
         }
+        None if report.command == "lockdown" && !style.all => page.catalogue(report)?,
         _ => page.pillars(report)?,
     }
     page.languages(&report.languages)?;
@@ -91,7 +94,10 @@ impl Page<'_> {
         if let Some(os) = &subject.os {
             self.field("System", os)?;
         }
-        self.field("Read", &coverage_words(report))?;
+        // Where single files are judged, the rules name each of them.
+        if report.coverage.entries > 0 || report.command != "lockdown" {
+            self.field("Read", &coverage_words(report))?;
+        }
         if subject.live {
             self.field("Live", "facts of the running host were used")?;
         }

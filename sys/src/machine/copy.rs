@@ -1,7 +1,7 @@
 //! Copying a directory of an image into a file system in memory.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 
@@ -100,15 +100,19 @@ impl Copy {
         }
     }
 
-    fn content(&mut self, from: &File, mut to: &File) -> io::Result<()> {
-        let left = self.limits.bytes.saturating_sub(self.copied.bytes);
-        let mut source = io::Read::take(from, left.saturating_add(1));
-        let copied = io::copy(&mut source, &mut to)?;
-        self.copied.bytes = self.copied.bytes.saturating_add(copied);
-        if copied > left {
-            return Err(io::Error::other(format!("there are more than {} bytes", self.limits.bytes)));
+    fn content(&mut self, mut from: &File, mut to: &File) -> io::Result<()> {
+        let mut buffer = [0; 4096];
+        loop {
+            let len = from.read(&mut buffer)?;
+            if len == 0 {
+                return Ok(());
+            }
+            self.copied.bytes = self.copied.bytes.saturating_add(len as u64);
+            if self.copied.bytes > self.limits.bytes {
+                return Err(io::Error::other(format!("there are more than {} bytes", self.limits.bytes)));
+            }
+            to.write_all(&buffer[..len])?;
         }
-        Ok(())
     }
 }
 

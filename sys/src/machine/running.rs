@@ -1,11 +1,9 @@
 //! The machine that this program runs on.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
@@ -51,11 +49,12 @@ impl Files for Running {
     }
 
     fn list(&mut self, path: &str) -> io::Result<Vec<String>> {
-        let entries = std::fs::read_dir(path)?;
-        let mut names: Vec<String> = entries
-            .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
-            .collect::<io::Result<_>>()?;
-        names.sort();
+        let mut names: Vec<String> = Vec::new();
+        for entry in std::fs::read_dir(path)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            // Directories of the kernel have few names: the standard library's sort would be 10 KiB of the boot binary.
+            names.insert(names.partition_point(|other| *other < name), name);
+        }
         Ok(names)
     }
 
@@ -210,10 +209,9 @@ impl Console for Running {
 
 impl Power for Running {
     fn exec(&mut self, arguments: &[String]) -> io::Result<()> {
-        let (program, rest) = arguments.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let mut command = Command::new(OsStr::new(program));
-        command.args(rest).env_clear().env("HOME", "/").env("TERM", "linux");
-        Err(command.exec())
+        let arguments = arguments.iter().map(|argument| text(argument)).collect::<io::Result<Vec<_>>>()?;
+        let program = arguments.first().ok_or(io::ErrorKind::InvalidInput)?;
+        Err(crate::call::execute(program, &arguments, &[c"HOME=/", c"TERM=linux"]))
     }
 
     fn end(&mut self, ending: Ending) -> io::Result<()> {

@@ -48,6 +48,11 @@ impl Kernel {
         Ok(Self { version, image, modules, config: String::from_utf8_lossy(&config).into_owned() })
     }
 
+    /// Its build configuration.
+    pub(super) fn config(&self) -> &str {
+        &self.config
+    }
+
     /// Whether the kernel was built with this option: `CONFIG_X=y`.
     pub(super) fn has(&self, option: &str) -> bool {
         self.config.lines().any(|line| line == option)

@@ -25,6 +25,11 @@ pub(crate) fn run(args: &[String]) -> Outcome {
     }
 }
 
+/// The build configuration of the kernel that a package depends on.
+pub(crate) fn kernel_config(package: &str) -> Result<String, String> {
+    Ok(kernel::Kernel::of_package(package)?.config().to_owned())
+}
+
 /// The kernel package that a lab boots: the one that its arguments name, or Debian's for clouds.
 fn package<'a>(lab: &str, args: &'a [String]) -> Result<&'a str, String> {
     if !cfg!(target_arch = "x86_64") {

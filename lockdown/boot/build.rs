@@ -1,0 +1,15 @@
+//! How the boot binary is linked when it is static, as it is in an initramfs.
+
+#![expect(clippy::print_stdout, reason = "this is how a build script speaks to Cargo")]
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let features = std::env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();
+    if features.split(',').any(|feature| feature == "crt-static") {
+        // Two thousand places hold an address that the program itself puts right when it starts, since it is to lie where
+        // nobody can guess. Their list takes 48 KiB as records of 24 bytes each, and half a kilobyte as a map of bits. The C
+        // library must know the map (glibc 2.36, musl 1.2.4); that the binary starts at all is what a test looks at. Giving up
+        // the random place instead would save as much, and one lock.
+        println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
+    }
+}
