@@ -9,11 +9,8 @@ mod gate;
 mod hostile;
 mod html;
 mod inputs;
-<<<<<<< .merge_file_Ss6iK9
-mod lockdown_tools;
-=======
 mod lockdown;
->>>>>>> .merge_file_muVr5p
+mod lockdown_tools;
 mod output;
 mod policy;
 mod processes;

@@ -166,7 +166,8 @@ impl Boot<'_> {
             [config] => {
                 let (known, unknown): (Vec<Word>, Vec<Word>) =
                     config.kernel_words().into_iter().partition(|word| Parameter::is_known(&word.name));
-                let why = "whether the kernel reads this parameter before its boot configuration is not known";
+                let why =
+                    "whether the kernel reads this parameter before its boot configuration is not known";
                 let gap = gap(why, &config.origin);
                 told.open.push(Open { words: Some(unknown), is_before: true, gap });
                 told.put_before(known.into_iter().filter(is_heard));

@@ -67,7 +67,7 @@ fn ranges_are_held_against_each_kernels_own_header() {
     expect(&ranged, &facts(&[], &[&header("6.1.0")]), Outcome::NotApplicable);
     expect(&ranged, &facts(&[], &[&header("6.6.1")]), Outcome::Fail);
     expect(&ranged, &facts(&[], &["CONFIG_X86_64=y\n"]), Outcome::Unknown);
-    expect(&ranged, &facts(&[], &[&header("6.6.1").replace("X86_64", "M486"), ]), Outcome::NotApplicable);
+    expect(&ranged, &facts(&[], &[&header("6.6.1").replace("X86_64", "M486")]), Outcome::NotApplicable);
     let arm = KernelFacts { arch: Some(Arch::Aarch64), ..facts(&[], &[&header("6.6.1")]) };
     expect(&ranged, &arm, Outcome::NotApplicable);
 }
@@ -89,10 +89,22 @@ fn parameters_add_up_as_the_kernel_has_it() {
     let test = |name: &str, values: &str| {
         format!("any = [{{ cmdline = {{ parameter = \"{name}\", one_of = [{values}] }} }}]")
     };
-    expect(&test("init_on_alloc", "\"1\""), &facts(&["init_on_alloc=0 init-on-alloc=on"], &[]), Outcome::Pass);
+    expect(
+        &test("init_on_alloc", "\"1\""),
+        &facts(&["init_on_alloc=0 init-on-alloc=on"], &[]),
+        Outcome::Pass,
+    );
     expect(&test("init_on_alloc", "\"1\""), &facts(&["init_on_alloc=1 init_on_alloc=0"], &[]), Outcome::Fail);
-    expect(&test("init_on_alloc", "\"1\""), &facts(&["init_on_alloc=1 init_on_alloc=maybe"], &[]), Outcome::Pass);
-    expect(&test("module.sig_enforce", "\"1\""), &facts(&["module.sig_enforce=1 module.sig_enforce=0"], &[]), Outcome::Pass);
+    expect(
+        &test("init_on_alloc", "\"1\""),
+        &facts(&["init_on_alloc=1 init_on_alloc=maybe"], &[]),
+        Outcome::Pass,
+    );
+    expect(
+        &test("module.sig_enforce", "\"1\""),
+        &facts(&["module.sig_enforce=1 module.sig_enforce=0"], &[]),
+        Outcome::Pass,
+    );
     expect(&test("init_on_alloc", "\"1\""), &facts(&["-- init_on_alloc=1"], &[]), Outcome::Fail);
     let nosmt = "any = [{ cmdline = { parameter = \"mitigations\", contains = \"nosmt\" } }]";
     expect(nosmt, &facts(&["mitigations=auto,nosmt"], &[]), Outcome::Pass);
@@ -140,7 +152,8 @@ fn a_command_line_that_is_built_in_counts_as_its_architecture_has_it() {
 
 #[test]
 fn sysctls_are_judged_by_every_kind_of_condition() {
-    let dump = |text: &str| KernelFacts { dump: Some(Dump::whole(text, "d").unwrap()), ..KernelFacts::default() };
+    let dump =
+        |text: &str| KernelFacts { dump: Some(Dump::whole(text, "d").unwrap()), ..KernelFacts::default() };
     let test = |more: &str| format!("any = [{{ sysctl = {{ key = \"kernel.x\", {more} }} }}]");
     for (more, good, bad) in [
         ("max = 3", "3", "4"),
@@ -158,7 +171,8 @@ fn sysctls_are_judged_by_every_kind_of_condition() {
     let absent = "any = [{ key-absent = \"kernel.x\" }]";
     expect(absent, &dump("kernel.y = 1\n"), Outcome::Pass);
     expect(absent, &dump("kernel.x = 1\n"), Outcome::Fail);
-    let part = KernelFacts { dump: Some(Dump::parse("kernel.y = 1\n", "d").unwrap()), ..KernelFacts::default() };
+    let part =
+        KernelFacts { dump: Some(Dump::parse("kernel.y = 1\n", "d").unwrap()), ..KernelFacts::default() };
     expect(absent, &part, Outcome::Unknown);
     expect(absent, &KernelFacts::default(), Outcome::Unknown);
 }
@@ -172,6 +186,10 @@ fn what_was_not_supplied_is_told_apart_from_what_is_missing() {
     for rule in rules() {
         let verdict = rule.check(&handed);
         assert!(matches!(verdict.outcome(), Outcome::Unknown | Outcome::NotApplicable), "{}", rule.meta.id);
-        assert!(verdict.findings.iter().all(|finding| finding.cause == Some(Cause::NotSupplied)), "{}: {verdict:?}", rule.meta.id);
+        assert!(
+            verdict.findings.iter().all(|finding| finding.cause == Some(Cause::NotSupplied)),
+            "{}: {verdict:?}",
+            rule.meta.id
+        );
     }
 }

@@ -114,9 +114,8 @@ fn collect(directory: &Path, files: &mut BTreeMap<String, Vec<PathBuf>>, depth: 
     if depth > MAX_DEPTH {
         bail!("{} is deeper than a directory of modules is", directory.display());
     }
-    let mut entries = std::fs::read_dir(directory)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .with_context(cannot)?;
+    let mut entries =
+        std::fs::read_dir(directory).and_then(Iterator::collect::<Result<Vec<_>, _>>).with_context(cannot)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let kind = entry.file_type().with_context(cannot)?;
