@@ -30,7 +30,10 @@ fn files_are_judged_and_what_was_not_given_does_not_fail_the_run() {
     dir.fails(1, &["lockdown", "check", "--kconfig", "config", "--profile", "base"]);
     dir.write("sysctl", "kernel.randomize_va_space = 2\n");
     let out = dir.ok(&["lockdown", "check", "--sysctl", "sysctl", "--profile", "base", "--fail-on", "none"]);
-    assert!(out.contains("not asked about") && out.contains("input not supplied: the kernel's command line"), "{out}");
+    assert!(
+        out.contains("not asked about") && out.contains("input not supplied: the kernel's command line"),
+        "{out}"
+    );
     // A file that was given and does not say it is another thing than one that was not given.
     let report = dir.report(&["lockdown", "check", "--sysctl", "sysctl", "--profile", "base"]);
     assert_eq!(report.rule("KRN-015")["outcome"], "pass");
@@ -47,7 +50,9 @@ fn profiles_contain_each_other_and_explain_knows_every_rule() {
     let (base, recommended, strict) = (ids("base"), ids("recommended"), ids("strict"));
     assert!(base.len() < recommended.len() && recommended.len() < strict.len());
     assert!(strict.len() >= 250, "{}", strict.len());
-    assert!(base.iter().all(|id| recommended.contains(id)) && recommended.iter().all(|id| strict.contains(id)));
+    assert!(
+        base.iter().all(|id| recommended.contains(id)) && recommended.iter().all(|id| strict.contains(id))
+    );
     assert!(dir.ok(&["explain", strict.last().unwrap()]).contains("## What it checks"));
 }
 
@@ -70,7 +75,10 @@ fn every_form_of_report_is_written() {
 fn what_is_wrong_in_a_file_is_told_with_its_place() {
     let (dir, _) = with_config("CONFIG_X86_64=n\n");
     let fails = |args: &[&str]| dir.fails(2, &[&["lockdown", "check"], args].concat());
-    assert!(fails(&["--kconfig", "config"]).contains("config, line 65, column 1: CONFIG_X86_64 is `n` here and `y` in line 4"));
+    assert!(
+        fails(&["--kconfig", "config"])
+            .contains("config, line 65, column 1: CONFIG_X86_64 is `n` here and `y` in line 4")
+    );
     dir.write("short", "CONFIG_A=y\n");
     assert!(fails(&["--kconfig", "short"]).contains("is it whole?"));
     assert!(fails(&["--kconfig", "missing"]).contains("cannot read missing"));
@@ -115,7 +123,9 @@ fn an_image_is_judged_by_its_files_as_audit_judges_it() {
     dir.write("root/usr/lib/sysctl.d/50.conf", "kernel.kptr_restrict = 1\n");
     let check = dir.report(&["lockdown", "check", "root", "--profile", "base", "--fail-on", "none"]);
     let audit = dir.report(&["audit", "root", "--fail-on", "none"]);
-    for (id, outcome) in [("KRN-001", "pass"), ("KRN-010", "pass"), ("KRN-034", "pass"), ("KRN-015", "unknown")] {
+    for (id, outcome) in
+        [("KRN-001", "pass"), ("KRN-010", "pass"), ("KRN-034", "pass"), ("KRN-015", "unknown")]
+    {
         assert_eq!(check.rule(id)["outcome"], outcome, "{id}");
         assert_eq!(check.rule(id), audit.rule(id), "{id}");
     }

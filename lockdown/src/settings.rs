@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::Arch;
 use crate::boot::config::Sysctl;
 use crate::boot::one_way;
 use crate::profile::Sysctls;
-use crate::rule::{KernelRule, Test, rules_of};
+use crate::rule::{KernelRule, KernelVersion, Test, rules_of};
 
 /// A sysctl that is to have a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,12 +89,32 @@ pub struct Settings {
     pub left_out: Vec<(String, String)>,
 }
 
+/// The kernel that the settings are for, as far as rules depend on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "callers make it, and each field is one that they must find")]
+pub struct Kernel {
+    /// Its architecture.
+    pub arch: Option<Arch>,
+    /// Its version.
+    pub version: Option<KernelVersion>,
+}
+
+impl Kernel {
+    /// Whether a rule is about this kernel; what is not known excludes nothing but rules for single architectures, whose limits
+    /// differ.
+    fn is_meant_by(self, rule: &KernelRule) -> bool {
+        let of_arch = rule.arch.is_empty() || self.arch.is_some_and(|arch| rule.arch.contains(&arch));
+        of_arch && self.version.is_none_or(|version| rule.kernel.contains(version))
+    }
+}
+
 impl Settings {
     /// Those of a profile.
-    pub fn of(sysctls: &Sysctls) -> Self {
+    pub fn of(sysctls: &Sysctls, kernel: Kernel) -> Self {
         let mut found: BTreeMap<String, Setting> = BTreeMap::new();
         let mut left_out = Vec::new();
-        for rule in sysctls.rules.into_iter().flat_map(rules_of) {
+        let rules = sysctls.rules.into_iter().flat_map(rules_of);
+        for rule in rules.filter(|rule| kernel.is_meant_by(rule)) {
             match of_rule(rule) {
                 Some(Ok(settings)) => {
                     for setting in settings {
@@ -138,6 +159,9 @@ fn sysctl_tests(test: &'static Test) -> Option<Vec<&'static Test>> {
 
 fn of_test(test: &'static Test, id: &'static str) -> Result<Vec<Setting>, String> {
     let Test::Sysctl { key, one_of, one_of_text, .. } = test else { return Ok(Vec::new()) };
+    if NOT_SET.contains(&key.as_str()) {
+        return Ok(Vec::new());
+    }
     let preferred = PREFERRED.iter().find(|(known, _)| known == key).map(|(_, value)| value.to_string());
     let first = || one_of.as_ref().and_then(|all| all.first()).map(i64::to_string);
     let text = || one_of_text.as_ref().and_then(|all| all.first()).cloned();
@@ -153,6 +177,9 @@ fn of_test(test: &'static Test, id: &'static str) -> Result<Vec<Setting>, String
     Ok(names.iter().map(|name| setting(key.replace('*', name))).collect())
 }
 
+/// What rules look at and nobody sets: what the kernel counts, and the path of a program of the host.
+const NOT_SET: &[&str] = &["kernel.modprobe", "kernel.tainted"];
+
 /// The value to set where a rule is content with several: that which its page recommends.
 const PREFERRED: &[(&str, i64)] = &[
     ("fs.protected_fifos", 2),
@@ -160,14 +187,23 @@ const PREFERRED: &[(&str, i64)] = &[
     ("fs.suid_dumpable", 0),
     ("kernel.io_uring_disabled", 2),
     ("kernel.kptr_restrict", 2),
+    ("kernel.oops_limit", 100),
     ("kernel.panic", 10),
     ("kernel.perf_event_paranoid", 3),
     ("kernel.unprivileged_bpf_disabled", 1),
+    ("kernel.warn_limit", 100),
     ("kernel.yama.ptrace_scope", 2),
     ("net.core.bpf_jit_harden", 2),
+    ("net.ipv4.conf.all.arp_announce", 2),
+    ("net.ipv4.conf.all.arp_ignore", 1),
     ("net.ipv4.conf.all.rp_filter", 1),
+    ("net.ipv4.ip_unprivileged_port_start", 1024),
     ("net.ipv4.tcp_syncookies", 1),
+    ("net.ipv6.conf.all.accept_source_route", 0),
+    ("vm.memfd_noexec", 1),
     ("vm.mmap_min_addr", 65536),
+    ("vm.mmap_rnd_bits", 32),
+    ("vm.mmap_rnd_compat_bits", 16),
 ];
 
 #[cfg(test)]
@@ -176,8 +212,13 @@ mod tests {
     use crate::profile::{Profile, RuleSet};
 
     fn settings(toml: &str) -> Settings {
-        Settings::of(&Profile::parse(format!("profile = 1\n[sysctl]\n{toml}").as_bytes()).unwrap().sysctl)
+        Settings::of(
+            &Profile::parse(format!("profile = 1\n[sysctl]\n{toml}").as_bytes()).unwrap().sysctl,
+            KERNEL,
+        )
     }
+
+    const KERNEL: Kernel = Kernel { arch: Some(Arch::X86_64), version: None };
 
     fn keys(settings: &Settings) -> Vec<&str> {
         settings.settings.iter().map(|setting| setting.key.as_str()).collect()
@@ -225,15 +266,19 @@ mod tests {
 
     /// A rule over sysctls that no setting follows from would be one that `apply` never fulfils.
     #[test]
-    fn every_rule_of_the_base_that_is_over_sysctls_has_settings_that_fulfil_it() {
-        let found = settings("rules = \"base\"");
+    fn every_rule_that_is_over_sysctls_has_settings_that_fulfil_it() {
+        let found = settings("rules = \"strict\"");
         assert_eq!(found.left_out, []);
         for (key, value) in PREFERRED {
             let setting = found.settings.iter().find(|setting| setting.key == *key);
             assert!(setting.is_some_and(|setting| setting.value == value.to_string()), "{key} is in no rule");
         }
-        for test in rules_of(RuleSet::Base).flat_map(|rule| &rule.any).filter_map(sysctl_tests).flatten() {
+        let rules = rules_of(RuleSet::Strict).filter(|rule| KERNEL.is_meant_by(rule));
+        for test in rules.filter_map(|rule| rule.any.iter().find_map(sysctl_tests)).flatten() {
             let Test::Sysctl { key, .. } = test else { continue };
+            if NOT_SET.contains(&key.as_str()) {
+                continue;
+            }
             let key = key.replace('*', "all");
             let setting = found.settings.iter().find(|setting| setting.key == key).unwrap();
             assert_eq!(test.value_holds(&setting.value), Some(true), "{key}");

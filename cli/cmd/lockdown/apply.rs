@@ -7,7 +7,8 @@ use clap::{Args, ValueEnum};
 use hardpan_lockdown::apply::{Applied, Outcome, Permission, plan, run as apply};
 use hardpan_lockdown::boot::config::LockdownLevel;
 use hardpan_lockdown::profile::{Profile, RuleSet, Sysctls};
-use hardpan_lockdown::settings::Settings;
+use hardpan_lockdown::settings::{Kernel, Settings};
+use hardpan_lockdown::{Host, KernelVersion};
 use hardpan_report::escape_str;
 use hardpan_sys::machine::Running;
 use serde_json::{Value, json};
@@ -92,9 +93,10 @@ pub(super) fn run(args: &ApplyArgs) -> anyhow::Result<u8> {
 }
 
 fn wanted(args: &ApplyArgs, profile: Option<&Profile>) -> (Settings, bool, Option<LockdownLevel>) {
+    let running = running();
     if let Some(profile) = profile {
         let kernel = &profile.kernel;
-        return (Settings::of(&profile.sysctl), kernel.require_signed_modules, kernel.lockdown);
+        return (Settings::of(&profile.sysctl, running), kernel.require_signed_modules, kernel.lockdown);
     }
     let rules = match args.rules {
         Rules::Base => RuleSet::Base,
@@ -105,7 +107,14 @@ fn wanted(args: &ApplyArgs, profile: Option<&Profile>) -> (Settings, bool, Optio
         Level::Integrity => LockdownLevel::Integrity,
         Level::Confidentiality => LockdownLevel::Confidentiality,
     });
-    (Settings::of(&Sysctls::of_rules(rules)), false, lockdown)
+    (Settings::of(&Sysctls::of_rules(rules), running), false, lockdown)
+}
+
+/// The running kernel. What cannot be told of it excludes no rule.
+fn running() -> Kernel {
+    let release = Host::running().read("/proc/sys/kernel/osrelease");
+    let version = release.present().and_then(|release| KernelVersion::parse(release));
+    Kernel { arch: std::env::consts::ARCH.parse().ok(), version }
 }
 
 fn as_text(applied: &[Applied], left_out: &[(String, String)], args: &ApplyArgs) -> String {

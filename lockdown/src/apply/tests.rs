@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::profile::Profile;
-use crate::settings::{Settings, is_one_way};
+use crate::settings::{Kernel, Settings, is_one_way};
 
 /// A kernel of files, in which knobs that go one way do, and any path can fail.
 #[derive(Default)]
@@ -60,7 +60,7 @@ impl Knobs for Fake {
 
 fn actions_on(toml: &str, machine: &mut Fake) -> Vec<Action> {
     let profile = Profile::parse(format!("profile = 1\n{toml}").as_bytes()).unwrap();
-    let settings = Settings::of(&profile.sysctl).settings;
+    let settings = Settings::of(&profile.sysctl, Kernel::default()).settings;
     plan(settings, profile.kernel.require_signed_modules, profile.kernel.lockdown, machine)
 }
 

@@ -20,7 +20,8 @@ use crate::boot::Config;
 use crate::boot::config::{Reaction, Slot};
 use crate::modules::Ordered;
 use crate::profile::Profile;
-use crate::settings::Settings;
+use crate::settings::{Kernel, Settings};
+use crate::{Arch, KernelVersion};
 
 pub use error::GenerateError;
 pub use initramfs::{BOOT_CONF, INIT};
@@ -35,6 +36,8 @@ pub struct Inputs {
     pub modules: Vec<Ordered>,
     /// The program that boots: `hardpan-boot`, which becomes `/init`.
     pub init: Vec<u8>,
+    /// The architecture of the kernel that boots, which some rules depend on.
+    pub arch: Option<Arch>,
     /// The fingerprint of the policy that slots have which say nothing else.
     pub fingerprint: Option<[u8; 32]>,
     /// When everything in the initramfs was last changed, in seconds since 1970.
@@ -77,7 +80,9 @@ pub struct Generated {
 ///
 /// The profile lacks something, or what would be written would not be read back as it is meant.
 pub fn generate(profile: &Profile, inputs: &Inputs) -> Result<Generated, GenerateError> {
-    let settings = Settings::of(&profile.sysctl);
+    let release = profile.kernel.release.as_deref();
+    let kernel = Kernel { arch: inputs.arch, version: release.and_then(KernelVersion::parse) };
+    let settings = Settings::of(&profile.sysctl, kernel);
     let config = config::config(profile, inputs, &settings)?;
     let text =
         config.to_text().map_err(|error| GenerateError::Config { error, text: config.as_written() })?;

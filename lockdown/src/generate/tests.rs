@@ -25,6 +25,7 @@ pub(crate) fn inputs(images: usize) -> Inputs {
         images: vec![image; images],
         modules: Vec::new(),
         init: b"\x7fELF".to_vec(),
+        arch: Some(Arch::X86_64),
         fingerprint: None,
         mtime: 7,
     }

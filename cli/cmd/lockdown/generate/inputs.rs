@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use hardpan_lockdown::Arch;
 use hardpan_lockdown::generate::{Image, Inputs};
 use hardpan_lockdown::profile::{Profile, Slot};
 use hardpan_verity::Descriptor;
@@ -51,7 +52,11 @@ pub(in super::super) fn gather(wanted: &Wanted<'_>) -> anyhow::Result<Gathered> 
         let given = [images.of(slot), hashes.of(slot), roots.of(slot)];
         found.push(finder.image(given, &mut checks).with_context(|| format!("slot {}", slot.name))?);
     }
-    let inputs = Inputs { images: found, modules, init: Vec::new(), fingerprint, mtime: mtime()? };
+    let arch = modules
+        .first()
+        .and_then(|module| arch_of(&module.bytes))
+        .or_else(|| std::env::consts::ARCH.parse().ok());
+    let inputs = Inputs { images: found, modules, init: Vec::new(), arch, fingerprint, mtime: mtime()? };
     Ok(Gathered { inputs, checks })
 }
 
@@ -229,6 +234,15 @@ fn fingerprint(profile: &Profile, policy: &Path) -> anyhow::Result<[u8; 32]> {
     let release =
         release.context("the fingerprint of a policy depends on the kernel: say [kernel] release")?;
     fingerprint_of(policy, release)
+}
+
+/// The architecture that an ELF file is for, if it is one that rules know: `e_machine`.
+fn arch_of(elf: &[u8]) -> Option<Arch> {
+    match elf.get(18..20)? {
+        [62, 0] => Some(Arch::X86_64),
+        [183, 0] => Some(Arch::Aarch64),
+        _ => None,
+    }
 }
 
 /// The program that boots; what was built together lies together.
