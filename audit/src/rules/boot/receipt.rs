@@ -101,7 +101,7 @@ mod tests {
     fn the_receipt_decides() {
         Machine::new().with(PATH, receipt("proved")).expect(&RULE, Outcome::Pass);
         let verdict = Machine::new().with(PATH, receipt("weaker")).expect(&RULE, Outcome::Fail);
-        assert!(verdict.findings()[0].message.contains("weaker: enforce"), "{verdict:?}");
+        assert!(verdict.findings[0].message.contains("weaker: enforce"), "{verdict:?}");
         Machine::new().with(PATH, receipt("failed")).expect(&RULE, Outcome::Fail);
         Machine::new()
             .with(PATH, receipt("proved").replace("refused", "other"))
