@@ -239,6 +239,30 @@ fn a_signature_is_checked_by_the_certificate_that_is_named() {
 }
 
 #[test]
+fn the_example_of_the_documentation_works() {
+    let dir = Dir::new();
+    example(&dir, "");
+    for version in ["1", "2"] {
+        for ending in ["img", "hash", "json"] {
+            fs::copy(dir.path(format!("root.{ending}")), dir.path(format!("root-{version}.{ending}"))).unwrap();
+        }
+    }
+    let modules = [("virtio_pci", ""), ("virtio_blk", ""), ("dm-verity", "dm-mod"), ("dm-mod", ""), ("erofs", "")];
+    kernel(&dir, &modules, &[]);
+    dir.write("a.cil", SMALL_POLICY);
+    dir.ok(&["policy", "compile", "a.cil", "-o", "policy.33"]);
+    dir.write("profile.toml", include_str!("../../docs/examples/profile.toml"));
+    dir.ok(&GENERATE);
+    let plan = dir.ok(&["lockdown", "plan", "boot/boot.conf"]);
+    for line in ["slot b (version 1)", "slot-tries", "policy-load: ", "lockdown-probe: integrity", "etc /usr/share/factory/etc: "] {
+        assert!(plan.contains(line), "{line}: {plan}");
+    }
+    assert!(!plan.contains("kexec_load_disabled"), "{plan}");
+    let said = dir.run(&["lockdown", "apply", "--profile", "profile.toml", "--dry-run", "--json"]);
+    assert!(serde_json::from_slice::<Value>(&said.stdout).unwrap()["actions"].as_array().unwrap().len() > 20);
+}
+
+#[test]
 fn the_policy_is_the_one_whose_fingerprint_is_expected() {
     let dir = Dir::new();
     example(
