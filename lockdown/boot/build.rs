@@ -1,7 +1,5 @@
 //! How the boot binary is linked when it is static, as it is in an initramfs.
 
-#![expect(clippy::print_stdout, reason = "this is how a build script speaks to Cargo")]
-
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let features = std::env::var("CARGO_CFG_TARGET_FEATURE").unwrap_or_default();

@@ -161,8 +161,10 @@ impl Gpt {
         match reader.copy(PRIMARY) {
             Ok(used) => {
                 let other_sector = used.header.alternate_sector;
-                let other =
-                    reader.copy(other_sector).ok().filter(|other| other.header.belongs_to(&used.header));
+                let other = reader
+                    .copy(other_sector)
+                    .ok()
+                    .filter(|other| other.header.belongs_to(&used.header, sector_size));
                 Ok(Self::new(used, other, other_sector, sector_size))
             }
             Err(primary) => match reader.copy(last) {
@@ -202,7 +204,10 @@ impl Gpt {
             }
         };
         let mut writes = self.copy_writes(&other, &entries);
-        writes.extend(self.copy_writes(&self.used, &entries));
+        // The used one may have said that the other is elsewhere.
+        let mut used = self.used.clone();
+        used.header.alternate_sector = self.other_sector;
+        writes.extend(self.copy_writes(&used, &entries));
         Ok(writes)
     }
 

@@ -15,6 +15,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("openssl", "openssl", "signatures of root hashes, keys and certificates, salts from a seed"),
     ("fsverity", "fsverity", "fs-verity digests, trees and signatures byte for byte"),
     ("losetup", "mount", "hash trees on block devices"),
+    ("sfdisk", "fdisk", "partition tables and their attributes"),
     ("unshare", "util-linux", "full and read-only file systems"),
     ("tar", "tar", "archives of the same tree"),
     ("ar", "binutils", "static libraries"),

@@ -126,7 +126,7 @@ impl Scan {
                 ))
             }),
             _ => {
-                let all: Vec<String> = matching.iter().map(|place| place.to_string()).collect();
+                let all: Vec<String> = matching.iter().map(ToString::to_string).collect();
                 let text = format!("{wanted} is more than one device: {}", all.join(", "));
                 Err(Failure::machine(Reason::DeviceAmbiguous, text))
             }

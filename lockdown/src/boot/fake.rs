@@ -3,17 +3,15 @@
 //! It keeps what matters of the state that a real one would have, and checks by itself that nothing is mounted as the root that
 //! was not verified. Files of a file system are there only once it is mounted.
 
+mod mappings;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
-use hardpan_sys::dm::{
-    Access, BlockRead, Command, Device, DeviceEntry, DeviceMapper, DeviceNumber, DmError, Name, NodeError,
-    Nodes, Removal, Removed, Show, Target, TargetState, TargetVersion, Uuid,
-};
+use hardpan_sys::dm::{DeviceMapper, DeviceNumber, DmError, Nodes, Target};
 use hardpan_sys::machine::{
     Clock, Console, Copied, CopyLimits, Ending, Files, Image, Kernel, Level, MountFlag, Mounts, NewMount,
     Node, Power,
@@ -50,19 +48,27 @@ pub(super) struct World {
     /// The same that cannot be read.
     pub(super) unreadable: BTreeSet<u32>,
     pub(super) verity_version: Option<[u32; 3]>,
-    /// Whether lockdown and SELinux do nothing although they say so.
-    pub(super) toothless: bool,
-    /// Sysctls that take everything, whatever they should not.
-    pub(super) slack: bool,
+    /// What is wrong with the kernel.
+    pub(super) defects: BTreeSet<Defect>,
     pub(super) policy_loaded: bool,
-    /// Mappings come out writable, or with another root hash than was loaded.
-    pub(super) writable: bool,
-    pub(super) other_table: bool,
     pub(super) log: Vec<String>,
     pub(super) announced: Vec<String>,
     pub(super) executed: Option<Vec<String>>,
     pub(super) ended: Option<Ending>,
     now: Duration,
+}
+
+/// What can be wrong with a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Defect {
+    /// Lockdown does nothing, although it says so.
+    Toothless,
+    /// Knobs that go one way take everything.
+    Slack,
+    /// Mappings come out writable.
+    Writable,
+    /// Mappings have another root hash than was loaded.
+    OtherTable,
 }
 
 /// A device-mapper device.
@@ -129,14 +135,6 @@ impl Fake {
         refused.map_or(Ok(()), |(_, errno)| Err(io::Error::from_raw_os_error(*errno)))
     }
 
-    fn dm_call(&self, command: Command, name: &str) -> Result<(), DmError> {
-        self.call("dm", &format!("{command} {name}")).map_err(|error| DmError::Call {
-            command,
-            name: name.into(),
-            error,
-        })
-    }
-
     pub(super) fn text(&self, path: &str) -> String {
         let world = self.0.borrow();
         String::from_utf8_lossy(world.files.get(path).map_or(&[][..], Vec::as_slice)).trim_end().to_owned()
@@ -155,10 +153,6 @@ impl World {
         let needed = ["/sys/kernel/security", "/sys/fs/selinux", "/sys", "/proc", "/run", "/dev"];
         let needed = needed.iter().find(|target| path.starts_with(&format!("{target}/")) || path == **target);
         needed.is_none_or(|target| self.mounts.iter().any(|(mounted, _)| mounted == target))
-    }
-
-    fn minor(parameters: &str) -> u32 {
-        parameters.split(' ').nth(1).unwrap().strip_prefix("254:").unwrap().parse().unwrap()
     }
 }
 
@@ -213,7 +207,7 @@ impl Files for Fake {
                 "none integrity confidentiality".replace(text.as_str(), &format!("[{text}]"))
             }
             "/proc/sys/kernel/kexec_load_disabled"
-                if now.as_deref() == Some("1") && text != "1" && !world.slack =>
+                if now.as_deref() == Some("1") && text != "1" && !world.defects.contains(&Defect::Slack) =>
             {
                 return refuse(EINVAL);
             }
@@ -273,7 +267,7 @@ impl Fake {
     /// What lockdown does to what it forbids.
     fn locked(&self) -> io::Result<()> {
         let level = self.text("/sys/kernel/security/lockdown");
-        let is_locked = !level.contains("[none]") && !self.0.borrow().toothless;
+        let is_locked = !level.contains("[none]") && !self.0.borrow().defects.contains(&Defect::Toothless);
         if is_locked { Err(io::Error::from_raw_os_error(EPERM)) } else { Ok(()) }
     }
 }
@@ -329,12 +323,22 @@ impl Mounts for Fake {
 
     fn move_mount(&mut self, from: &str, to: &str) -> io::Result<()> {
         self.call("move_mount", from)?;
-        assert_eq!(to, format!("/sysroot{from}"));
+        assert!(to == format!("/sysroot{from}") || from == format!("/sysroot{to}"), "{from} to {to}");
+        let mut world = self.0.borrow_mut();
+        let mounted = world.mounts.iter_mut().find(|(target, _)| target == from).expect("it is mounted");
+        mounted.0 = to.to_owned();
         Ok(())
     }
 
     fn switch_root(&mut self, root: &str) -> io::Result<()> {
         self.call("switch_root", root)?;
+        for (target, _) in &mut self.0.borrow_mut().mounts {
+            *target = target
+                .strip_prefix("/sysroot")
+                .filter(|below| !below.is_empty())
+                .unwrap_or(target)
+                .to_owned();
+        }
         self.0.borrow_mut().mounts.push(("/".into(), root.into()));
         Ok(())
     }
@@ -392,11 +396,17 @@ impl Clock for Fake {
 
 impl Console for Fake {
     fn log(&mut self, _: Level, text: &str) {
-        self.0.borrow_mut().log.push(text.to_owned());
+        let mut world = self.0.borrow_mut();
+        if world.reaches("/dev/kmsg") {
+            world.log.push(text.to_owned());
+        }
     }
 
     fn announce(&mut self, text: &str) {
-        self.0.borrow_mut().announced.push(text.to_owned());
+        let mut world = self.0.borrow_mut();
+        if world.reaches("/dev/console") {
+            world.announced.push(text.to_owned());
+        }
     }
 }
 
@@ -414,143 +424,7 @@ impl Power for Fake {
     }
 }
 
-impl DeviceMapper for Fake {
-    fn version(&mut self) -> Result<[u32; 3], DmError> {
-        Ok([4, 47, 0])
-    }
-
-    fn target_versions(&mut self) -> Result<Vec<TargetVersion>, DmError> {
-        self.dm_call(Command::ListVersions, "")?;
-        let version = self.0.borrow().verity_version;
-        Ok(version.into_iter().map(|version| TargetVersion { name: "verity".into(), version }).collect())
-    }
-
-    fn devices(&mut self) -> Result<Vec<DeviceEntry>, DmError> {
-        Ok(Vec::new())
-    }
-
-    fn create(&mut self, name: &Name, _: Option<&Uuid>) -> Result<Device, DmError> {
-        self.dm_call(Command::DevCreate, name.as_str())?;
-        assert!(!self.0.borrow().policy_loaded, "another slot after a policy was accepted");
-        let old = self.0.borrow_mut().mappings.insert(name.to_string(), Mapping::default());
-        assert!(old.is_none(), "{name} was left");
-        Ok(self.shown(name))
-    }
-
-    fn load(&mut self, name: &Name, targets: &[Target], access: Access) -> Result<Device, DmError> {
-        self.dm_call(Command::TableLoad, name.as_str())?;
-        assert_eq!((targets.len(), access), (1, Access::ReadOnly));
-        let mut world = self.0.borrow_mut();
-        world.mappings.get_mut(name.as_str()).unwrap().inactive = Some(targets[0].clone());
-        drop(world);
-        Ok(self.shown(name))
-    }
-
-    fn resume(&mut self, name: &Name) -> Result<Device, DmError> {
-        self.dm_call(Command::DevSuspend, name.as_str())?;
-        let mut world = self.0.borrow_mut();
-        let mapping = world.mappings.get_mut(name.as_str()).unwrap();
-        mapping.active = mapping.inactive.take().or_else(|| mapping.active.take());
-        drop(world);
-        Ok(self.shown(name))
-    }
-
-    fn suspend(&mut self, name: &Name) -> Result<Device, DmError> {
-        Ok(self.shown(name))
-    }
-
-    fn remove(&mut self, name: &Name, _: Removal) -> Result<Removed, DmError> {
-        self.dm_call(Command::DevRemove, name.as_str())?;
-        let mut world = self.0.borrow_mut();
-        assert!(!world.mounts.iter().any(|(target, _)| target == "/sysroot"), "{name} is mounted");
-        world.mappings.remove(name.as_str());
-        Ok(Removed::Gone)
-    }
-
-    fn cancel_deferred_removal(&mut self, _: &Name) -> Result<(), DmError> {
-        Ok(())
-    }
-
-    fn device(&mut self, name: &Name) -> Result<Device, DmError> {
-        self.dm_call(Command::DevStatus, name.as_str())?;
-        Ok(self.shown(name))
-    }
-
-    fn targets(&mut self, name: &Name, what: Show) -> Result<(Device, Vec<TargetState>), DmError> {
-        self.dm_call(Command::TableStatus, name.as_str())?;
-        let world = self.0.borrow();
-        let mapping = &world.mappings[name.as_str()];
-        let state = |target: &Target| TargetState {
-            start: target.start,
-            sectors: target.sectors,
-            kind: target.kind.to_owned(),
-            parameters: match what {
-                Show::Table if world.other_table => target.parameters.replace("abab", "cdcd"),
-                Show::Table => target.parameters.clone(),
-                Show::Status => if mapping.corrupted { "C" } else { "V" }.to_owned(),
-            },
-        };
-        Ok((self.shown(name), mapping.active.iter().map(state).collect()))
-    }
-}
-
-impl Fake {
-    fn shown(&self, name: &Name) -> Device {
-        let minor = if name.as_str() == "root-a" { 0 } else { 1 };
-        Device {
-            name: name.to_string(),
-            uuid: format!("CRYPT-VERITY-{name}"),
-            number: DeviceNumber { major: 253, minor },
-            open_count: 0,
-            read_only: !self.0.borrow().writable,
-            suspended: false,
-            has_active_table: true,
-            has_inactive_table: false,
-            removed_when_closed: false,
-            targets: 1,
-        }
-    }
-}
-
-impl Nodes for Fake {
-    fn publish(&self, name: &Name, _: DeviceNumber) -> Result<PathBuf, NodeError> {
-        let path = Path::new("/dev/mapper").join(name.as_str());
-        self.call("publish", name.as_str()).map_err(|error| NodeError::new(&path, error))?;
-        Ok(path)
-    }
-
-    fn open(&self, node: &Path, _: DeviceNumber) -> Result<Box<dyn BlockRead>, NodeError> {
-        self.call("open", &node.display().to_string()).map_err(|error| NodeError::new(node, error))?;
-        let name = node.file_name().unwrap().to_str().unwrap().to_owned();
-        Ok(Box::new(Opened { fake: self.clone(), name }))
-    }
-
-    fn withdraw(&self, name: &Name) -> Result<(), NodeError> {
-        let path = Path::new("/dev/mapper").join(name.as_str());
-        self.call("withdraw", name.as_str()).map_err(|error| NodeError::new(&path, error))
-    }
-}
-
-struct Opened {
-    fake: Fake,
-    name: String,
-}
-
-impl BlockRead for Opened {
-    fn read_exact_at(&mut self, _: &mut [u8], _: u64) -> io::Result<()> {
-        self.fake.call("verity read", &self.name)?;
-        let mut world = self.fake.0.borrow_mut();
-        let minor = World::minor(&world.mappings[&self.name].active.as_ref().unwrap().parameters);
-        let (corrupt, unreadable) = (world.corrupt.contains(&minor), world.unreadable.contains(&minor));
-        let mapping = world.mappings.get_mut(&self.name).unwrap();
-        mapping.corrupted |= corrupt;
-        mapping.verified |= !corrupt && !unreadable;
-        if corrupt || unreadable { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
-    }
-}
-
 const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
-const EIO: i32 = 5;
 const ENOEXEC: i32 = 8;
 const EINVAL: i32 = 22;

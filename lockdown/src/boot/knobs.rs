@@ -42,7 +42,8 @@ pub(super) fn probe_lockdown(machine: &mut dyn Machine, level: LockdownLevel) ->
     let mut refused = 0;
     let mut judge = |what: &str, result: io::Result<()>| match verdict(&result) {
         Verdict::Refused(errno) => {
-            // A kernel that demands signatures of modules says EKEYREJECTED, with and without lockdown.
+            // A kernel that demands signatures of modules says EKEYREJECTED, with and without lockdown, and one that
+            // enforces a policy already may say EACCES.
             refused += u32::from(errno == EPERM);
             told.push(format!("{what} refused ({errno})"));
             Ok(())
@@ -77,7 +78,7 @@ fn verdict(result: &io::Result<()>) -> Verdict {
     match result {
         Ok(()) => Verdict::Allowed,
         Err(error) => match error.raw_os_error() {
-            Some(errno @ (EPERM | EKEYREJECTED)) => Verdict::Refused(errno),
+            Some(errno @ (EPERM | EACCES | EKEYREJECTED)) => Verdict::Refused(errno),
             Some(ENOENT | ENXIO | ENODEV | ENOSYS) => Verdict::NotThere,
             None if error.kind() == io::ErrorKind::Unsupported => Verdict::NotThere,
             _ => Verdict::Unclear(error.to_string()),
@@ -169,6 +170,7 @@ const UNSIGNED_MODULE: [u8; 128] = [0x5a; 128];
 const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
 const ENXIO: i32 = 6;
+const EACCES: i32 = 13;
 const ENODEV: i32 = 19;
 const ENOSYS: i32 = 38;
 const EKEYREJECTED: i32 = 129;

@@ -97,12 +97,24 @@ pub(super) fn make_etc(machine: &mut dyn Machine, etc: &Etc) -> Result<Done, Fai
 
 /// Moves the kernel's own file systems into the root, and makes that the root of this process.
 pub(super) fn switch(machine: &mut dyn Machine) -> Result<Done, Failure> {
-    for target in MOVED {
-        let moved = machine.move_mount(target, &format!("{ROOT}{target}"));
-        moved.map_err(failed(Scope::Machine, Reason::Mount, target))?;
+    for (index, target) in MOVED.iter().enumerate() {
+        if let Err(error) = machine.move_mount(target, &format!("{ROOT}{target}")) {
+            move_back(machine, &MOVED[..index]);
+            return Err(failed(Scope::Machine, Reason::Mount, target)(error));
+        }
     }
-    machine.switch_root(ROOT).map_err(failed(Scope::Machine, Reason::Mount, "the change of roots"))?;
+    if let Err(error) = machine.switch_root(ROOT) {
+        move_back(machine, &MOVED);
+        return Err(failed(Scope::Machine, Reason::Mount, "the change of roots")(error));
+    }
     Ok(Done::new(Outcome::Done, String::new()))
+}
+
+/// Consoles and log must be where they were, or nobody learns why. More than trying cannot be done.
+fn move_back(machine: &mut dyn Machine, moved: &[&str]) {
+    for target in moved {
+        let _ = machine.move_mount(&format!("{ROOT}{target}"), target);
+    }
 }
 
 const EBUSY: i32 = 16;

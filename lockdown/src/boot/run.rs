@@ -9,7 +9,7 @@ use std::time::Duration;
 use hardpan_sys::machine::{Ending, Level, Machine};
 
 use super::config::{Config, Module, Slot, Sysctl};
-use super::devices::Purpose;
+use super::devices::{Found, Purpose};
 use super::plan::{self, Plan, SlotPlan, Step};
 use super::reason::{Failure, Scope, failed};
 use super::receipt::{Outcome, PREFIX, Receipt, Record, Refused, word};
@@ -63,6 +63,8 @@ struct Boot<'m> {
 /// What steps leave for later ones.
 #[derive(Default)]
 struct State {
+    /// The slot's data partition, if its tries are counted.
+    data: Option<Found>,
     devices: Option<SlotDevices>,
     /// The node of the slot's mapping, if there is one.
     mapped: Option<String>,
@@ -115,11 +117,15 @@ impl Boot<'_> {
     /// Mounts the first slot that can be.
     fn choose<'p>(&mut self, plan: &'p Plan) -> Result<&'p Slot, Failure> {
         let order = self.state.order.take();
-        let order =
-            order.unwrap_or_else(|| Order { slots: (0..plan.slots.len()).collect(), ..Order::default() });
+        let order = order.unwrap_or_else(|| Order {
+            slots: (0..plan.slots.len()).map(|index| (index, None)).collect(),
+            ..Order::default()
+        });
         let refused = order.refused.into_iter();
         refused.for_each(|refused| self.refuse(refused));
-        for index in order.slots {
+        let nothing_tried = order.slots.is_empty();
+        for (index, data) in order.slots {
+            self.state.data = data;
             let Some(SlotPlan { slot, steps }) = plan.slots.get(index) else { continue };
             self.receipt.slot = Some(slot.name.clone());
             match steps.iter().try_for_each(|step| self.step(step, Some(slot))) {
@@ -135,7 +141,7 @@ impl Boot<'_> {
                 }
             }
         }
-        if order.exhausted {
+        if order.exhausted && nothing_tried {
             // Nothing would be different after a restart.
             self.on_failure = if self.on_failure == Ending::Reboot { Ending::Halt } else { self.on_failure };
         }
@@ -181,7 +187,7 @@ impl Boot<'_> {
         let (machine, state) = (&mut *self.machine, &mut self.state);
         match step {
             Step::Version(least) => check_version(slot, *least),
-            Step::Tries => count_try(machine, slot),
+            Step::Tries => slots::count(machine, state.data.as_ref().ok_or_else(|| defect("the order"))?),
             Step::Devices(seconds) => {
                 let (devices, done) = find_devices(machine, slot, *seconds)?;
                 state.devices = Some(devices);
@@ -342,13 +348,6 @@ fn check_version(slot: &Slot, least: u64) -> Result<Done, Failure> {
         return Err(Failure::slot(Reason::Version, format!("version {version} is below {least}")));
     }
     Ok(Done::new(Outcome::Done, version.to_string()))
-}
-
-fn count_try(machine: &mut dyn Machine, slot: &Slot) -> Result<Done, Failure> {
-    // The order was made of it, so that it is there.
-    let found = devices::wait(machine, &[(slot, Purpose::Data)], Duration::ZERO);
-    let found = found.into_iter().next().ok_or_else(|| defect("devices"))??;
-    slots::count(machine, &found)
 }
 
 fn find_devices(

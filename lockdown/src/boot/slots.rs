@@ -11,10 +11,11 @@ use super::receipt::{Outcome, Refused};
 use super::run::Done;
 use crate::gpt::{Attributes, Gpt};
 
-/// The order in which slots are tried, by their number, and those that are not.
+/// The order in which slots are tried, and those that are not.
 #[derive(Debug, Default)]
 pub(super) struct Order {
-    pub(super) slots: Vec<usize>,
+    /// By their number, with the data partition if it was looked for.
+    pub(super) slots: Vec<(usize, Option<Found>)>,
     pub(super) refused: Vec<Refused>,
     /// Whether a slot was refused because its tries are used up, so that a restart would change nothing.
     pub(super) exhausted: bool,
@@ -32,7 +33,7 @@ pub(super) fn order(
     let found = devices::wait(machine, &wanted, Duration::from_secs(timeout.into()));
     let mut order = Order::default();
     let mut told = Vec::new();
-    let mut candidates: Vec<(usize, u8)> = Vec::new();
+    let mut candidates: Vec<(usize, u8, Found)> = Vec::new();
     for (index, (slot, found)) in slots.iter().zip(found).enumerate() {
         let mut refuse = |reason, text: String| {
             told.push(format!("{}: {text}", slot.name));
@@ -47,8 +48,8 @@ pub(super) fn order(
                     told.push(format!("{}: {attributes}", slot.name));
                     // Among equals the order of the configuration stays.
                     let priority = attributes.priority();
-                    let at = candidates.partition_point(|(_, other)| *other >= priority);
-                    candidates.insert(at, (index, priority));
+                    let at = candidates.partition_point(|(_, other, _)| *other >= priority);
+                    candidates.insert(at, (index, priority, found));
                 } else {
                     refuse(Reason::Tries, attributes.to_string());
                     order.exhausted |= attributes.priority() > 0;
@@ -56,7 +57,7 @@ pub(super) fn order(
             }
         }
     }
-    order.slots = candidates.into_iter().map(|(index, _)| index).collect();
+    order.slots = candidates.into_iter().map(|(index, _, found)| (index, Some(found))).collect();
     Ok((order, Done::new(Outcome::Done, told.join("; "))))
 }
 

@@ -105,9 +105,20 @@ impl Header {
         self.entry_count as usize * self.entry_size as usize
     }
 
-    /// Whether both are headers of one table, and lie about nothing that the other one says.
-    pub(super) fn belongs_to(&self, other: &Self) -> bool {
-        self.disk == other.disk && self.alternate_sector == other.sector
+    /// Whether both are headers of one table, each says where the other is, and writing one copy leaves the other whole.
+    pub(super) fn belongs_to(&self, other: &Self, sector_size: u32) -> bool {
+        self.disk == other.disk
+            && self.alternate_sector == other.sector
+            && self.is_apart_from(other, sector_size)
+    }
+
+    fn is_apart_from(&self, other: &Self, sector_size: u32) -> bool {
+        let array = |header: &Self| {
+            header.entries_sector..header.entries_sector.saturating_add(header.array_sectors(sector_size))
+        };
+        let (own, others) = (array(self), array(other));
+        let apart = own.end <= others.start || others.end <= own.start;
+        apart && self.sector != other.sector && !own.contains(&other.sector) && !others.contains(&self.sector)
     }
 
     /// Whether both arrays have the same shape.
@@ -125,7 +136,9 @@ impl Header {
         } else {
             sector.checked_sub(len).filter(|first| *first > self.last_usable)
         };
-        Some(Self { sector, alternate_sector: self.sector, entries_sector: entries_sector?, ..self.clone() })
+        let other =
+            Self { sector, alternate_sector: self.sector, entries_sector: entries_sector?, ..self.clone() };
+        other.is_apart_from(self, sector_size).then_some(other)
     }
 
     /// The header with this checksum of entries, as it is stored.

@@ -46,6 +46,7 @@ mod error;
 mod parse;
 #[cfg(test)]
 mod tests;
+mod values;
 mod words;
 
 use hardpan_verity::Layout;
