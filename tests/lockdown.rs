@@ -6,8 +6,9 @@ use crate::util::Dir;
 
 /// A build configuration of enough options to be one, in the order in which they are written.
 fn config(more: &str) -> String {
-    let filling: String = (0..60).map(|number| format!("CONFIG_FILLING_{number}=y\n")).collect();
-    format!("#\n# Linux/x86 6.1.140 Kernel Configuration\n#\nCONFIG_X86_64=y\n{filling}{more}")
+    let filling: Vec<String> = (0..60).map(|number| format!("CONFIG_FILLING_{number}=y")).collect();
+    let filling = filling.join("\n");
+    format!("#\n# Linux/x86 6.1.140 Kernel Configuration\n#\nCONFIG_X86_64=y\n{filling}\n{more}")
 }
 
 fn with_config(more: &str) -> (Dir, PathBuf) {

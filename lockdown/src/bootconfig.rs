@@ -64,7 +64,7 @@ impl BootConfig {
     pub fn keys(&self) -> Vec<(String, Option<&[String]>)> {
         let mut keys = Vec::new();
         for child in &self.nodes[0].children {
-            self.collect(*child, String::new(), &mut keys);
+            self.collect(*child, "", &mut keys);
         }
         keys
     }
@@ -88,7 +88,7 @@ impl BootConfig {
         text
     }
 
-    fn collect<'c>(&'c self, at: usize, before: String, keys: &mut Vec<(String, Option<&'c [String]>)>) {
+    fn collect<'c>(&'c self, at: usize, before: &str, keys: &mut Vec<(String, Option<&'c [String]>)>) {
         let node = &self.nodes[at];
         let key = if before.is_empty() { node.name.clone() } else { format!("{before}.{}", node.name) };
         // A key that has others below it and no value of its own says nothing by itself.
@@ -96,7 +96,7 @@ impl BootConfig {
             keys.push((key.clone(), node.values.as_deref()));
         }
         for child in &node.children {
-            self.collect(*child, key.clone(), keys);
+            self.collect(*child, &key, keys);
         }
     }
 }

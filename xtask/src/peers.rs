@@ -55,6 +55,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("ssh", "openssh-client", "programs told by their content"),
     ("dbclient", "dropbear-bin", "programs told by their content"),
     ("systemctl", "systemd", "units that presets enable"),
+    ("systemd-analyze", "systemd", "which files of sysctl.d count"),
     ("systemd-id128", "systemd", "partition types"),
     ("systemd-repart", "systemd", "partitions with hash trees and signatures"),
     ("mkfs.ext4", "e2fsprogs", "partitions with hash trees and signatures"),
@@ -118,7 +119,26 @@ pub(crate) fn install() -> Outcome {
             return Err(explain(&still));
         }
     }
-    sarif_schema()
+    sarif_schema()?;
+    if is_debian() { bootconfig() } else { Ok(()) }
+}
+
+/// The kernel's own reader of boot configurations, which Debian has as source only: a program of two files.
+fn bootconfig() -> Outcome {
+    let program = shell::root().join("target/peers/bootconfig");
+    if program.is_file() {
+        return Ok(());
+    }
+    let place = shell::root().join("target/peers/linux");
+    std::fs::create_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))?;
+    let script = "apt-get download --quiet linux-source-6.1 && \
+        dpkg-deb --fsys-tarfile linux-source-6.1_*.deb | tar -x ./usr/src/linux-source-6.1.tar.xz && \
+        tar -xJf usr/src/linux-source-6.1.tar.xz linux-source-6.1/tools/bootconfig \
+            linux-source-6.1/lib/bootconfig.c linux-source-6.1/include/linux/bootconfig.h && \
+        cd linux-source-6.1/tools/bootconfig && \
+        cc -w -O1 -Iinclude -o ../../../../bootconfig main.c ../../lib/bootconfig.c";
+    check(Command::new("sh").args(["-e", "-c", script]).current_dir(&place))?;
+    std::fs::remove_dir_all(&place).map_err(|error| format!("{}: {error}", place.display()))
 }
 
 /// Installs the packages of those programs that are missing, and fails with the names of what is still missing.

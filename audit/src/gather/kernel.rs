@@ -179,11 +179,17 @@ fn variables(context: &Context<'_>) -> Variables {
     let mut note = |path: &str, read: fn(&str) -> Result<Vec<String>, LoaderError>| {
         if let Text::Present(file) = context.text(path) {
             let settings = read(&String::from_utf8_lossy(&file.bytes)).unwrap_or_default();
-            settings.iter().for_each(|line| variables.note(line));
+            for line in &settings {
+                variables.note(line);
+            }
         }
     };
-    GRUB.iter().for_each(|path| note(path, loader::settings));
-    GRUB_ENVIRONMENT.iter().for_each(|path| note(path, loader::environment));
+    for path in GRUB {
+        note(path, loader::settings);
+    }
+    for path in GRUB_ENVIRONMENT {
+        note(path, loader::environment);
+    }
     variables
 }
 

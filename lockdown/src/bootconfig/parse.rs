@@ -34,7 +34,7 @@ struct Parser<'t> {
 impl Parser<'_> {
     fn error(&self, at: usize, fault: BootConfigFault) -> BootConfigError {
         let before = &self.text[..at.min(self.text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         BootConfigError { line: u32::try_from(line).unwrap_or(u32::MAX), column: at - start + 1, fault }
     }

@@ -63,13 +63,13 @@ impl Parameter {
     /// The words that make up what the kernel has in the end: the last that it accepts, the highest, or all of them.
     pub fn in_force<'w>(&self, words: &[&'w Word]) -> Vec<&'w Word> {
         let accepted =
-            || words.iter().copied().filter(|word| self.kind == Kind::Text || truth_of(word).is_some());
+            || words.iter().copied().filter(|word| self.kind == Kind::Text || self.truth_of(word).is_some());
         match self.merge {
             Merge::All => accepted().collect(),
-            Merge::Last => accepted().last().into_iter().collect(),
+            Merge::Last => accepted().next_back().into_iter().collect(),
             Merge::Max => accepted()
-                .rfind(|word| truth_of(word) == Some(true))
-                .or(accepted().last())
+                .rfind(|word| self.truth_of(word) == Some(true))
+                .or(accepted().next_back())
                 .into_iter()
                 .collect(),
         }
@@ -82,13 +82,22 @@ impl Parameter {
                 && truth_or_bare(value).is_some()
                 && truth_or_bare(value) == truth_or_bare(wanted))
     }
+
+    fn truth_of(&self, word: &Word) -> Option<bool> {
+        match &word.value {
+            Some(value) => truth(value),
+            None => self.takes_bare_name().then_some(true),
+        }
+    }
+
+    /// Whether the bare name stands for true: `param_set_bool` of modules takes it so, `kstrtobool` of an `early_param` refuses
+    /// it, and a `__setup` with `=` in its name is not even called.
+    fn takes_bare_name(&self) -> bool {
+        self.stage == Stage::Late && self.name.contains('.')
+    }
 }
 
-fn truth_of(word: &Word) -> Option<bool> {
-    word.value.as_deref().map_or(Some(true), truth)
-}
-
-/// A bare name stands for true.
+/// A bare name that was taken stands for true.
 fn truth_or_bare(value: &str) -> Option<bool> {
     if value.is_empty() { Some(true) } else { truth(value) }
 }
@@ -180,7 +189,7 @@ const PARAMETERS: &[Parameter] = &[
     late("kvm.nx_huge_pages", Text),
     early("l1d_flush", Text),
     early("l1tf", Text),
-    late("loadpin.enforce", Bool),
+    late("loadpin.enforce", Text),
     Parameter { name: "lockdown", stage: Stage::Early, merge: Merge::Max, kind: Text },
     late("lsm", Text),
     late("mce", Text),
@@ -210,9 +219,9 @@ const PARAMETERS: &[Parameter] = &[
     early("nousershstk", Text),
     early("oops", Text),
     late("page_alloc.shuffle", Bool),
-    early("page_owner", Text),
-    late("page_poison", Text),
-    early("page_table_check", Text),
+    early("page_owner", Bool),
+    early("page_poison", Bool),
+    early("page_table_check", Bool),
     late("panic", Text),
     late("phram.phram", Text),
     early("proc_mem.force_override", Text),
@@ -276,6 +285,10 @@ mod tests {
         assert_eq!(in_force("console=a console=b", "console"), ["console=a", "console=b"]);
         assert_eq!(in_force("made-up=1 made_up=2", "made_up"), ["made_up=2"]);
         assert!(in_force("init_on_alloc=what", "init_on_alloc").is_empty());
+        // The kernel calls the first a malformed early option, and never compares the second, which lacks its `=`.
+        assert!(in_force("init_on_alloc", "init_on_alloc").is_empty());
+        assert!(in_force("hardened_usercopy", "hardened_usercopy").is_empty());
+        assert_eq!(in_force("page_alloc.shuffle", "page_alloc.shuffle"), ["page_alloc.shuffle"]);
     }
 
     #[test]

@@ -67,9 +67,13 @@ impl Answer {
         let Some(mut first) = decisive.next() else {
             return Self::unknown(Cause::Undecided, "there is nothing to hold the rule against");
         };
+        let mut told = 1;
         for other in decisive {
-            if first.outcome == Outcome::Pass && !first.text.contains(&other.text) {
+            // What is not known of one thing after another is mostly one reason. More than a few facts are for the evidence.
+            let is_new = first.outcome != Outcome::Unknown && !first.text.contains(&other.text);
+            if is_new && told < MAX_TOLD {
                 first.text = format!("{}, and {}", first.text, other.text);
+                told += 1;
             }
             // Several ways to boot mostly share their facts.
             let new = other.evidence.into_iter().filter(|evidence| !first.evidence.contains(evidence));
@@ -114,3 +118,6 @@ impl Answer {
         Self { outcome: Outcome::Unknown, cause, text: text.into(), evidence: Vec::new() }
     }
 }
+
+/// Facts that one sentence names.
+const MAX_TOLD: usize = 3;

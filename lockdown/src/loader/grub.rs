@@ -80,8 +80,10 @@ fn statements(text: &str) -> Result<Vec<Statement>, LoaderError> {
             }
             (None, None) => {
                 statement.text.push_str(content);
-                statement.text = statement.text.trim().to_owned();
-                statements.extend((!statement.text.is_empty()).then_some(statement));
+                let text = statement.text.trim().to_owned();
+                if !text.is_empty() {
+                    statements.push(Statement { text, ..statement });
+                }
             }
         }
     }

@@ -191,7 +191,7 @@ mod tests {
         let config = config.map(|text| Kconfig::parse(text, Location::file("/boot/config-1")));
         let line = line.map(|text| CommandLine::new(text, Location::file("/boot/grub.cfg"), false));
         let (kconfigs, command_lines) = (config.into_iter().collect(), line.into_iter().collect());
-        let facts = KernelFacts { kconfigs, command_lines, ..KernelFacts::default() };
+        let facts = KernelFacts { command_lines, kconfigs, ..KernelFacts::default() };
         boot(&facts.boots()[0])
     }
 

@@ -38,9 +38,13 @@ pub(super) fn boot(host: &Host, kconfigs: &[Kconfig]) -> Boot {
 /// By a list that somebody kept.
 pub(super) fn kept(list: &str, place: &Location) -> Boot {
     let is_named = |module: &Module| list.trim().split(',').any(|name| name == module.name);
-    let standing = |module: &Module| match is_named(module) {
-        true => module.stands(Running::Yes, "the kernel's list names it", Some(place.clone())),
-        false => module.stands(Running::No, "the kernel's list does not name it", Some(place.clone())),
+    let standing = |module: &Module| {
+        let (running, why) = if is_named(module) {
+            (Running::Yes, "the kernel's list names it")
+        } else {
+            (Running::No, "the kernel's list does not name it")
+        };
+        module.stands(running, why, Some(place.clone()))
     };
     Boot(MODULES.iter().map(standing).collect())
 }

@@ -2,8 +2,6 @@
 
 use std::sync::LazyLock;
 
-use serde::Deserialize;
-
 use super::{KernelRule, Profile, RawRule};
 
 /// Every kernel rule, by id.
@@ -17,45 +15,18 @@ pub fn rules_of(profile: Profile) -> impl Iterator<Item = &'static KernelRule> {
 }
 
 static RULES: LazyLock<Vec<KernelRule>> = LazyLock::new(|| {
-    let mut rules: Vec<KernelRule> =
-        CATALOGUES.iter().flat_map(|(name, text)| read(name, text)).map(KernelRule::from).collect();
+    let raw: Vec<RawRule> = match serde_json::from_slice(CATALOGUE) {
+        Ok(rules) => rules,
+        // The text is part of the binary, and a test reads it, so that this cannot happen to a user.
+        Err(error) => unreachable!("the built-in kernel rules: {error}"),
+    };
+    let mut rules: Vec<KernelRule> = raw.into_iter().map(KernelRule::from).collect();
     rules.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
     rules
 });
 
-fn read(name: &str, text: &str) -> Vec<RawRule> {
-    match toml::from_str::<Catalogue>(text) {
-        Ok(catalogue) => catalogue.rule,
-        // The text is part of the binary, and a test reads it, so that this cannot happen to a user.
-        Err(error) => unreachable!("the built-in kernel rules, {name}: {error}"),
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Catalogue {
-    rule: Vec<RawRule>,
-}
-
-/// Every file of `rules/`; a test compares the list with the directory.
-const CATALOGUES: &[(&str, &str)] = &[
-    ("attack-surface.toml", include_str!("../../rules/attack-surface.toml")),
-    ("bpf-and-tracing.toml", include_str!("../../rules/bpf-and-tracing.toml")),
-    ("command-line.toml", include_str!("../../rules/command-line.toml")),
-    ("cpu-mitigations.toml", include_str!("../../rules/cpu-mitigations.toml")),
-    ("debug.toml", include_str!("../../rules/debug.toml")),
-    ("devices-and-dma.toml", include_str!("../../rules/devices-and-dma.toml")),
-    ("filesystems.toml", include_str!("../../rules/filesystems.toml")),
-    ("heap.toml", include_str!("../../rules/heap.toml")),
-    ("integrity-and-verity.toml", include_str!("../../rules/integrity-and-verity.toml")),
-    ("kernel.toml", include_str!("../../rules/kernel.toml")),
-    ("lsm.toml", include_str!("../../rules/lsm.toml")),
-    ("memory-safety.toml", include_str!("../../rules/memory-safety.toml")),
-    ("modules.toml", include_str!("../../rules/modules.toml")),
-    ("network.toml", include_str!("../../rules/network.toml")),
-    ("stack-and-control-flow.toml", include_str!("../../rules/stack-and-control-flow.toml")),
-    ("sysctl.toml", include_str!("../../rules/sysctl.toml")),
-];
+/// Every file of `rules/`, as build.rs puts them together.
+const CATALOGUE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.json"));
 
 #[cfg(test)]
 mod tests {
@@ -63,26 +34,39 @@ mod tests {
     use std::path::Path;
 
     use hardpan_report::{Outcome, PAGE_SECTIONS};
+    use serde::Deserialize;
 
     use super::*;
     use crate::Sample;
 
-    #[test]
-    fn every_file_of_the_directory_is_built_in() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
-        let files = std::fs::read_dir(&directory).unwrap();
-        let files: BTreeSet<String> =
-            files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
-        let built: BTreeSet<String> = CATALOGUES.iter().map(|(name, _)| (*name).to_owned()).collect();
-        assert_eq!(files, built);
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Catalogue {
+        rule: Vec<RawRule>,
     }
 
-    /// Each rule of each file, with what is lost when it becomes a [`KernelRule`].
-    fn all() -> Vec<(&'static str, RawRule)> {
-        CATALOGUES
-            .iter()
-            .flat_map(|(name, text)| read(name, text).into_iter().map(move |raw| (*name, raw)))
-            .collect()
+    /// Each rule of each file as people write it, with what is lost when it becomes a [`KernelRule`].
+    fn all() -> Vec<(String, RawRule)> {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("rules");
+        let files = std::fs::read_dir(&directory).unwrap().map(|file| file.unwrap().path());
+        let read = |path: std::path::PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let text = std::fs::read_to_string(&path).unwrap();
+            let catalogue = toml::from_str::<Catalogue>(&text);
+            let rules = catalogue.unwrap_or_else(|error| panic!("{name}: {error}")).rule;
+            rules.into_iter().map(move |raw| (name.clone(), raw))
+        };
+        files.flat_map(read).collect()
+    }
+
+    #[test]
+    fn what_is_built_in_is_what_is_written() {
+        let mut written: Vec<KernelRule> = all().into_iter().map(|(_, raw)| KernelRule::from(raw)).collect();
+        written.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
+        assert_eq!(written.len(), rules().len());
+        for (written, built) in written.iter().zip(rules()) {
+            assert_eq!(format!("{written:?}"), format!("{built:?}"));
+        }
     }
 
     #[test]

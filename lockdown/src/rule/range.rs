@@ -35,10 +35,14 @@ impl fmt::Display for KernelVersion {
     }
 }
 
-/// Bounds that all hold: `>=5.4, <6.9`. Without bounds every version is in it.
+/// Bounds that all hold, `>=5.4, <6.9`; or several such ranges with `||` between them, for what stable versions took over.
+/// Without bounds every version is in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct KernelRange(Vec<(Bound, KernelVersion)>);
+pub struct KernelRange(Vec<Vec<Edge>>);
+
+/// A bound and the version that it is at.
+type Edge = (Bound, KernelVersion);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Bound {
@@ -49,10 +53,11 @@ enum Bound {
 impl KernelRange {
     /// Whether the version is in it.
     pub fn contains(&self, version: KernelVersion) -> bool {
-        self.0.iter().all(|(bound, edge)| match bound {
+        let is_within = |(bound, edge): &Edge| match bound {
             Bound::From => version >= *edge,
             Bound::Below => version < *edge,
-        })
+        };
+        self.is_any() || self.0.iter().any(|range| range.iter().all(is_within))
     }
 
     /// Whether every version is in it.
@@ -62,21 +67,20 @@ impl KernelRange {
 
     /// Some version of it: the first, or one before the first that is not.
     pub(super) fn example(&self) -> Option<KernelVersion> {
-        let edge = |wanted| self.0.iter().find(|(bound, _)| *bound == wanted).map(|(_, edge)| *edge);
+        let range = self.0.first()?;
+        let edge = |wanted| range.iter().find(|(bound, _)| *bound == wanted).map(|(_, edge)| *edge);
         edge(Bound::From).or_else(|| edge(Bound::Below).map(|_| KernelVersion(2, 6, 0)))
     }
 }
 
 impl fmt::Display for KernelRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, (bound, edge)) in self.0.iter().enumerate() {
-            let before = if at == 0 { "" } else { " and " };
-            match bound {
-                Bound::From => write!(f, "{before}from {edge} on")?,
-                Bound::Below => write!(f, "{before}before {edge}")?,
-            }
-        }
-        Ok(())
+        let edge = |(bound, edge): &Edge| match bound {
+            Bound::From => format!("from {edge} on"),
+            Bound::Below => format!("before {edge}"),
+        };
+        let range = |edges: &Vec<Edge>| edges.iter().map(edge).collect::<Vec<_>>().join(" and ");
+        f.write_str(&self.0.iter().map(range).collect::<Vec<_>>().join(", or "))
     }
 }
 
@@ -84,18 +88,20 @@ impl FromStr for KernelRange {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let bound = |part: &str| {
-            let part = part.trim();
-            let (bound, edge) = match (part.strip_prefix(">="), part.strip_prefix('<')) {
-                (Some(edge), _) => (Bound::From, edge),
-                (None, Some(edge)) if !edge.starts_with('=') => (Bound::Below, edge),
-                _ => return Err(format!("`{part}` is no bound of kernel versions; write >=5.4 or <6.9")),
-            };
-            let edge = KernelVersion::parse(edge).ok_or_else(|| format!("`{edge}` is no kernel version"))?;
-            Ok((bound, edge))
-        };
-        text.split(',').map(bound).collect::<Result<_, _>>().map(Self)
+        let range = |text: &str| text.split(',').map(edge).collect::<Result<_, _>>();
+        text.split("||").map(range).collect::<Result<_, _>>().map(Self)
     }
+}
+
+fn edge(text: &str) -> Result<Edge, String> {
+    let text = text.trim();
+    let (bound, edge) = match (text.strip_prefix(">="), text.strip_prefix('<')) {
+        (Some(edge), _) => (Bound::From, edge),
+        (None, Some(edge)) if !edge.starts_with('=') => (Bound::Below, edge),
+        _ => return Err(format!("`{text}` is no bound of kernel versions; write >=5.4 or <6.9")),
+    };
+    let edge = KernelVersion::parse(edge).ok_or_else(|| format!("`{edge}` is no kernel version"))?;
+    Ok((bound, edge))
 }
 
 impl TryFrom<String> for KernelRange {
@@ -129,5 +135,16 @@ mod tests {
         assert!(within(&range.example().unwrap().to_string()));
         assert!("<=6".parse::<KernelRange>().is_err() && ">=six".parse::<KernelRange>().is_err());
         assert!(KernelRange::default().is_any());
+    }
+
+    #[test]
+    fn one_of_several_ranges_is_enough() {
+        let range: KernelRange = ">=6.1.82, <6.2 || >=6.9".parse().unwrap();
+        let within = |text: &str| range.contains(KernelVersion::parse(text).unwrap());
+        assert!(within("6.1.82") && within("6.1.192-2") && within("6.9") && within("7.3"));
+        assert!(!within("6.1.81") && !within("6.2") && !within("6.8.12"));
+        assert_eq!(range.to_string(), "from 6.1.82 on and before 6.2, or from 6.9 on");
+        assert_eq!(range.example(), KernelVersion::parse("6.1.82"));
+        assert!(">=6.1 ||".parse::<KernelRange>().is_err());
     }
 }

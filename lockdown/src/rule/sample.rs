@@ -45,13 +45,14 @@ pub struct Sample {
 impl Sample {
     /// What the rule says of it; an error where the sample is none.
     pub fn judge(&self, rule: &KernelRule) -> Result<Verdict, String> {
-        let config: String = self.kconfig.iter().map(|line| format!("CONFIG_{line}\n")).collect();
+        let config: Vec<String> = self.kconfig.iter().map(|line| format!("CONFIG_{line}")).collect();
         let version = match &self.kernel {
             Some(text) => Some(KernelVersion::parse(text).ok_or_else(|| format!("{text} is no version"))?),
             None => rule.kernel.example(),
         };
         let place = || Location::file("sample");
-        let kconfig = Kconfig::parse_strict(&config, place()).map_err(|error| error.to_string())?;
+        let kconfig =
+            Kconfig::parse_strict(&config.join("\n"), place()).map_err(|error| error.to_string())?;
         let dump = self.sysctl.as_ref().map(|lines| Dump::whole(&lines.join("\n"), b"sample"));
         let shown = |text: &String| Shown { text: text.clone(), place: place() };
         let facts = KernelFacts {

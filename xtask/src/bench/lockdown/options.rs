@@ -30,7 +30,18 @@ fn options(rule: &str) -> Vec<String> {
     let mut options: Vec<String> =
         after(wanted, "option = \"").into_iter().map(|name| format!("CONFIG_{name}")).collect();
     options.extend(after(wanted, "parameter = \""));
-    options.extend(after(wanted, "key = \""));
+    // A parameter in /sys/module is MODULE.PARAMETER on the command line.
+    let module =
+        |rest: &str| Some(format!("{}.{}", quoted(rest, "module = \"")?, quoted(rest, "parameter = \"")?));
+    options.extend(wanted.split("module-parameter = ").skip(1).filter_map(module));
+    for key in after(wanted, "key = \"") {
+        // A rule over all interfaces is about the two names that stand for them, too.
+        if key.contains('*') {
+            options.extend(["all", "default"].map(|name| key.replace('*', name)));
+        } else {
+            options.push(key);
+        }
+    }
     for list in wanted.split("cmdline-absent = [").skip(1) {
         let list = list.split(']').next().unwrap_or_default();
         let names = list.split('"').skip(1).step_by(2);
