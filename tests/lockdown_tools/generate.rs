@@ -244,17 +244,25 @@ fn the_example_of_the_documentation_works() {
     example(&dir, "");
     for version in ["1", "2"] {
         for ending in ["img", "hash", "json"] {
-            fs::copy(dir.path(format!("root.{ending}")), dir.path(format!("root-{version}.{ending}"))).unwrap();
+            fs::copy(dir.path(format!("root.{ending}")), dir.path(format!("root-{version}.{ending}")))
+                .unwrap();
         }
     }
-    let modules = [("virtio_pci", ""), ("virtio_blk", ""), ("dm-verity", "dm-mod"), ("dm-mod", ""), ("erofs", "")];
+    let modules =
+        [("virtio_pci", ""), ("virtio_blk", ""), ("dm-verity", "dm-mod"), ("dm-mod", ""), ("erofs", "")];
     kernel(&dir, &modules, &[]);
     dir.write("a.cil", SMALL_POLICY);
     dir.ok(&["policy", "compile", "a.cil", "-o", "policy.33"]);
     dir.write("profile.toml", include_str!("../../docs/examples/profile.toml"));
     dir.ok(&GENERATE);
     let plan = dir.ok(&["lockdown", "plan", "boot/boot.conf"]);
-    for line in ["slot b (version 1)", "slot-tries", "policy-load: ", "lockdown-probe: integrity", "etc /usr/share/factory/etc: "] {
+    for line in [
+        "slot b (version 1)",
+        "slot-tries",
+        "policy-load: ",
+        "lockdown-probe: integrity",
+        "etc /usr/share/factory/etc: ",
+    ] {
         assert!(plan.contains(line), "{line}: {plan}");
     }
     assert!(!plan.contains("kexec_load_disabled"), "{plan}");
