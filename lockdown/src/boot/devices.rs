@@ -251,7 +251,7 @@ const POLL: Duration = Duration::from_millis(10);
 const RESCAN: Duration = Duration::from_secs(1);
 /// When it is said that something is waited for.
 const MARKS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
-/// The most disks that are looked at: a server has some dozen.
-const MAX_DISKS: usize = 1024;
+/// The most disks that are looked at, which bounds what is remembered of their partitions: a server has some dozen.
+const MAX_DISKS: usize = 256;
 /// The most devices that are named in a message.
 const MAX_TOLD: usize = 32;

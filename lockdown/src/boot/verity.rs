@@ -188,11 +188,12 @@ fn mapping_name(slot: &Slot) -> Result<Name, Failure> {
 }
 
 /// Whether this may be a kernel that does not know the option. The option came without a new version of the target, and the
-/// kernel says `EINVAL` to every option that it does not know. If it is about something else, the next try says so again.
+/// kernel says `EINVAL` to every option that it does not know.
 fn lacks_io_error_mode(error: &OpenError) -> bool {
     match error {
         OpenError::Unsupported { option, .. } => option.ends_with("_on_error"),
-        OpenError::Load { error, .. } => error.errno() == Some(EINVAL),
+        // The same table was loaded without the option before.
+        OpenError::Load { table, error } => error.errno() == Some(EINVAL) && table.contains("_on_error"),
         _ => false,
     }
 }

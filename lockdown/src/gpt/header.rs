@@ -229,6 +229,6 @@ static TABLE: [u32; 256] = {
 const CRC: usize = 16;
 /// The length of the header of revision 1.0.
 const MIN_HEADER: u32 = 92;
-/// The most bytes of entries: 8192 of the usual 128 bytes. The specification asks for 16 KiB at least, and nobody writes more
+/// The most bytes of entries: 1024 of the usual 128 bytes. The specification asks for 16 KiB at least, and nobody makes more
 /// than some hundred partitions.
-const MAX_ENTRIES: u32 = 1 << 20;
+const MAX_ENTRIES: u32 = 128 << 10;

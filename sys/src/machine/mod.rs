@@ -213,6 +213,7 @@ pub trait Power {
     /// machines of tests.
     fn exec(&mut self, arguments: &[String]) -> io::Result<()>;
 
-    /// Ends the machine, after all that was written is on its disks. Returns only if that failed, but on machines of tests.
+    /// Ends the machine. It does not wait for disks, which may be what failed: all that is written is written with
+    /// [`Files::write_at`]. Returns only if that failed, but on machines of tests.
     fn end(&mut self, ending: Ending) -> io::Result<()>;
 }
