@@ -59,8 +59,13 @@ fn discoverable_partitions_follow_from_the_root_hash() {
     let profile = Profile::parse(b"profile = 1\n[[slot]]\nname = \"a\"\n[root]\ntype = \"ext4\"\n").unwrap();
     let generated = generate(&profile, &inputs(1)).unwrap();
     assert!(text(&generated, "boot.conf").contains(" data DPS hash DPS "));
-    assert!(text(&generated, "dm-table-a").contains("by-partuuid/00010203-0405-0607-0809-0a0b0c0d0e0f "));
-    assert!(text(&generated, "dm-mod-create-a").contains("PARTUUID=10111213-1415-1617-1819-1a1b1c1d1e1f "));
+    let (data, hash) = ("00010203-0405-0607-0809-0a0b0c0d0e0f", "10111213-1415-1617-1819-1a1b1c1d1e1f");
+    let nodes = format!("verity 1 /dev/disk/by-partuuid/{data} /dev/disk/by-partuuid/{hash} 4096");
+    assert!(text(&generated, "dm-table-a").contains(&nodes));
+    assert!(
+        text(&generated, "dm-mod-create-a")
+            .contains(&format!("verity 1 PARTUUID={data} PARTUUID={hash} 4096"))
+    );
 }
 
 #[test]
