@@ -135,6 +135,11 @@ fn as_text(applied: &[Applied], left_out: &[(String, String)], args: &ApplyArgs)
     if left {
         text.push_str("what stays until the next boot was left alone: say --one-way to set it\n");
     }
+    if applied.iter().any(|it| matches!(it.outcome, Outcome::Failed(_)))
+        && !rustix::process::geteuid().is_root()
+    {
+        text.push_str("hint: only root sets these; run as root\n");
+    }
     text
 }
 

@@ -9,7 +9,7 @@ mod write;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Args;
 use hardpan_lockdown::generate::{Generated, generate};
 use hardpan_lockdown::profile::Profile;
@@ -18,6 +18,7 @@ use self::checks::Checks;
 pub(super) use self::inputs::{Gathered, Wanted, gather};
 use super::DISAGREES;
 use crate::Context;
+use crate::context::Interrupted;
 use crate::output::print_text;
 
 /// Generate what boots a verified root: configuration, initramfs, kernel command line, tables and sysctls
@@ -115,7 +116,7 @@ pub(super) fn run(args: &GenerateArgs, context: &Context) -> anyhow::Result<u8> 
         );
     }
     if !context.goes_on() {
-        bail!("interrupted; nothing was written");
+        return Err(Interrupted::NO_BOOT.into());
     }
     if checks.has_failed() {
         report_failures(&checks)?;
