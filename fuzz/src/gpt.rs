@@ -79,7 +79,9 @@ fn put_right(disk: &mut [u8], sector: usize) {
         number(disk, at + 80).zip(number(disk, at + 84)).and_then(|(count, size)| count.checked_mul(size));
     if let Some(entries) = len.and_then(|len| disk.get(array..array.checked_add(len)?)) {
         let crc = crc32(entries).to_le_bytes();
-        disk[at + 88..at + 92].copy_from_slice(&crc);
+        if let Some(field) = disk.get_mut(at + 88..at + 92) {
+            field.copy_from_slice(&crc);
+        }
     }
     let Some(header) = number(disk, at + 12).and_then(|len| disk.get_mut(at..at.checked_add(len)?)) else {
         return;

@@ -9,17 +9,22 @@ mod verity;
 
 use std::path::PathBuf;
 
+use crate::lab;
 use crate::shell::{Outcome, root};
 
-/// `cargo xtask bench audit …`, `checksec …`, `lockdown …`, `policy …` and `verity …`.
+/// `cargo xtask bench audit …`, `boot …`, `checksec …`, `lockdown …`, `policy …` and `verity …`.
 pub(crate) fn run(args: &[String]) -> Outcome {
     match args.split_first() {
         Some((what, rest)) if what == "audit" => audit::run(rest),
+        Some((what, rest)) if what == "boot" => {
+            lab::boot::measure::run(runs(rest, 5)?, rest.iter().any(|arg| arg == "--json"))
+        }
         Some((what, rest)) if what == "checksec" => checksec::run(rest),
         Some((what, rest)) if what == "lockdown" => lockdown::run(rest),
         Some((what, rest)) if what == "policy" => policy::run(rest),
         Some((what, rest)) if what == "verity" => verity::run(rest),
-        _ => Err("there are five benches: `cargo xtask bench audit [DIR] [--runs N] [--json]`, \
+        _ => Err("there are six benches: `cargo xtask bench audit [DIR] [--runs N] [--json]`, \
+                  `cargo xtask bench boot [--runs N] [--json]`, \
                   `cargo xtask bench checksec [DIR] [--runs N] [--json]`, \
                   `cargo xtask bench lockdown [--runs N] [--json]`, \
                   `cargo xtask bench policy [--runs N] [--json]` and `cargo xtask bench verity [--runs N] [--json] [--quick] [--keep]`"

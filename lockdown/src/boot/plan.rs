@@ -124,13 +124,16 @@ pub struct EarlyMount {
 }
 
 /// The file systems that come first.
-pub const EARLY_MOUNTS: [EarlyMount; 5] = [
+pub const EARLY_MOUNTS: [EarlyMount; 4] = [
     EarlyMount { fs_type: "devtmpfs", target: "/dev", required: true },
     EarlyMount { fs_type: "proc", target: "/proc", required: true },
     EarlyMount { fs_type: "sysfs", target: "/sys", required: true },
-    EarlyMount { fs_type: "tmpfs", target: "/run", required: true },
     EarlyMount { fs_type: "securityfs", target: "/sys/kernel/security", required: false },
 ];
+
+/// Where the receipt and what follows it are. It is mounted when the policy is loaded: a policy gives a file system its label as
+/// it is mounted, and one that was there before keeps that of file systems in general.
+pub const RUN: EarlyMount = EarlyMount { fs_type: "tmpfs", target: "/run", required: true };
 
 /// The seconds after which a kernel that panics restarts, until the configuration says otherwise.
 const FIRST_PANIC_TIMEOUT: u32 = 10;
@@ -229,7 +232,7 @@ fn contents(config: &Config) -> Contents {
 }
 
 fn after(config: &Config) -> Vec<Step> {
-    let mut steps = Vec::new();
+    let mut steps = vec![Step::Mount(RUN)];
     if let Some(level) = config.lockdown {
         steps.extend([Step::Lockdown(level), Step::LockdownProbe(level)]);
     }
@@ -239,9 +242,12 @@ fn after(config: &Config) -> Vec<Step> {
     let last = |knob: &&Sysctl| knob.key == "kernel.modules_disabled";
     let (modules, knobs): (Vec<_>, Vec<_>) = knobs.into_iter().partition(last);
     steps.extend([reversible, knobs, modules].concat().into_iter().cloned().map(Step::Sysctl));
-    steps.extend(config.selinux.as_ref().map(|Selinux { enforcing, .. }| Step::Enforce(*enforcing)));
     steps.extend(config.etc.clone().map(Step::Etc));
-    steps.extend([Step::VerityStatus, Step::SwitchRoot, Step::Receipt, Step::Exec(config.init.clone())]);
+    steps.extend([Step::VerityStatus, Step::SwitchRoot]);
+    // Enforced after all that needs rights. Until here nothing runs but this program, and a policy that let the kernel's domain
+    // fill `/etc`, ask device-mapper or move mounts would have to let its threads do so for good.
+    steps.extend(config.selinux.as_ref().map(|Selinux { enforcing, .. }| Step::Enforce(*enforcing)));
+    steps.extend([Step::Receipt, Step::Exec(config.init.clone())]);
     steps
 }
 

@@ -30,6 +30,7 @@ const LABELS: &[(&str, &str, &str)] = &[
     ("/var/lib/other", "-d", "state.file"),
     ("/var/log/journal", "-d", "state.log"),
     ("/run/systemd/private", "-s", "state.run"),
+    ("/run/hardpan/boot.json", "--", "boot.receipt"),
     ("/run/api/api.sock", "-s", "api.socket"),
     ("/run/containerd/containerd.sock", "-s", "runtime.socket"),
     ("/dev", "-d", "device.directory"),

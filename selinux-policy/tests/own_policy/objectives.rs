@@ -16,6 +16,8 @@ const BREAKS: &[(&str, &str)] = &[
         "outside_init api.process (process (transition))",
         "(allow runtime.process api.process (processes (start)))",
     ),
+    ("outside_boot boot.receipt changing", "(allow init.process boot.receipt (files (change)))"),
+    ("anything boot.receipt covering", "(allow init.process boot.receipt (files (cover)))"),
     ("anything api.process seizing", "(allow service.process api.process (process (ptrace)))"),
     (
         "api.process outside_api_program (file (entrypoint))",

@@ -209,6 +209,7 @@ impl Console for Running {
 
 impl Power for Running {
     fn exec(&mut self, arguments: &[String]) -> io::Result<()> {
+        give_console()?;
         let arguments = arguments.iter().map(|argument| text(argument)).collect::<io::Result<Vec<_>>>()?;
         let program = arguments.first().ok_or(io::ErrorKind::InvalidInput)?;
         Err(crate::call::execute(program, &arguments, &[c"HOME=/", c"TERM=linux"]))
@@ -221,6 +222,17 @@ impl Power for Running {
             Ending::PowerOff => RebootCommand::PowerOff,
         })?)
     }
+}
+
+/// Standard input, output and errors that are the console's node in the new root. What the kernel opened for the first program is
+/// a node of the initramfs, whose label no policy can mean for a console.
+fn give_console() -> io::Result<()> {
+    let open = |path: &str| OpenOptions::new().read(true).write(true).open(path);
+    // A machine without a console still boots.
+    let console = open("/dev/console").or_else(|_| open("/dev/null"))?;
+    rustix::stdio::dup2_stdin(&console)?;
+    rustix::stdio::dup2_stdout(&console)?;
+    Ok(rustix::stdio::dup2_stderr(&console)?)
 }
 
 fn text(text: &str) -> io::Result<CString> {

@@ -5,6 +5,7 @@
 //! the program, reference tools and a script of cases. It takes minutes; `cargo xtask test` does not include it.
 
 mod artefacts;
+pub(crate) mod boot;
 mod cpio;
 mod initramfs;
 mod kernel;
@@ -19,9 +20,13 @@ use crate::shell::Outcome;
 /// `cargo xtask lab NAME`.
 pub(crate) fn run(args: &[String]) -> Outcome {
     match args.split_first() {
+        Some((name, rest)) if name == "boot" => boot::run(rest),
         Some((name, rest)) if name == "policy" => policy::run(rest),
         Some((name, rest)) if name == "verity" => verity::run(rest),
-        _ => Err("which lab? `cargo xtask lab policy` or `cargo xtask lab verity`".into()),
+        _ => {
+            Err("which lab? `cargo xtask lab boot`, `cargo xtask lab policy` or `cargo xtask lab verity`"
+                .into())
+        }
     }
 }
 

@@ -47,9 +47,9 @@ pub(super) fn run(args: &[String]) -> Outcome {
 fn run_boot(boot: &str, kernel: &Kernel, initramfs: &Path, place: &Path) -> Result<usize, String> {
     let log = place.join(format!("{boot}.log"));
     let machine = Machine {
-        kernel: &kernel.image,
-        initramfs,
-        parameters: &format!("{PARAMETERS} lab={boot}"),
+        kernel: Some(&kernel.image),
+        initramfs: Some(initramfs),
+        parameters: &format!("quiet loglevel=1 {PARAMETERS} lab={boot}"),
         disks: &[],
         firmware: None,
         log: &log,

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use super::artefacts::{directory, output, read, recreate, unpacked};
 use super::initramfs::Initramfs;
 use super::kernel::Kernel;
-use super::machine::{Firmware, Machine, QEMU};
+use super::machine::{Disk, Firmware, Machine, QEMU};
 use super::program::build_program;
 use super::verdict::{Ending, judge};
 use crate::peers;
@@ -99,10 +99,10 @@ impl Lab {
     fn boot(&self, (name, board, ending): Boot) -> Result<usize, String> {
         let log = self.place.join(format!("{name}.log"));
         let machine = Machine {
-            kernel: &self.kernel.image,
-            initramfs: &self.initramfs,
-            parameters: &format!("lab={name}"),
-            disks: &[self.images.path("data"), self.images.path("hash")],
+            kernel: Some(&self.kernel.image),
+            initramfs: Some(&self.initramfs),
+            parameters: &format!("quiet loglevel=1 lab={name}"),
+            disks: &["data", "hash"].map(|image| Disk::read_only(self.images.path(image))),
             firmware: (board == Board::Uefi).then_some(&self.firmware),
             log: &log,
         };
@@ -116,7 +116,7 @@ fn firmware(place: &Path) -> Result<Firmware, String> {
     let variables = place.join("variables.fd");
     fs::copy(package.join("OVMF_VARS_4M.fd"), &variables)
         .map_err(|error| format!("OVMF_VARS_4M.fd: {error}"))?;
-    Ok(Firmware { code: package.join("OVMF_CODE_4M.fd"), variables })
+    Ok(Firmware { code: package.join("OVMF_CODE_4M.fd"), variables, secure: false })
 }
 
 /// An image, its tree and a signature of its root hash, made by others than Hardpan.
