@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Stand in for secilc: its options, output files and exit codes
     #[command(disable_help_flag = true)]
     Secilc(secilc::FrontArgs),
-    /// Judge how a kernel is hardened: build configuration, command line, sysctls, security modules
+    /// Judge and harden a kernel; generate what boots a verified root, and judge what a boot wrote down
     #[command(subcommand)]
     Lockdown(LockdownCommand),
     /// List the rules

@@ -31,6 +31,8 @@ impl Interrupted {
     pub(crate) const BETWEEN_REPORTS: Self = Self { left: "the reports that are there are whole" };
     /// While lines were written.
     pub(crate) const NO_LAST_LINE: Self = Self { left: "the lines lack the last one, of type `end`" };
+    /// Before what boots was written.
+    pub(crate) const NO_BOOT: Self = Self { left: "nothing was written" };
     /// While a policy was compiled.
     pub(crate) const NO_POLICY: Self = Self { left: "no policy was written" };
     /// While a hash tree was made.

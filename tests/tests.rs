@@ -10,6 +10,7 @@ mod hostile;
 mod html;
 mod inputs;
 mod lockdown;
+mod lockdown_tools;
 mod output;
 mod policy;
 mod processes;

@@ -4,7 +4,7 @@ mod binary;
 mod check;
 mod compile;
 mod diagnostics;
-mod fingerprint;
+pub(crate) mod fingerprint;
 mod info;
 mod language;
 mod sarif;

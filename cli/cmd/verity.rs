@@ -12,6 +12,7 @@ mod emit;
 mod fec;
 mod files;
 mod format;
+pub(crate) mod image;
 mod input;
 mod manifest;
 mod open;

@@ -7,6 +7,8 @@
 //! Without the feature `check` only what boots is there.
 
 #[cfg(feature = "check")]
+pub mod apply;
+#[cfg(feature = "check")]
 mod arch;
 pub mod boot;
 #[cfg(feature = "check")]
@@ -16,6 +18,8 @@ pub mod cmdline;
 mod effective;
 #[cfg(feature = "check")]
 mod facts;
+#[cfg(feature = "check")]
+pub mod generate;
 pub mod gpt;
 #[cfg(feature = "check")]
 mod judge;
@@ -27,7 +31,17 @@ pub mod loader;
 pub mod lsm;
 pub mod mapping;
 #[cfg(feature = "check")]
+pub mod modules;
+#[cfg(feature = "check")]
+pub mod newc;
+#[cfg(feature = "check")]
+pub mod profile;
+#[cfg(feature = "check")]
+pub mod receipt;
+#[cfg(feature = "check")]
 mod rule;
+#[cfg(feature = "check")]
+pub mod settings;
 #[cfg(feature = "check")]
 pub mod sysctl;
 

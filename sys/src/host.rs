@@ -85,7 +85,7 @@ impl Host {
         }
     }
 
-    /// A file below `/proc` or `/sys`, as bytes, at most 4 MiB of them.
+    /// A file below `/proc`, `/sys` or `/run`, as bytes, at most 4 MiB of them.
     pub fn read_bytes(&self, path: &str) -> Reading<Vec<u8>> {
         let mut bytes = Vec::new();
         let limit = MAX_FILE + 1;

@@ -25,6 +25,7 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("cpio", "cpio", "archives of an initramfs"),
     ("umoci", "umoci", "container images and their whiteouts"),
     ("skopeo", "skopeo", "container images in archives of docker"),
+    ("sha256sum", "coreutils", "digests in manifests"),
     ("gzip", "gzip", "compressed archives"),
     ("xz", "xz-utils", "compressed archives and kernel modules"),
     ("zstd", "zstd", "compressed archives"),

@@ -58,6 +58,7 @@ pub static RULES: &[&AuditRule] = &[
     &boot::signed_modules::RULE,
     &boot::menu_locked::RULE,
     &boot::no_backdoors::RULE,
+    &boot::receipt::RULE,
     &upd::two_sets::RULE,
     &upd::trust_root::RULE,
     &upd::tuf_root::RULE,

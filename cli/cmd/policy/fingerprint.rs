@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use hardpan_report::escape;
 use hardpan_selinux_policy::policydb::{self, Fingerprint, Kernel, Target};
@@ -65,6 +65,12 @@ pub(super) fn run(args: &FingerprintArgs) -> anyhow::Result<u8> {
     let text = if args.json { format!("{:#}\n", as_json(&told, &args.kernel)) } else { as_text(&told) };
     print_text(&text)?;
     Ok(crate::exit::CLEAN)
+}
+
+/// The fingerprint of one policy, for a kernel of this release.
+pub(crate) fn fingerprint_of(file: &Path, release: &str) -> anyhow::Result<[u8; 32]> {
+    let release = self::release(release).map_err(|reason| anyhow!("release {release}: {reason}"))?;
+    tell(file, release.kernel).map(|told| told.fingerprint.sha256)
 }
 
 fn tell(file: &Path, kernel: Kernel) -> anyhow::Result<Told<'_>> {

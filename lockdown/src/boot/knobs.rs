@@ -137,13 +137,13 @@ fn try_sysctl(machine: &mut dyn Machine, sysctl: &Sysctl) -> Result<Done, (Outco
 }
 
 /// The value to which a knob must not go back, if the kernel lets it go one way only.
-pub(super) fn one_way(sysctl: &Sysctl) -> Option<&'static str> {
+pub(crate) fn one_way(sysctl: &Sysctl) -> Option<&'static str> {
     let found = ONE_WAY.iter().find(|(key, value, _)| *key == sysctl.key && *value == sysctl.value);
     found.map(|(.., weaker)| *weaker)
 }
 
 /// The file of a sysctl: dots and slashes change places.
-pub(super) fn sysctl_path(key: &str) -> String {
+pub(crate) fn sysctl_path(key: &str) -> String {
     let swapped = key.chars().map(|character| match character {
         '.' => '/',
         '/' => '.',

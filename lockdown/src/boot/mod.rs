@@ -22,6 +22,8 @@ mod verity;
 
 pub use config::Config;
 pub use hardpan_sys::machine::Machine;
+#[cfg(feature = "check")]
+pub(crate) use knobs::{one_way, sysctl_path};
 pub use plan::{Contents, EARLY_MOUNTS, EarlyMount, Plan, PlanError, SlotPlan, Step, VerityStep};
 pub use reason::Reason;
 pub use receipt::{Outcome, Receipt, Record, Refused};

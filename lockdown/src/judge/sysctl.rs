@@ -141,7 +141,7 @@ impl Test {
     }
 
     /// Whether every condition holds; `None` if one is about numbers and this is none.
-    fn value_holds(&self, value: &str) -> Option<bool> {
+    pub(crate) fn value_holds(&self, value: &str) -> Option<bool> {
         let Self::Sysctl { min, max, one_of, one_of_text, not, bitmask, .. } = self else { return None };
         let is_text = one_of_text.as_ref().is_none_or(|texts| {
             texts.iter().any(|text| text.split_whitespace().eq(value.split_whitespace()))

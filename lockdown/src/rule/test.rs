@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 /// Something that can be held against the facts. It holds, fails, does not apply, or is unknown; what is unknown stays so
 /// under `not`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Test {
     /// A sysctl has a value: live, or as the image's sysctl.d files set it. One of the conditions must be given; where

@@ -299,4 +299,10 @@ impl Config {
             Err(error) => Err(error),
         }
     }
+
+    /// The text as it would be, read back or not: for messages about what is wrong with it.
+    #[cfg(feature = "check")]
+    pub(crate) fn as_written(&self) -> String {
+        emit::emit(self)
+    }
 }

@@ -1,0 +1,2 @@
+#![no_main]
+hardpan_fuzz::target!(receipt);
