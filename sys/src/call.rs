@@ -190,6 +190,13 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_is_not_there_is_not_started() {
+        let path = c"/no/such/program";
+        let error = execute(path, &[path.to_owned()], &[c"HOME=/"]);
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
     fn other_devices_refuse_these_calls() {
         let null = std::fs::File::open("/dev/null").unwrap();
         assert_eq!(loop_get_free(null.as_fd()).unwrap_err().raw_os_error(), Some(ENOTTY));

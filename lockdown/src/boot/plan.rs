@@ -133,7 +133,7 @@ pub const EARLY_MOUNTS: [EarlyMount; 4] = [
 
 /// Where the receipt and what follows it are. It is mounted when the policy is loaded: a policy gives a file system its label as
 /// it is mounted, and one that was there before keeps that of file systems in general.
-pub const RUN: EarlyMount = EarlyMount { fs_type: "tmpfs", target: "/run", required: true };
+const RUN: EarlyMount = EarlyMount { fs_type: "tmpfs", target: "/run", required: true };
 
 /// The seconds after which a kernel that panics restarts, until the configuration says otherwise.
 const FIRST_PANIC_TIMEOUT: u32 = 10;

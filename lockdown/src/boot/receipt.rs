@@ -177,7 +177,7 @@ pub(super) fn word(value: &str) -> String {
     let cut: String = value.chars().take(MAX_WORD).collect();
     let more = if cut.len() < value.len() { "…" } else { "" };
     if cut.contains([' ', '"', '=']) || cut.chars().any(char::is_control) {
-        format!("\"{}{more}\"", cut.escape_debug())
+        format!("{:?}", cut + more)
     } else {
         cut + more
     }

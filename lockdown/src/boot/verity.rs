@@ -184,7 +184,9 @@ fn key_description(slot: &Slot) -> String {
 }
 
 fn mapping_name(slot: &Slot) -> Result<Name, Failure> {
-    Name::new(&format!("root-{}", slot.name)).map_err(|error| Failure::machine(Reason::Configuration, error))
+    // A slot's name has only what device names have, and fewer letters.
+    let name = Name::new(&format!("root-{}", slot.name));
+    name.map_err(|_| Failure::machine(Reason::Configuration, "a slot's name cannot be a device's"))
 }
 
 /// Whether this may be a kernel that does not know the option. The option came without a new version of the target, and the

@@ -60,7 +60,7 @@ impl Copy {
             self.entry(from, to, name, depth).map_err(|error| {
                 // The number is kept: it says more than the kind.
                 let text = String::from_utf8_lossy(name.to_bytes());
-                io::Error::new(error.kind(), format!("{}: {error}", text.escape_debug()))
+                io::Error::new(error.kind(), format!("{text:?}: {error}"))
             })?;
         }
         Ok(())
@@ -186,6 +186,6 @@ mod tests {
         let pipe = dir.path().join("factory/a/pipe");
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).unwrap();
         let error = copied(&dir, LIMITS).unwrap_err().to_string();
-        assert!(error.starts_with("a: pipe: it is neither"), "{error}");
+        assert!(error.starts_with("\"a\": \"pipe\": it is neither"), "{error}");
     }
 }
