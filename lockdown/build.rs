@@ -16,7 +16,6 @@ fn rules() -> Result<(), Box<dyn Error>> {
 }
 
 #[cfg(feature = "check")]
-#[expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 fn rules() -> Result<(), Box<dyn Error>> {
     use std::path::PathBuf;
 
