@@ -94,7 +94,10 @@ fn bzimage(head: &[u8]) -> Result<Option<(u64, u64)>, KernelImageError> {
     if head.get(0x202..0x206) != Some(b"HdrS") {
         return Ok(None);
     }
-    let version = u16::from_le_bytes([head[0x206], head[0x207]]);
+    let short = || malformed("setup header", 0x206, "the file ends inside it");
+    let version: [u8; 2] =
+        head.get(0x206..0x208).and_then(|bytes| bytes.try_into().ok()).ok_or_else(short)?;
+    let version = u16::from_le_bytes(version);
     if version < PAYLOAD_SINCE {
         let reason = format!("boot protocol {version:#x} does not tell where the payload is");
         return Err(malformed("setup header", 0x206, &reason));

@@ -32,7 +32,7 @@ pub struct KernelRule {
     pub any: Vec<Test>,
     /// What it costs, in speed or memory.
     pub cost: Option<String>,
-    /// Facts on which it is known what it says.
+    /// Facts on which it is known what it says. Rules that are built in come without, since only tests ask for them.
     pub samples: Samples,
 }
 

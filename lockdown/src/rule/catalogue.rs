@@ -64,8 +64,9 @@ mod tests {
         let mut written: Vec<KernelRule> = all().into_iter().map(|(_, raw)| KernelRule::from(raw)).collect();
         written.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
         assert_eq!(written.len(), rules().len());
-        for (written, built) in written.iter().zip(rules()) {
-            assert_eq!(format!("{written:?}"), format!("{built:?}"));
+        for (written, built) in written.into_iter().zip(rules()) {
+            let without = KernelRule { samples: crate::Samples::default(), ..written };
+            assert_eq!(format!("{without:?}"), format!("{built:?}"));
         }
     }
 
@@ -108,7 +109,8 @@ mod tests {
     #[test]
     fn every_rule_says_of_its_samples_what_they_are_for() {
         let mut faults = Vec::new();
-        for rule in rules() {
+        for (_, raw) in all() {
+            let rule = &KernelRule::from(raw);
             let samples = &rule.samples;
             let mut expect = |kind: &str, sample: &Option<Sample>, wanted: Outcome| {
                 let Some(sample) = sample else { return };
