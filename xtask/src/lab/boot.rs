@@ -36,8 +36,10 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("openssl", "openssl", "signatures of root hashes"),
 ];
 
-/// Cases that are more than a change of the good machine: their names, and what runs them and returns how many failed.
-const GROUPS: [(&str, fn(&Lab) -> Result<usize, String>); 3] =
+/// Cases that are more than a change of the good machine: their name, and what runs them and returns how many failed.
+type Group = (&'static str, fn(&Lab) -> Result<usize, String>);
+
+const GROUPS: [Group; 3] =
     [(kills::NAME, kills::run), (secure::NAME, secure::run), (own_kernel::NAME, own_kernel::run)];
 
 /// What the roots' devices need, each after what it depends on.
