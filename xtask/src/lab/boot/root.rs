@@ -152,6 +152,9 @@ impl Ingredients {
         put(tree, "usr/sbin/init", 0o755, &read(&unpacked("bash-static")?.join("bin/bash-static"))?)?;
         put(tree, "usr/libexec/lab", 0o755, INIT.as_bytes())?;
         put(tree, "usr/bin/data", 0o755, b"no program\n")?;
+        if slot == "b" {
+            put(tree, "usr/bin/hardpan", 0o755, &read(&self.program)?)?;
+        }
         put(tree, "usr/share/lab/slot", 0o644, slot.as_bytes())?;
         put(tree, "usr/share/lab/big", 0o644, &big())?;
         put(tree, "usr/share/selinux/hardpan/policy.33", 0o644, &read(&self.policy)?)?;
