@@ -55,7 +55,7 @@ apply() {
 
 case "$parameters" in
     *lab=apply*) apply ;;
-    *lab=log*) while IFS= read -r -t 1 line; do echo "LAB log $line"; done </dev/kmsg ;;
+    *lab=log*) dmesg ;;
     *lab=read*) mapfile </usr/share/lab/big 2>&- ;;
 esac
 echo "LAB END"

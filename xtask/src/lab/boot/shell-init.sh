@@ -48,6 +48,5 @@ echo 1 >/proc/sys/kernel/kexec_load_disabled
 $b mount -t tmpfs -o nosuid,nodev,noexec,size=16M,mode=0755,context=system_u:object_r:settings.config:s0 tmpfs /root/etc
 $b cp -a /root/usr/share/factory/etc/. /root/etc/
 for directory in dev proc sys run; do $b mount --move "/$directory" "/root/$directory"; done
-echo 1 >/root/sys/fs/selinux/enforce
 echo "shell-boot: exec" >/root/dev/kmsg
-exec $b switch_root /root /sbin/init
+exec $b switch_root /root /sbin/init /usr/libexec/lab
