@@ -187,14 +187,19 @@ fn of_kernel(machine: &mut dyn Machine, place: &Place) -> Result<Found, String> 
             continue;
         }
         let unit = u64::from(disk.sector_size) / 512;
-        let wanted =
-            (Some(partition.first * unit), Some((partition.last - partition.first + 1).saturating_mul(unit)));
+        let length = partition.last.checked_sub(partition.first).and_then(|last| last.checked_add(1));
+        let sectors = |count: u64| count.checked_mul(unit);
+        let (Some(wanted_start), Some(wanted_length)) = (sectors(partition.first), length.and_then(sectors))
+        else {
+            return Err("no disk reaches as far as its entry says".to_owned());
+        };
         let start = number_in(machine, &format!("{own}/start"));
-        let sectors = number_in(machine, &format!("{own}/size"));
+        let size = number_in(machine, &format!("{own}/size"));
         let number = text_in(machine, &format!("{own}/dev")).and_then(|text| text.parse().ok());
-        return match (number, sectors) {
-            (Some(number), Some(sectors)) if (start, Some(sectors)) == wanted => {
-                Ok(Found { number, size: sectors.saturating_mul(512), partition: Some(place.clone()) })
+        return match number {
+            Some(number) if (start, size) == (Some(wanted_start), Some(wanted_length)) => {
+                let size = wanted_length.saturating_mul(512);
+                Ok(Found { number, size, partition: Some(place.clone()) })
             }
             _ => Err("the kernel has it at another place".to_owned()),
         };

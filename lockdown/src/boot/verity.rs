@@ -71,7 +71,8 @@ pub(super) fn open(
             Err(failure) => failure,
         };
         if let Some(left) = &failure.left {
-            return Err(Failure::machine(Reason::RootHash, format!("{failure}: {left}")));
+            let text = format!("{failure}: {left}");
+            return Err(Failure { scope: Scope::Machine, text, ..refusal(slot, &failure) });
         }
         match &failure.reason {
             OpenError::Read { .. } if retries < IO_RETRIES => {
