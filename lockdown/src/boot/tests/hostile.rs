@@ -152,3 +152,19 @@ fn a_mapping_that_stays_is_reported_with_what_went_wrong_first() {
     check(&fake, &ended, "stays");
     assert_eq!(ended.reason, Some(Reason::IoError));
 }
+
+/// The power failed between two writes: the kernel then makes no partitions, unless it is told to look at the backup.
+#[test]
+fn a_damaged_table_that_the_kernel_does_not_heed_is_named() {
+    let fake = Fake::new(&configuration());
+    {
+        let mut world = fake.0.borrow_mut();
+        world.disk.as_mut().unwrap().0[512 + 60] ^= 1;
+        world.files.retain(|path, _| !path.starts_with("/sys/block/vda/vda"));
+    }
+    let ended = booted(&fake);
+    check(&fake, &ended, "damaged");
+    let text = &ended.receipt.refused[0].text;
+    assert!(text.contains("vda (a copy of its GPT is damaged; "), "{text}");
+    assert!(text.contains("`gpt`"), "{text}");
+}
