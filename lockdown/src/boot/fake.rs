@@ -69,6 +69,8 @@ pub(super) enum Defect {
     Writable,
     /// Mappings have another root hash than was loaded.
     OtherTable,
+    /// They cover less than was loaded.
+    FewerBlocks,
     /// A policy denies that knobs go back, so that nobody learns whether they would.
     Denied,
     /// Knobs that go one way refuse to go back, and do.

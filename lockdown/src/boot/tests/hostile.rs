@@ -168,3 +168,18 @@ fn a_damaged_table_that_the_kernel_does_not_heed_is_named() {
     assert!(text.contains("vda (a copy of its GPT is damaged; "), "{text}");
     assert!(text.contains("`gpt`"), "{text}");
 }
+
+#[test]
+fn no_more_is_claimed_than_was_read() {
+    for (line, wanted) in [
+        ("quiet", "the first and the last block are verified"),
+        ("hardpan.verify=full", "all blocks are verified"),
+    ] {
+        let fake = Fake::new(&configuration());
+        put(&fake, "/proc/cmdline", line);
+        let ended = booted(&fake);
+        check(&fake, &ended, line);
+        let record = ended.receipt.steps.iter().find(|record| record.step == "verity-open").unwrap();
+        assert_eq!(record.got, wanted);
+    }
+}
