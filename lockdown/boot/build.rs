@@ -14,9 +14,7 @@ fn main() {
     println!("cargo:rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     // Cargo does not tell a build script that a profile aborts on panics: of those here, only `boot`, which does, is
     // optimised for size. Others unwind, and need the tables.
-    // The objects with which a musl program starts may name these sections, and linkers then refuse to leave them out.
-    let is_glibc = std::env::var("CARGO_CFG_TARGET_ENV").is_ok_and(|environment| environment == "gnu");
-    if is_glibc && std::env::var("OPT_LEVEL").is_ok_and(|level| level == "z") {
+    if std::env::var("OPT_LEVEL").is_ok_and(|level| level == "z") {
         let directory = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
         println!("cargo:rustc-link-arg-bins=-Wl,-T,{directory}/without-unwinding.ld");
     }
