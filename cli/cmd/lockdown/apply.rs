@@ -37,7 +37,7 @@ Examples:
   hardpan lockdown apply --profile profile.toml --one-way
   hardpan lockdown apply --lockdown integrity --one-way")]
 pub(crate) struct ApplyArgs {
-    /// The profile: its [sysctl], and lockdown and require-signed-modules of its [kernel]
+    /// The profile: its table `sysctl`, and lockdown and require-signed-modules of its table `kernel`
     #[arg(long, value_name = "FILE")]
     profile: Option<PathBuf>,
     /// The kernel rules whose sysctls are set, where there is no profile

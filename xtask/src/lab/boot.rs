@@ -7,6 +7,7 @@
 mod case;
 mod cases;
 mod disk;
+mod generated;
 mod kills;
 pub(crate) mod measure;
 mod own_kernel;
@@ -36,9 +37,15 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("openssl", "openssl", "signatures of root hashes"),
 ];
 
-/// Cases that are more than a change of the good machine: their names, and what runs them and returns how many failed.
-const GROUPS: [(&str, fn(&Lab) -> Result<usize, String>); 3] =
-    [(kills::NAME, kills::run), (secure::NAME, secure::run), (own_kernel::NAME, own_kernel::run)];
+/// Cases that are more than a change of the good machine: their name, and what runs them and returns how many failed.
+type Group = (&'static str, fn(&Lab) -> Result<usize, String>);
+
+const GROUPS: [Group; 4] = [
+    (generated::NAME, generated::run),
+    (kills::NAME, kills::run),
+    (secure::NAME, secure::run),
+    (own_kernel::NAME, own_kernel::run),
+];
 
 /// What the roots' devices need, each after what it depends on.
 const MODULES: &[&str] = &["virtio_pci", "virtio_blk", "dm-mod", "dm-verity", "erofs"];
@@ -123,6 +130,9 @@ struct Lab {
     a: Root,
     b: Root,
     fingerprint: String,
+    /// The program, statically linked, and the policy that the roots have.
+    program: PathBuf,
+    policy: PathBuf,
     /// A key that signs root hashes, and its certificate.
     key: PathBuf,
     certificate: PathBuf,
@@ -138,8 +148,8 @@ impl Lab {
         let modules = kernel.modules(MODULES)?;
         let fingerprint = ingredients.fingerprint(&kernel.version)?;
         let base = base(&modules, &build_boot()?)?;
-        let Ingredients { key, certificate, .. } = ingredients;
-        Ok(Self { kernel, place, base, modules, a, b, fingerprint, key, certificate })
+        let Ingredients { key, certificate, program, policy, .. } = ingredients;
+        Ok(Self { kernel, place, base, modules, a, b, fingerprint, program, policy, key, certificate })
     }
 
     /// The initramfs of a case.

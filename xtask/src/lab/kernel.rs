@@ -58,6 +58,11 @@ impl Kernel {
         self.config.lines().any(|line| line == option)
     }
 
+    /// `/lib/modules/VERSION` as the package has it.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.modules.first().map(PathBuf::as_path)
+    }
+
     /// These modules and those that they depend on, each after what it depends on. Built-in ones are not among them.
     pub(super) fn modules(&self, wanted: &[&str]) -> Result<Vec<Module>, String> {
         let mut files = Vec::new();

@@ -137,7 +137,7 @@ impl Expect {
             }
         };
         match self {
-            Self::Boots { refused, .. } if refused.is_empty() => never(" refused: "),
+            Self::Boots { refused: [], .. } => never(" refused: "),
             Self::Boots { .. } => {}
             Self::Fails { .. } => never("LAB "),
             Self::Ends { .. } => never("LAB END"),

@@ -157,7 +157,7 @@ pub(super) const ALL: &[Case] = &[
         "wrong-root-hash",
         |setup| {
             alone(setup);
-            let hash = setup.lab.a.root_hash.clone();
+            let hash = setup.lab.a.digest.clone();
             setup.edit("slot a", &hash, &"ab".repeat(32));
             Ok(())
         },
@@ -167,8 +167,8 @@ pub(super) const ALL: &[Case] = &[
     case(
         "root-hash-of-the-other",
         |setup| {
-            let hash = setup.lab.a.root_hash.clone();
-            let other = setup.lab.b.root_hash.clone();
+            let hash = setup.lab.a.digest.clone();
+            let other = setup.lab.b.digest.clone();
             setup.edit("slot a", &hash, &other);
             Ok(())
         },
@@ -259,7 +259,7 @@ pub(super) const ALL: &[Case] = &[
     case(
         "by-root-hash",
         |setup| {
-            let hash = setup.lab.a.root_hash.clone();
+            let hash = setup.lab.a.digest.clone();
             setup.layout.0[DATA_A].uuid = as_uuid(&hash[..32]);
             setup.layout.0[HASH_A].uuid = as_uuid(&hash[32..]);
             setup.edit("slot a", "PARTUUID=aaaaaaaa-0000-4000-8000-000000000001", "DPS");
@@ -403,12 +403,47 @@ pub(super) const ALL: &[Case] = &[
         },
         Expect::Boots { slot: "a", refused: &[], says: &["LAB enforce 0"] },
     ),
-    case("policy-cut", |setup| policy(setup, "cut"), fails("policy-refused")),
-    case("policy-changed", |setup| policy(setup, "changed"), fails("policy-refused")),
-    case("policy-of-another-version", |setup| policy(setup, "version"), fails("policy-version")),
-    case("policy-with-another-fingerprint", |setup| policy(setup, "other"), fails("policy-fingerprint"))
-        .fast(),
-    case("policy-missing", |setup| policy(setup, "none"), fails("policy-refused")),
+    case(
+        "policy-cut",
+        |setup| {
+            policy(setup, "cut");
+            Ok(())
+        },
+        fails("policy-refused"),
+    ),
+    case(
+        "policy-changed",
+        |setup| {
+            policy(setup, "changed");
+            Ok(())
+        },
+        fails("policy-refused"),
+    ),
+    case(
+        "policy-of-another-version",
+        |setup| {
+            policy(setup, "version");
+            Ok(())
+        },
+        fails("policy-version"),
+    ),
+    case(
+        "policy-with-another-fingerprint",
+        |setup| {
+            policy(setup, "other");
+            Ok(())
+        },
+        fails("policy-fingerprint"),
+    )
+    .fast(),
+    case(
+        "policy-missing",
+        |setup| {
+            policy(setup, "none");
+            Ok(())
+        },
+        fails("policy-refused"),
+    ),
     case(
         "no-selinux",
         |setup| {
@@ -471,7 +506,7 @@ pub(super) const ALL: &[Case] = &[
     case(
         "configuration-short-hash",
         |setup| {
-            let hash = setup.lab.a.root_hash.clone();
+            let hash = setup.lab.a.digest.clone();
             setup.edit("slot a", &hash, &hash[..60]);
             Ok(())
         },
@@ -544,13 +579,44 @@ pub(super) const ALL: &[Case] = &[
     },
     case(
         "tries",
-        |setup| tries(setup, &[50, 52], &[48, 53]),
+        |setup| {
+            tries(setup, &[50, 52], &[48, 53]);
+            Ok(())
+        },
         Expect::Boots { slot: "a", refused: &[], says: &[] },
     ),
-    case("tries-priority", |setup| tries(setup, &[48, 52], &[50, 52]), boots("b")),
-    case("tries-used-up", |setup| tries(setup, &[50], &[48, 52]), falls_back(&[("a", "tries")])),
-    case("tries-successful", |setup| tries(setup, &[50, 56], &[48, 52]), boots("a")),
-    case("tries-none-left", |setup| tries(setup, &[50], &[48]), fails("no-slot")),
+    case(
+        "tries-priority",
+        |setup| {
+            tries(setup, &[48, 52], &[50, 52]);
+            Ok(())
+        },
+        boots("b"),
+    ),
+    case(
+        "tries-used-up",
+        |setup| {
+            tries(setup, &[50], &[48, 52]);
+            Ok(())
+        },
+        falls_back(&[("a", "tries")]),
+    ),
+    case(
+        "tries-successful",
+        |setup| {
+            tries(setup, &[50, 56], &[48, 52]);
+            Ok(())
+        },
+        boots("a"),
+    ),
+    case(
+        "tries-none-left",
+        |setup| {
+            tries(setup, &[50], &[48]);
+            Ok(())
+        },
+        fails("no-slot"),
+    ),
     case(
         "double-partition",
         |setup| {
@@ -562,11 +628,10 @@ pub(super) const ALL: &[Case] = &[
 ];
 
 /// The slots' flags in the partition table.
-fn tries(setup: &mut Setup<'_>, a: &[u32], b: &[u32]) -> Outcome {
+fn tries(setup: &mut Setup<'_>, a: &[u32], b: &[u32]) {
     setup.replace("tries", "tries gpt");
     setup.layout.0[DATA_A].attributes = a.to_vec();
     setup.layout.0[DATA_B].attributes = b.to_vec();
-    Ok(())
 }
 
 /// Leaves out the end of what is written to a partition, which has become shorter.
@@ -595,10 +660,9 @@ fn sign(setup: &mut Setup<'_>, other: bool) -> Outcome {
 }
 
 /// Has another of the policies that the root holds.
-fn policy(setup: &mut Setup<'_>, name: &str) -> Outcome {
+fn policy(setup: &mut Setup<'_>, name: &str) {
     alone(setup);
     setup.edit("selinux", "selinux/hardpan", &format!("selinux/{name}"));
-    Ok(())
 }
 
 fn as_uuid(digits: &str) -> String {

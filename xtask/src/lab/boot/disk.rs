@@ -1,5 +1,6 @@
 //! Disks with a partition table and the partitions of both slots.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
@@ -81,10 +82,11 @@ impl Layout {
         for (at, partition) in self.0.iter().enumerate() {
             let (start, size) = (self.start(at) / SECTOR, partition.size / SECTOR);
             let Partition { uuid, label, kind, .. } = partition;
-            script += &format!("start={start}, size={size}, type={kind}, uuid={uuid}, name=\"{label}\"");
+            // Writing to a String cannot fail.
+            let _ = write!(script, "start={start}, size={size}, type={kind}, uuid={uuid}, name=\"{label}\"");
             if !partition.attributes.is_empty() {
                 let bits: Vec<String> = partition.attributes.iter().map(u32::to_string).collect();
-                script += &format!(", attrs=\"GUID:{}\"", bits.join(","));
+                let _ = write!(script, ", attrs=\"GUID:{}\"", bits.join(","));
             }
             script.push('\n');
         }

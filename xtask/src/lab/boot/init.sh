@@ -34,7 +34,27 @@ refuses kexec_again 'printf 0 >/proc/sys/kernel/kexec_load_disabled'
 refuses permissive_mode 'printf 0 >/sys/fs/selinux/enforce'
 while IFS= read -r line; do echo "LAB receipt $line"; done </run/hardpan/boot.json
 
+# Hardens the kernel that runs, as on a host that did not boot by hardpan-boot.
+apply() {
+    hardpan --version >/dev/null || echo "LAB no program"
+    shows 'lockdown before' /sys/kernel/security/lockdown
+    hardpan lockdown apply --lockdown integrity --one-way --dry-run
+    echo "LAB dry run $?"
+    hardpan lockdown apply --lockdown integrity --one-way
+    echo "LAB applied $?"
+    hardpan lockdown apply --lockdown integrity --one-way >/dev/null
+    echo "LAB again $?"
+    shows 'lockdown after' /sys/kernel/security/lockdown
+    shows 'kexec after' /proc/sys/kernel/kexec_load_disabled
+    refuses kexec_after_all 'printf 0 >/proc/sys/kernel/kexec_load_disabled'
+    hardpan lockdown check /
+    echo "LAB checked $?"
+    hardpan lockdown receipt
+    echo "LAB receipt judged $?"
+}
+
 case "$parameters" in
+    *lab=apply*) apply ;;
     *lab=log*) while IFS= read -r -t 1 line; do echo "LAB log $line"; done </dev/kmsg ;;
     *lab=read*) mapfile </usr/share/lab/big 2>&- ;;
 esac

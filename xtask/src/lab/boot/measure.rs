@@ -86,7 +86,7 @@ fn shell_initramfs(lab: &Lab) -> Result<Vec<u8>, String> {
     initramfs.file("bin/busybox", 0o755, &read(&unpacked("busybox-static")?.join("bin/busybox"))?);
     initramfs.link("bin/sh", "busybox");
     initramfs.program(&find("veritysetup").ok_or("veritysetup is not installed")?)?;
-    initramfs.file("verity-root", 0o644, format!("{}\n", lab.a.root_hash).as_bytes());
+    initramfs.file("verity-root", 0o644, format!("{}\n", lab.a.digest).as_bytes());
     initramfs.modules(&lab.modules);
     Ok(initramfs.finish())
 }

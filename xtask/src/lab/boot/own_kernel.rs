@@ -126,9 +126,10 @@ fn judge(
         .collect();
     wrong
         .extend(never.iter().filter(|text| console.contains(**text)).map(|text| format!("`{text}` is said")));
-    match wrong.is_empty() {
-        true => print(&format!("PASS {NAME} {name}")),
-        false => print(&format!("FAIL {NAME} {name}: {}; see {}", wrong.join("; "), log.display())),
+    if wrong.is_empty() {
+        print(&format!("PASS {NAME} {name}"));
+    } else {
+        print(&format!("FAIL {NAME} {name}: {}; see {}", wrong.join("; "), log.display()));
     }
     Ok(wrong.is_empty())
 }

@@ -14,8 +14,8 @@ pub(super) struct Root {
     pub(super) data: PathBuf,
     /// The hash device: superblock and tree.
     pub(super) hash: PathBuf,
-    /// The root hash, in hexadecimal digits.
-    pub(super) root_hash: String,
+    /// Its root hash, in hexadecimal digits.
+    pub(super) digest: String,
     /// A signature of the root hash by the lab's key, and one of another text.
     pub(super) signature: PathBuf,
     pub(super) other_signature: PathBuf,
@@ -29,7 +29,7 @@ pub(super) const BLOCK: u64 = 4096;
 impl Root {
     /// The kernel's parameters for the mapping, with words for the devices.
     pub(super) fn table(&self) -> String {
-        format!("1 DATA HASH {BLOCK} {BLOCK} {} 1 sha256 {} {SALT}", SIZE / BLOCK, self.root_hash)
+        format!("1 DATA HASH {BLOCK} {BLOCK} {} 1 sha256 {} {SALT}", SIZE / BLOCK, self.digest)
     }
 
     /// Where the first block of a level of the tree is on the hash device; level 0 is that of the data's hashes. The tree
@@ -116,13 +116,13 @@ impl Ingredients {
         format.args(["verity", "format", "--quiet", "--salt", SALT, "--uuid", UUID, "--root-hash-file"]);
         let root_file = place.join("root");
         check(format.arg(&root_file).arg(&data).arg(&hash).stdout(Stdio::null()))?;
-        let root_hash = String::from_utf8_lossy(&read(&root_file)?).trim().to_owned();
-        fs::write(&root_file, &root_hash).map_err(|error| format!("{}: {error}", root_file.display()))?;
+        let digest = String::from_utf8_lossy(&read(&root_file)?).trim().to_owned();
+        fs::write(&root_file, &digest).map_err(|error| format!("{}: {error}", root_file.display()))?;
         let other = place.join("other");
         fs::write(&other, "ab".repeat(32)).map_err(|error| format!("{}: {error}", other.display()))?;
         let signature = self.sign(&root_file)?;
         let other_signature = self.sign(&other)?;
-        Ok(Root { data, hash, root_hash, signature, other_signature })
+        Ok(Root { data, hash, digest, signature, other_signature })
     }
 
     /// Signs as the kernel wants it, by a tool of others.
@@ -152,6 +152,9 @@ impl Ingredients {
         put(tree, "usr/sbin/init", 0o755, &read(&unpacked("bash-static")?.join("bin/bash-static"))?)?;
         put(tree, "usr/libexec/lab", 0o755, INIT.as_bytes())?;
         put(tree, "usr/bin/data", 0o755, b"no program\n")?;
+        if slot == "b" {
+            put(tree, "usr/bin/hardpan", 0o755, &read(&self.program)?)?;
+        }
         put(tree, "usr/share/lab/slot", 0o644, slot.as_bytes())?;
         put(tree, "usr/share/lab/big", 0o644, &big())?;
         put(tree, "usr/share/selinux/hardpan/policy.33", 0o644, &read(&self.policy)?)?;
