@@ -83,7 +83,7 @@ struct Scan {
     shown: Vec<(Disk, Vec<String>)>,
     looked: Option<Duration>,
     places: Vec<Place>,
-    /// What is not a readable table, by disk.
+    /// What is not a whole table, by disk.
     notes: Vec<(String, String)>,
 }
 
@@ -100,6 +100,9 @@ impl Scan {
         for (disk, _) in &self.shown {
             match Gpt::read(&mut DiskReader { machine, disk }, disk.size, disk.sector_size) {
                 Ok(gpt) => {
+                    if gpt.is_damaged() {
+                        self.notes.push((disk.name.clone(), DAMAGED.to_owned()));
+                    }
                     let place = |partition| Place { disk: disk.clone(), partition };
                     self.places.extend(gpt.partitions.into_iter().map(place));
                 }
@@ -137,7 +140,7 @@ impl Scan {
     fn missing(&self, what: &str) -> Failure {
         let tables = self.places.iter().map(ToString::to_string);
         let notes = self.notes.iter().map(|(disk, note)| format!("{disk} ({note})"));
-        let present: Vec<String> = tables.chain(notes).take(MAX_TOLD).collect();
+        let present: Vec<String> = notes.chain(tables).take(MAX_TOLD).collect();
         let present = if present.is_empty() { "none".to_owned() } else { present.join(", ") };
         Failure::slot(Reason::DeviceMissing, format!("{what}; block devices: {present}"))
     }
@@ -187,14 +190,19 @@ fn of_kernel(machine: &mut dyn Machine, place: &Place) -> Result<Found, String> 
             continue;
         }
         let unit = u64::from(disk.sector_size) / 512;
-        let wanted =
-            (Some(partition.first * unit), Some((partition.last - partition.first + 1).saturating_mul(unit)));
+        let length = partition.last.checked_sub(partition.first).and_then(|last| last.checked_add(1));
+        let sectors = |count: u64| count.checked_mul(unit);
+        let (Some(wanted_start), Some(wanted_length)) = (sectors(partition.first), length.and_then(sectors))
+        else {
+            return Err("no disk reaches as far as its entry says".to_owned());
+        };
         let start = number_in(machine, &format!("{own}/start"));
-        let sectors = number_in(machine, &format!("{own}/size"));
+        let size = number_in(machine, &format!("{own}/size"));
         let number = text_in(machine, &format!("{own}/dev")).and_then(|text| text.parse().ok());
-        return match (number, sectors) {
-            (Some(number), Some(sectors)) if (start, Some(sectors)) == wanted => {
-                Ok(Found { number, size: sectors.saturating_mul(512), partition: Some(place.clone()) })
+        return match number {
+            Some(number) if (start, size) == (Some(wanted_start), Some(wanted_length)) => {
+                let size = wanted_length.saturating_mul(512);
+                Ok(Found { number, size, partition: Some(place.clone()) })
             }
             _ => Err("the kernel has it at another place".to_owned()),
         };
@@ -245,6 +253,9 @@ impl ReadDisk for DiskReader<'_> {
     }
 }
 
+/// Why a partition may be in a table and not among the kernel's.
+const DAMAGED: &str =
+    "a copy of its GPT is damaged; the kernel heeds the backup alone only with `gpt` on its command line";
 /// How often to look.
 const POLL: Duration = Duration::from_millis(10);
 /// How often tables are read again although nothing changed.

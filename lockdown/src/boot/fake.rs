@@ -69,6 +69,16 @@ pub(super) enum Defect {
     Writable,
     /// Mappings have another root hash than was loaded.
     OtherTable,
+    /// They cover less than was loaded.
+    FewerBlocks,
+    /// A policy denies that knobs go back, so that nobody learns whether they would.
+    Denied,
+    /// Knobs that go one way refuse to go back, and do.
+    Liar,
+    /// A policy is refused, and is in force.
+    HalfLoaded,
+    /// `/run` of the image is a link.
+    Linked,
 }
 
 /// A device-mapper device.
@@ -193,7 +203,7 @@ impl Files for Fake {
                 world.policy_loaded = true;
                 world.files.insert("/proc/self/attr/current".into(), b"u:r:kernel_t\0".to_vec());
                 world.files.insert("/sys/fs/selinux/policy".into(), [b"given back: ", bytes].concat());
-                return Ok(());
+                return if world.defects.contains(&Defect::HalfLoaded) { refuse(EINVAL) } else { Ok(()) };
             }
             "/sys/kernel/security/lockdown" => {
                 let rank = |text: &str| {
@@ -209,7 +219,10 @@ impl Files for Fake {
             "/proc/sys/kernel/kexec_load_disabled"
                 if now.as_deref() == Some("1") && text != "1" && !world.defects.contains(&Defect::Slack) =>
             {
-                return refuse(EINVAL);
+                if world.defects.contains(&Defect::Liar) {
+                    world.files.insert(path.into(), text.into_bytes());
+                }
+                return refuse(if world.defects.contains(&Defect::Denied) { EACCES } else { EINVAL });
             }
             _ if now.is_none() => return absent(),
             _ => text,
@@ -277,6 +290,7 @@ impl Image for Fake {
         self.call("node_below", path)?;
         assert_eq!(root, "/sysroot");
         match path {
+            "/run" if self.0.borrow().defects.contains(&Defect::Linked) => Ok(Node::LinkToDirectory),
             "/dev" | "/proc" | "/sys" | "/run" | "/etc" | "/factory" => Ok(Node::Directory),
             _ if self.0.borrow().image.contains_key(path) => Ok(Node::File { executable: true }),
             _ => absent(),
@@ -427,4 +441,5 @@ impl Power for Fake {
 const EPERM: i32 = 1;
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
+const EACCES: i32 = 13;
 const EINVAL: i32 = 22;

@@ -127,18 +127,36 @@ fn try_sysctl(machine: &mut dyn Machine, sysctl: &Sysctl) -> Result<Done, (Outco
         return Err((Outcome::Failed, Failure::machine(Reason::Sysctl, text)));
     }
     let Some(weaker) = one_way(sysctl) else { return Ok(Done::new(Outcome::Proved, got)) };
-    if machine.write(&path, weaker.as_bytes()).is_ok() {
-        // It took it: so put it back, whatever comes of that.
-        let _ = machine.write(&path, value.as_bytes());
-        let text = format!("{} could be taken back to {weaker}", sysctl.key);
-        return Err((Outcome::Failed, Failure::machine(Reason::Probe, text)));
+    match refuses(machine, &path, weaker, &got) {
+        Ok(()) => Ok(Done::new(Outcome::Proved, format!("{got}, and {weaker} is refused"))),
+        Err(what) => {
+            // It may have taken it: so put it back, whatever comes of that.
+            let _ = machine.write(&path, value.as_bytes());
+            let text = format!("{} could {what}", sysctl.key);
+            Err((Outcome::Failed, Failure::machine(Reason::Probe, text)))
+        }
     }
-    Ok(Done::new(Outcome::Proved, format!("{got}, and {weaker} is refused")))
+}
+
+/// Whether a knob stays as it is against this value.
+fn refuses(machine: &mut dyn Machine, path: &str, weaker: &str, now: &str) -> Result<(), String> {
+    match machine.write(path, weaker.as_bytes()) {
+        // What these knobs say. Anything else, such as EACCES of a policy, says nothing of the knob.
+        Err(error) if matches!(error.raw_os_error(), Some(EPERM | EINVAL)) => {}
+        Err(error) => return Err(format!("not be tried: {error}")),
+        Ok(()) => return Err(format!("be taken back to {weaker}")),
+    }
+    match text(machine, path) {
+        Ok(after) if after == now => Ok(()),
+        Ok(after) => Err(format!("be taken back to {after}")),
+        Err(error) => Err(format!("not be read again: {error}")),
+    }
 }
 
 /// The value to which a knob must not go back, if the kernel lets it go one way only.
 pub(crate) fn one_way(sysctl: &Sysctl) -> Option<&'static str> {
-    let found = ONE_WAY.iter().find(|(key, value, _)| *key == sysctl.key && *value == sysctl.value);
+    let found =
+        ONE_WAY.iter().find(|(key, value, _)| *key == sysctl.key && *value == sysctl.value.trim_ascii());
     found.map(|(.., weaker)| *weaker)
 }
 
@@ -172,5 +190,6 @@ const ENOENT: i32 = 2;
 const ENXIO: i32 = 6;
 const EACCES: i32 = 13;
 const ENODEV: i32 = 19;
+const EINVAL: i32 = 22;
 const ENOSYS: i32 = 38;
 const EKEYREJECTED: i32 = 129;

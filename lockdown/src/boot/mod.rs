@@ -9,6 +9,7 @@ mod devices;
 #[cfg(test)]
 mod fake;
 mod knobs;
+mod modules;
 mod plan;
 mod policy;
 mod reason;

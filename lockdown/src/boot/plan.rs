@@ -5,6 +5,7 @@ use std::fmt;
 use super::config::{Config, ConfigError, Etc, Extent, Module, Selinux, Slot, Sysctl, Tries};
 use super::config::{Ending, LockdownLevel, OnIoError, Reaction};
 use super::knobs::one_way;
+use super::modules;
 use crate::cmdline::{self, Word};
 
 /// All that will be done.
@@ -16,6 +17,8 @@ pub struct Plan {
     pub before: Vec<Step>,
     /// The slots, of which the first that succeeds is booted. With tries in the GPT, the order is decided there.
     pub slots: Vec<SlotPlan>,
+    /// Whether the command line chose the slot, which is then tried whatever its tries are.
+    pub is_slot_chosen: bool,
     /// What comes once a slot is mounted, and its policy loaded. There is no way back to another slot.
     pub after: Vec<Step>,
     /// What happens when something fails for which no other slot can help.
@@ -160,8 +163,9 @@ impl Plan {
         }
         Ok(Self {
             early: early(),
-            before: before(config, &words),
+            before: before(config, &words)?,
             slots,
+            is_slot_chosen: chosen.is_some(),
             after: after(config),
             on_failure: config.on_failure,
             failure_delay: config.failure_delay,
@@ -179,6 +183,9 @@ pub enum PlanError {
     /// There is no such slot.
     #[error("hardpan.slot={0}: the configuration has no such slot")]
     Slot(String),
+    /// A parameter of a module that would change how those after it are read.
+    #[error("{0}: a module's parameter with a quote, a blank or two dashes cannot be handed over")]
+    Parameter(String),
     /// Reading less cannot be asked for.
     #[error("hardpan.verify={0}: only `full` can be asked for")]
     Verify(String),
@@ -190,16 +197,18 @@ pub(super) fn early() -> Vec<Step> {
     mounts.chain([Step::PanicTimeout(FIRST_PANIC_TIMEOUT)]).collect()
 }
 
-fn before(config: &Config, words: &[Word]) -> Vec<Step> {
+fn before(config: &Config, words: &[Word]) -> Result<Vec<Step>, PlanError> {
     let mut steps = Vec::new();
     if config.panic_timeout != FIRST_PANIC_TIMEOUT {
         steps.push(Step::PanicTimeout(config.panic_timeout));
     }
-    steps.extend(config.modules.iter().map(|module| Step::Module(with_parameters(module, words))));
+    for module in &config.modules {
+        steps.push(Step::Module(modules::with_parameters(module, words)?));
+    }
     steps.extend(config.selinux.iter().map(|_| Step::Selinuxfs));
     steps.extend(config.require_signature.then_some(Step::RequireSignatures));
     steps.extend((config.tries == Tries::Gpt).then_some(Step::Order));
-    steps
+    Ok(steps)
 }
 
 fn slot_plan(config: &Config, slot: &Slot, extent: Extent) -> SlotPlan {
@@ -254,26 +263,6 @@ fn after(config: &Config) -> Vec<Step> {
 /// The value of a word of ours; the last one counts.
 fn own<'w>(words: &'w [Word], name: &str) -> Option<&'w str> {
     cmdline::last(words, name).map(|word| word.value.as_deref().unwrap_or_default())
-}
-
-/// The module with the parameters that the command line has for it, as modprobe gives them. Those of the configuration come
-/// after them, so that they have the last word: the command line may be less authentic.
-fn with_parameters(module: &Module, words: &[Word]) -> Module {
-    let name = module.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".ko");
-    let mut parameters: Vec<String> = Vec::new();
-    for word in words.iter().filter(|word| word.for_kernel) {
-        let Some((owner, parameter)) = word.name.split_once('.') else { continue };
-        if owner.replace('-', "_") != name.replace('-', "_") {
-            continue;
-        }
-        parameters.push(match &word.value {
-            Some(value) if value.contains(char::is_whitespace) => format!("{parameter}=\"{value}\""),
-            Some(value) => format!("{parameter}={value}"),
-            None => parameter.to_owned(),
-        });
-    }
-    parameters.extend((!module.parameters.is_empty()).then(|| module.parameters.clone()));
-    Module { parameters: parameters.join(" "), ..module.clone() }
 }
 
 /// What is mounted in the initramfs and moved into the root.

@@ -48,16 +48,26 @@ pub(super) fn check(machine: &mut dyn Machine, root: &str, path: &str) -> Result
 /// Loads a policy. Until the kernel has taken it, another slot may still be tried.
 pub(super) fn load(machine: &mut dyn Machine, policy: &[u8]) -> Result<(), Failure> {
     let loaded = machine.write(&file("load"), policy);
-    loaded.map_err(failed(Scope::Slot, Reason::PolicyRefused, "the kernel refuses the policy"))
+    loaded.map_err(failed(Scope::Slot, Reason::PolicyRefused, "the kernel refuses the policy")).map_err(
+        |failure| {
+            // Some kernels say no when only what comes after the policy failed.
+            let is_without = context(machine).is_ok_and(|context| !context.contains(':'));
+            Failure { scope: if is_without { Scope::Slot } else { Scope::Machine }, ..failure }
+        },
+    )
+}
+
+/// The context of this process. Without a policy it is the name of an initial identifier, with nothing to separate.
+fn context(machine: &mut dyn Machine) -> Result<String, Failure> {
+    let context = machine.read("/proc/self/attr/current", 4096);
+    let context = context.map_err(failed(Scope::Machine, Reason::Probe, "/proc/self/attr/current"))?;
+    Ok(String::from_utf8_lossy(&context).trim_end_matches(['\0', '\n']).to_owned())
 }
 
 /// Proves that a policy was loaded: by its fingerprint, or else because processes have contexts.
 pub(super) fn prove(machine: &mut dyn Machine, fingerprint: Option<[u8; 32]>) -> Result<Done, Failure> {
     let Some(wanted) = fingerprint else {
-        let context = machine.read("/proc/self/attr/current", 4096);
-        let context = context.map_err(failed(Scope::Machine, Reason::Probe, "/proc/self/attr/current"))?;
-        let context = String::from_utf8_lossy(&context).trim_end_matches(['\0', '\n']).to_owned();
-        // Without a policy it is the name of an initial identifier, with nothing to separate.
+        let context = context(machine)?;
         return if context.contains(':') {
             Ok(Done::new(Outcome::Proved, format!("this process is {context}")))
         } else {

@@ -71,9 +71,14 @@ pub(super) fn check_contents(machine: &mut dyn Machine, contents: &Contents) -> 
     for directory in &contents.directories {
         let node =
             machine.node_below(ROOT, directory).map_err(failed(Scope::Slot, Reason::NoInit, directory))?;
-        if node != Node::Directory {
-            return Err(Failure::slot(Reason::NoInit, format!("{directory} is no directory")));
-        }
+        let is_mounted_on = directory == "/etc" || MOVED.contains(&directory.as_str());
+        let what = match node {
+            Node::Directory => continue,
+            Node::LinkToDirectory if !is_mounted_on => continue,
+            Node::LinkToDirectory => "a link, and is mounted on",
+            _ => "no directory",
+        };
+        return Err(Failure::slot(Reason::NoInit, format!("{directory} is {what}")));
     }
     Ok(Done::new(Outcome::Done, "all there".to_owned()))
 }

@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use hardpan_sys::machine::{Ending, Level, Machine};
 
-use super::config::{Config, Module, Slot, Sysctl};
+use super::config::{Config, Slot, Sysctl};
 use super::devices::{Found, Purpose};
 use super::plan::{self, Plan, SlotPlan, Step};
 use super::reason::{Failure, Scope, failed};
 use super::receipt::{Outcome, PREFIX, Receipt, Record, Refused, word};
 use super::slots::Order;
 use super::verity::{self, SlotDevices};
-use super::{Reason, devices, knobs, policy, root, slots};
+use super::{Reason, devices, knobs, modules, policy, root, slots};
 
 /// What came of it, on a machine of tests: a real one is init's, or ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,9 +106,9 @@ impl Boot<'_> {
             return self.step(step, None);
         }
         let candidates: Vec<&Slot> = plan.slots.iter().map(|plan| &plan.slot).collect();
-        let forced = candidates.len() < config.slots.len();
         self.record(step, "", |boot| {
-            let (order, done) = slots::order(boot.machine, &candidates, config.device_timeout, forced)?;
+            let (order, done) =
+                slots::order(boot.machine, &candidates, config.device_timeout, plan.is_slot_chosen)?;
             boot.state.order = Some(order);
             Ok(done)
         })
@@ -218,6 +218,9 @@ impl Boot<'_> {
                 policy::load(machine, &std::mem::take(&mut state.policy))?;
                 policy::prove(machine, *fingerprint)
             }
+            Step::Etc(etc) => {
+                root::make_etc(machine, etc).map_err(|failure| blame_corruption(machine, slot, failure))
+            }
             Step::VerityStatus => verity::status(machine, slot),
             Step::Receipt => self.write_receipt().map(|()| Done::new(Outcome::Done, RECEIPT.to_owned())),
             Step::Exec(init) => {
@@ -291,14 +294,13 @@ fn perform(machine: &mut dyn Machine, step: &Step) -> Result<Done, Failure> {
     match step {
         Step::Mount(early) => root::mount_early(machine, *early),
         Step::PanicTimeout(seconds) => panic_timeout(machine, *seconds),
-        Step::Module(module) => load_module(machine, module),
+        Step::Module(module) => modules::load(machine, module),
         Step::RequireSignatures => require_signatures(machine),
         Step::Selinuxfs => policy::mount(machine),
         Step::Lockdown(level) => knobs::raise_lockdown(machine, *level),
         Step::LockdownProbe(level) => knobs::probe_lockdown(machine, *level),
         Step::Sysctl(sysctl) => knobs::set_sysctl(machine, sysctl),
         Step::Enforce(enforcing) => policy::enforce(machine, *enforcing),
-        Step::Etc(etc) => root::make_etc(machine, etc),
         Step::SwitchRoot => root::switch(machine),
         // All others are about a slot.
         _ => Err(defect("a slot")),
@@ -314,19 +316,6 @@ fn defect(what: &str) -> Failure {
 fn panic_timeout(machine: &mut dyn Machine, seconds: u32) -> Result<Done, Failure> {
     let sysctl = Sysctl { key: "kernel.panic".to_owned(), value: seconds.to_string(), required: true };
     knobs::set_sysctl(machine, &sysctl)
-}
-
-fn load_module(machine: &mut dyn Machine, module: &Module) -> Result<Done, Failure> {
-    match machine.load_module(&module.path, &module.parameters) {
-        Ok(()) => Ok(Done::new(Outcome::Done, String::new())),
-        Err(error) if error.raw_os_error() == Some(EEXIST) => {
-            Ok(Done::new(Outcome::Done, "loaded already".to_owned()))
-        }
-        Err(error) if !module.required => {
-            Ok(Done { errno: error.raw_os_error(), ..Done::new(Outcome::Failed, error.to_string()) })
-        }
-        Err(error) => Err(failed(Scope::Machine, Reason::ModuleRefused, &module.path)(error)),
-    }
 }
 
 /// The parameter is read-only once the module is there, so that it must have been given with it.
@@ -378,4 +367,3 @@ const RECEIPT: &str = "/run/hardpan/boot.json";
 const MAX_COMMAND_LINE: usize = 64 << 10;
 /// What the kernel says in one step is a handful of lines.
 const MAX_KERNEL_LINES: usize = 8;
-const EEXIST: i32 = 17;

@@ -17,7 +17,8 @@ pub(super) struct Order {
     /// By their number, with the data partition if it was looked for.
     pub(super) slots: Vec<(usize, Option<Found>)>,
     pub(super) refused: Vec<Refused>,
-    /// Whether a slot was refused because its tries are used up, so that a restart would change nothing.
+    /// Whether a slot was refused because of its priority or because its tries are used up, so that a restart would change
+    /// nothing.
     pub(super) exhausted: bool,
 }
 
@@ -52,7 +53,7 @@ pub(super) fn order(
                     candidates.insert(at, (index, priority, found));
                 } else {
                     refuse(Reason::Tries, attributes.to_string());
-                    order.exhausted |= attributes.priority() > 0;
+                    order.exhausted = true;
                 }
             }
         }

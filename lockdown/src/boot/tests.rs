@@ -10,6 +10,7 @@ use super::fake::{Fake, policy};
 use super::*;
 
 mod failures;
+mod hostile;
 
 const CONFIG: &str = "/etc/hardpan/boot.conf";
 

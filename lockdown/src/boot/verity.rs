@@ -6,7 +6,7 @@ use hardpan_sys::dm::{DmError, Name};
 use hardpan_sys::machine::Machine;
 use hardpan_verity::table::{ErrorMode, VerityTable};
 
-use super::config::{Reaction, Slot};
+use super::config::{Extent, Reaction, Slot};
 use super::devices::Found;
 use super::plan::VerityStep;
 use super::reason::{Failure, Reason, Scope, failed};
@@ -56,7 +56,11 @@ pub(super) fn open(
 ) -> Result<(Mapped, Done), Failure> {
     let name = mapping_name(slot)?;
     let mut table = kernel_table(slot, devices, step);
-    let mut got = String::from("verified");
+    let read = match step.extent {
+        Extent::Ends => "the first and the last block are verified",
+        Extent::All => "all blocks are verified",
+    };
+    let mut got = read.to_owned();
     let mut outcome = Outcome::Proved;
     let mut retries = 0;
     loop {
@@ -71,7 +75,8 @@ pub(super) fn open(
             Err(failure) => failure,
         };
         if let Some(left) = &failure.left {
-            return Err(Failure::machine(Reason::RootHash, format!("{failure}: {left}")));
+            let text = format!("{failure}: {left}");
+            return Err(Failure { scope: Scope::Machine, text, ..refusal(slot, &failure) });
         }
         match &failure.reason {
             OpenError::Read { .. } if retries < IO_RETRIES => {
@@ -86,7 +91,7 @@ pub(super) fn open(
                 table.options.io_error = None;
                 outcome = Outcome::Weaker;
                 got = format!(
-                    "verified; the kernel knows no {} on I/O errors: reads fail",
+                    "{read}; the kernel knows no {} on I/O errors: reads fail",
                     step.on_io_error.reaction.name()
                 );
             }
@@ -122,7 +127,12 @@ pub(super) fn status(machine: &mut dyn Machine, slot: &Slot) -> Result<Done, Fai
     if status.verity.corrupted {
         return Err(Failure::machine(Reason::RootHash, "the kernel has found corrupt blocks since"));
     }
-    if status.table.root != slot.table.root || status.table.salt != slot.table.salt {
+    // The kernel names devices by number, and has options that the configuration says elsewhere.
+    let mut found = status.table.clone();
+    found.data_device.clone_from(&slot.table.data_device);
+    found.hash_device.clone_from(&slot.table.hash_device);
+    found.options.clone_from(&slot.table.options);
+    if found != slot.table {
         return Err(Failure::machine(
             Reason::Probe,
             "the device has another table than the one that was opened",

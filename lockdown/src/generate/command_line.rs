@@ -2,6 +2,7 @@
 
 use super::GenerateError;
 use crate::boot::Config;
+use crate::boot::config::Tries;
 use crate::cmdline::{Word, words};
 use crate::profile::Profile;
 
@@ -69,6 +70,10 @@ pub(super) fn notes(profile: &Profile, config: &Config) -> Vec<String> {
 fn common(profile: &Profile, config: &Config) -> Vec<String> {
     // A kernel that panics before that would hang for ever.
     let mut line = vec![format!("panic={}", config.panic_timeout)];
+    if config.tries == Tries::Gpt {
+        // If the power fails between the two writes of the primary table, a kernel without it makes no partitions.
+        line.push("gpt".to_owned());
+    }
     if config.require_signature {
         // Of a module it is a parameter that who loads it hands on; of a kernel that has it built in it works nowhere else.
         line.push("dm_verity.require_signatures=1".to_owned());

@@ -126,7 +126,7 @@ fn everything_of_a_full_profile_arrives() {
     assert_eq!(generated.config.slots[1].fingerprint, Some([2; 32]));
     assert_eq!(generated.config.selinux.unwrap().fingerprint, Some([1; 32]));
     let line = String::from_utf8(generated.files["cmdline"].clone()).unwrap();
-    assert_eq!(line, "panic=10 dm_verity.require_signatures=1 module.sig_enforce=1 console=ttyS0\n");
+    assert_eq!(line, "panic=10 gpt dm_verity.require_signatures=1 module.sig_enforce=1 console=ttyS0\n");
 }
 
 #[test]

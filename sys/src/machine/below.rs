@@ -10,9 +10,13 @@ use super::Node;
 
 /// Opens what is at `path` below `root`, through links, none of which leads out of `root`.
 pub(super) fn open_below(root: &str, path: &str, flags: OFlags) -> io::Result<File> {
+    open_resolving(root, path, flags, ResolveFlags::IN_ROOT)
+}
+
+fn open_resolving(root: &str, path: &str, flags: OFlags, resolve: ResolveFlags) -> io::Result<File> {
     let root = open(root, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     // An absolute path is one below `root`.
-    let opened = openat2(&root, path, flags | OFlags::CLOEXEC, Mode::empty(), ResolveFlags::IN_ROOT)?;
+    let opened = openat2(&root, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)?;
     Ok(opened.into())
 }
 
@@ -21,7 +25,11 @@ pub(super) fn node(root: &str, path: &str) -> io::Result<Node> {
     Ok(if metadata.is_file() {
         Node::File { executable: metadata.permissions().mode() & 0o111 != 0 }
     } else if metadata.is_dir() {
-        Node::Directory
+        let direct = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
+        match open_resolving(root, path, OFlags::PATH, direct) {
+            Ok(_) => Node::Directory,
+            Err(_) => Node::LinkToDirectory,
+        }
     } else {
         Node::Other
     })
@@ -55,6 +63,7 @@ pub(super) fn open_directory(path: &str) -> io::Result<File> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::path::Path;
 
     use super::*;
 
@@ -71,6 +80,12 @@ mod tests {
         assert_eq!(read(root, "/absolute", 100).unwrap(), b"inside");
         assert_eq!(read(root, "/sbin/relative", 100).unwrap(), b"inside");
         assert_eq!(node(root, "/sbin").unwrap(), Node::Directory);
+        symlink("/sbin", Path::new(root).join("bin")).unwrap();
+        std::fs::create_dir(Path::new(root).join("sbin/inner")).unwrap();
+        for path in ["/bin", "/bin/inner"] {
+            assert_eq!(node(root, path).unwrap(), Node::LinkToDirectory, "{path}");
+        }
+        assert_eq!(node(root, "/sbin/inner").unwrap(), Node::Directory);
         assert_eq!(node(root, "/secret").unwrap(), Node::File { executable: false });
         assert_eq!(node(root, "/missing").unwrap_err().kind(), io::ErrorKind::NotFound);
         assert_eq!(read(root, "/secret", 5).unwrap_err().kind(), io::ErrorKind::FileTooLarge);

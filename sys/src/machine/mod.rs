@@ -80,6 +80,9 @@ pub enum Node {
     },
     /// A directory.
     Directory,
+    /// A directory that the path leads to through a link. What is mounted on such a path by its name alone is mounted
+    /// where the link leads from the root of this process.
+    LinkToDirectory,
     /// Anything else.
     Other,
 }

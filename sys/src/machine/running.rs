@@ -81,7 +81,11 @@ impl Files for Running {
     fn write_at(&mut self, path: &str, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let file = OpenOptions::new().write(true).open(path)?;
         file.write_all_at(bytes, offset)?;
-        file.sync_all()
+        file.sync_all()?;
+        // What is read next is what the disk has, and not what it was sent: some drop writes without a word. Where that
+        // cannot be, the page cache's word must do.
+        let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+        Ok(())
     }
 }
 
@@ -182,14 +186,9 @@ impl Clock for Running {
 
 impl Console for Running {
     fn log(&mut self, level: Level, text: &str) {
-        let level = match level {
-            Level::Error => 3,
-            Level::Warning => 4,
-            Level::Info => 6,
-        };
         // Opened anew for each line: the kernel drops lines of one opening that follow each other quickly.
         if let Ok(mut log) = OpenOptions::new().write(true).open("/dev/kmsg") {
-            let _ = log.write(format!("<{level}>{text}").as_bytes());
+            let _ = log.write(record(level, text).as_bytes());
         }
     }
 
@@ -201,8 +200,45 @@ impl Console for Running {
         for name in names {
             let console = OpenOptions::new().write(true).custom_flags(flags).open(format!("/dev/{name}"));
             if let Ok(mut console) = console {
-                let _ = console.write(format!("\r\n{text}\r\n").as_bytes());
+                let line = format!("\r\n{}\r\n", printable(text));
+                write_patiently(&mut console, line.as_bytes(), Duration::from_millis(10));
             }
+        }
+    }
+}
+
+/// A line as the log takes it: longer ones it refuses whole.
+fn record(level: Level, text: &str) -> String {
+    let level = match level {
+        Level::Error => 3,
+        Level::Warning => 4,
+        Level::Info => 6,
+    };
+    let mut line = format!("<{level}>{}", printable(text));
+    if line.len() > MAX_LINE {
+        let end = line.floor_char_boundary(MAX_LINE - '…'.len_utf8());
+        line.replace_range(end.., "…");
+    }
+    line
+}
+
+/// The text without what a terminal would obey, or take for the end of a line: parts of it come from disks and from the command
+/// line.
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
+}
+
+/// Writes all of it onto a terminal that takes as much as it has room for, and gives up one that takes nothing any more, as a
+/// serial line does that is held up.
+fn write_patiently(console: &mut impl Write, mut bytes: &[u8], pause: Duration) {
+    for _ in 0..MAX_ATTEMPTS {
+        match console.write(bytes) {
+            Ok(len) => bytes = bytes.get(len..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(pause),
+            Err(_) => return,
+        }
+        if bytes.is_empty() {
+            return;
         }
     }
 }
@@ -239,6 +275,11 @@ fn text(text: &str) -> io::Result<CString> {
     CString::new(text).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
+/// The kernel refuses more than 1024 bytes, of which some kernels take 48 for what they put before it (`PRINTK_PREFIX_MAX`).
+const MAX_LINE: usize = 900;
+/// How often a terminal is asked to take more: for a second or two, then the next one comes.
+const MAX_ATTEMPTS: u32 = 200;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +307,43 @@ mod tests {
         assert_eq!(&bytes, b"eW");
         assert!(machine.read_at(&path("a/c"), 2, &mut bytes).is_err());
         assert!(machine.device_number(&path("a/c")).is_err());
+    }
+
+    #[test]
+    fn a_line_fits_the_log_and_commands_no_terminal() {
+        let record = record(Level::Error, &"\u{e9}\u{1b}[2J\n\u{9b}2J".repeat(500));
+        assert!(record.starts_with("<3>\u{e9}?[2J??2J\u{e9}"), "{record}");
+        assert!((890..=900).contains(&record.len()) && record.ends_with('\u{2026}'), "{}", record.len());
+        assert_eq!(super::record(Level::Info, "x"), "<6>x");
+    }
+
+    /// A terminal that takes a few bytes at once, and sometimes none.
+    struct Slow(Vec<u8>, u32);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1 += 1;
+            if self.1.is_multiple_of(3) {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let len = bytes.len().min(2);
+            self.0.extend(&bytes[..len]);
+            Ok(len)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_slow_console_gets_all_of_a_message_and_a_stuck_one_is_given_up() {
+        let mut slow = Slow(Vec::new(), 0);
+        write_patiently(&mut slow, b"all of it", Duration::ZERO);
+        assert_eq!(slow.0, b"all of it");
+        let mut stuck = Slow(Vec::new(), 0);
+        write_patiently(&mut stuck, &[b'x'; 5000], Duration::ZERO);
+        assert!(stuck.0.len() < 5000);
     }
 
     #[test]

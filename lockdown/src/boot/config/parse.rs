@@ -169,6 +169,11 @@ fn agree(config: &Config) -> Result<(), Fault> {
     if config.etc.as_ref().is_some_and(|etc| etc.source == "/etc" || etc.source.starts_with("/etc/")) {
         return Err(Fault::Disagree("etc: what /etc is filled from would be hidden below it".to_owned()));
     }
+    if config.sysctls.iter().any(|sysctl| sysctl.key == "kernel.panic" && sysctl.value.trim() == "0") {
+        return Err(Fault::Disagree(
+            "sysctl kernel.panic: with 0 a kernel that panics hangs for ever".to_owned(),
+        ));
+    }
     if config.slots.iter().all(|slot| slot.version < config.minimum_version) {
         return Err(Fault::Disagree("minimum-version: every slot is below it".to_owned()));
     }

@@ -168,6 +168,9 @@ fn directives_that_exclude_each_other_are_refused() {
     assert!(matches!(fault(&by_path), (_, _, Fault::Disagree(_))));
     let twice = minimal() + &minimal().lines().nth(1).unwrap().replace("version 3", "version 4") + "\n";
     assert_eq!(fault(&twice), (5, 1, Fault::Repeated("a".into())));
+    let hangs = minimal() + "sysctl kernel.panic 0 optional\n";
+    assert!(matches!(fault(&hangs), (_, _, Fault::Disagree(_))));
+    assert!(Config::parse(hangs.replace("panic 0", "panic 30").as_bytes()).is_ok());
     let unused = minimal().replace("slot a", &format!("slot a fingerprint {}", "00".repeat(32)));
     assert!(matches!(fault(&unused), (_, _, Fault::Disagree(_))));
 }

@@ -84,6 +84,9 @@ impl DeviceMapper for Fake {
                 Show::Table if world.defects.contains(&Defect::OtherTable) => {
                     target.parameters.replace("abab", "cdcd")
                 }
+                Show::Table if world.defects.contains(&Defect::FewerBlocks) => {
+                    target.parameters.replace(" 4096 4096 4 ", " 4096 4096 2 ")
+                }
                 Show::Table => target.parameters.clone(),
                 Show::Status => if mapping.corrupted { "C" } else { "V" }.to_owned(),
             },

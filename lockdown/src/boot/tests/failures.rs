@@ -122,6 +122,11 @@ const CASES: &[Case] = &[
         Err(Reason::Probe),
     ),
     (
+        "the mapping covers less",
+        |fake| _ = fake.0.borrow_mut().defects.insert(Defect::FewerBlocks),
+        Err(Reason::Probe),
+    ),
+    (
         "the slot cannot be unmounted",
         |fake| {
             fake.0.borrow_mut().image.remove("/sbin/init");
