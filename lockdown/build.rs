@@ -36,6 +36,7 @@ fn rules() -> Result<(), Box<dyn Error>> {
         }
         all.extend(rules.into_iter().map(without_samples));
     }
+    all.sort_by(|a, b| id_of(a).cmp(&id_of(b)));
     let place = PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo gives no place")?);
     Ok(std::fs::write(place.join("rules.json"), serde_json::to_vec(&all)?)?)
 }
@@ -47,4 +48,9 @@ fn without_samples(rule: toml::Value) -> toml::Value {
         table.remove(name);
     }
     toml::Value::Table(table)
+}
+
+#[cfg(feature = "check")]
+fn id_of(rule: &toml::Value) -> Option<&str> {
+    rule.get("id")?.as_str()
 }

@@ -78,23 +78,38 @@ fn every_pillar_has_its_rules() {
 }
 
 #[test]
-fn every_rule_is_explained_by_id_and_by_name() {
-    let dir = Dir::new();
+fn every_rule_has_a_whole_page() {
     for rule in &rules() {
-        let (id, name) = (rule["id"].as_str().unwrap(), rule["name"].as_str().unwrap());
-        let page = dir.ok(&["explain", id]);
-        assert_eq!(page, dir.ok(&["explain", name]));
-        assert_eq!(page, dir.ok(&["explain", &id.to_lowercase()]));
-        assert!(page.starts_with(id) && page.lines().next().unwrap().contains(name), "{page}");
+        let (id, page) = (rule["id"].as_str().unwrap(), rule["page"].as_str().unwrap());
         let headings: Vec<&str> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
         assert_eq!(headings[..4], SECTIONS, "{id}");
         for section in page.split("\n## ").skip(1).take(SECTIONS.len()) {
             let (heading, body) = section.split_once('\n').unwrap();
             assert!(body.trim().len() > 20, "{id}: {heading} says nothing");
         }
+    }
+}
+
+/// One rule of each family, and two of the kernel's, whose pages are made and not written. That each of all is found by its id and
+/// its name is tested where they are looked up, without two thousand processes.
+#[test]
+fn a_rule_is_explained_by_id_and_by_name() {
+    let (dir, rules) = (Dir::new(), rules());
+    let family = |rule: &Value| rule["id"].as_str().unwrap().split('-').next().unwrap().to_owned();
+    let mut samples: BTreeMap<String, &Value> = rules.iter().map(|rule| (family(rule), rule)).collect();
+    assert!(samples.len() > 8 && samples.contains_key("KRN"), "{:?}", samples.keys());
+    samples
+        .insert("first of the kernel's".to_owned(), rules.iter().find(|rule| family(rule) == "KRN").unwrap());
+    for rule in samples.into_values() {
+        let (id, name) = (rule["id"].as_str().unwrap(), rule["name"].as_str().unwrap());
+        let page = dir.ok(&["explain", id]);
+        assert_eq!(page, dir.ok(&["explain", name]));
+        assert_eq!(page, dir.ok(&["explain", &id.to_lowercase()]));
+        let (first, rest) = page.split_once('\n').unwrap();
+        assert!(first.starts_with(id) && first.contains(name), "{page}");
+        assert_eq!(rest.strip_prefix('\n'), rule["page"].as_str());
         let described: Value = serde_json::from_str(&dir.ok(&["explain", "--json", name])).unwrap();
         assert_eq!(described, *rule);
-        assert!(page.ends_with(described["page"].as_str().unwrap()));
     }
 }
 

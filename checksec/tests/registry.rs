@@ -40,7 +40,7 @@ fn every_rule_is_documented_and_has_its_name_for_good() {
     for rule in RULES {
         let meta = rule.meta();
         assert!(rule.column().len() <= 10, "{}", rule.column());
-        assert_eq!(meta.page.lines().next(), Some(&*format!("# {}", meta.title)), "{}", meta.id);
+        assert_eq!(meta.page.text().lines().next(), Some(&*format!("# {}", meta.title)), "{}", meta.id);
         for section in PAGE_SECTIONS {
             assert!(meta.section(section).len() > 40, "{} {section}", meta.id);
         }

@@ -125,6 +125,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_rule_is_found_by_id_and_by_name() {
+        for meta in all() {
+            for text in [&*meta.id, &meta.name, &meta.id.to_lowercase(), &meta.name.to_uppercase()] {
+                let found = find(text).unwrap_or_else(|| panic!("{text} is not found"));
+                assert!(std::ptr::eq(found, meta), "{text} finds {}", found.id);
+            }
+        }
+    }
+
+    #[test]
     fn a_slip_of_the_finger_is_understood() {
         assert_eq!(edit_distance("kitten", "sitting"), 3);
         assert_eq!(closest("ELF-0O1").map(|meta| &*meta.id), Some("ELF-001"));

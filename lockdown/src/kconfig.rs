@@ -1,6 +1,7 @@
 //! A kernel's build configuration.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 use hardpan_report::Location;
 use thiserror::Error;
@@ -10,12 +11,15 @@ use crate::{Arch, KernelVersion};
 /// A `.config`: options by name, without the `CONFIG_` prefix.
 #[derive(Clone, Debug)]
 pub struct Kconfig {
-    options: BTreeMap<String, (String, u32)>,
+    options: HashMap<String, (Value, u32)>,
     /// The file it was read from.
     pub origin: Location,
     /// What its header says that it is for: `Linux/x86 6.1.0`.
     header: Option<String>,
 }
+
+/// Most are one of three letters.
+type Value = Cow<'static, str>;
 
 /// Why a text is no build configuration. Lines and columns count from 1, columns in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -60,7 +64,7 @@ pub enum KconfigFault {
 impl Kconfig {
     /// Reads `CONFIG_X=value` and `# CONFIG_X is not set` lines; everything else is a comment.
     pub fn parse(text: &str, origin: Location) -> Self {
-        let mut config = Self::empty(origin);
+        let mut config = Self::empty(text, origin);
         for (number, line) in (1..).zip(text.lines()) {
             config.note_header(line);
             if let Ok(Some((name, value))) = option(line) {
@@ -72,7 +76,7 @@ impl Kconfig {
 
     /// Reads what `make` writes, and nothing else: other lines, and an option with two values, are errors.
     pub fn parse_strict(text: &str, origin: Location) -> Result<Self, KconfigError> {
-        let mut config = Self::empty(origin);
+        let mut config = Self::empty(text, origin);
         for (number, line) in (1..).zip(text.lines()) {
             config.note_header(line);
             let at = |(column, fault)| KconfigError { line: number, column, fault };
@@ -81,15 +85,16 @@ impl Kconfig {
             if let Some((before, earlier)) = before
                 && before != value
             {
-                let twice = KconfigFault::Twice { option: name.to_owned(), before, now: value, at: earlier };
+                let (before, now) = (before.into_owned(), value.into_owned());
+                let twice = KconfigFault::Twice { option: name.to_owned(), before, now, at: earlier };
                 return Err(at((1, twice)));
             }
         }
         Ok(config)
     }
 
-    fn empty(origin: Location) -> Self {
-        Self { options: BTreeMap::new(), origin, header: None }
+    fn empty(text: &str, origin: Location) -> Self {
+        Self { options: HashMap::with_capacity(text.len() / MEAN_LINE), origin, header: None }
     }
 
     /// `# Linux/x86 6.1.0 Kernel Configuration`, as scripts/kconfig writes it.
@@ -104,7 +109,7 @@ impl Kconfig {
     /// The value of an option and its line. An option that the file does not mention was not offered to this kernel and
     /// counts as `n`, without a line.
     pub fn get(&self, name: &str) -> (&str, Option<u32>) {
-        self.options.get(name).map_or(("n", None), |(value, line)| (value, Some(*line)))
+        self.options.get(name).map_or(("n", None), |(value, line)| (&**value, Some(*line)))
     }
 
     /// Whether an option is built in.
@@ -119,7 +124,9 @@ impl Kconfig {
 
     /// The options that it mentions, by name.
     pub fn options(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.options.iter().map(|(name, (value, _))| (name.as_str(), value.as_str()))
+        let mut options: Vec<_> = self.options.iter().map(|(name, (value, _))| (&**name, &**value)).collect();
+        options.sort_unstable();
+        options.into_iter()
     }
 
     /// The architecture that the kernel is built for, if it is one that is known here.
@@ -150,10 +157,10 @@ impl Kconfig {
 }
 
 /// The option that a line sets, and its value; strings without their quotes. An error has its column.
-fn option(line: &str) -> Result<Option<(&str, String)>, (usize, KconfigFault)> {
+fn option(line: &str) -> Result<Option<(&str, Value)>, (usize, KconfigFault)> {
     let line = line.strip_suffix('\r').unwrap_or(line);
     if let Some(name) = line.strip_prefix("# CONFIG_").and_then(|rest| rest.strip_suffix(" is not set")) {
-        return if is_name(name) { Ok(Some((name, "n".to_owned()))) } else { Ok(None) };
+        return if is_name(name) { Ok(Some((name, "n".into()))) } else { Ok(None) };
     }
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
@@ -171,16 +178,19 @@ fn option(line: &str) -> Result<Option<(&str, String)>, (usize, KconfigFault)> {
 }
 
 /// A value as the kernel's build has it: in strings a backslash stands before `"` and `\`.
-fn text_of(value: &str) -> Option<String> {
+fn text_of(value: &str) -> Option<Value> {
+    if let Some(letter) = ["y", "m", "n"].into_iter().find(|letter| *letter == value) {
+        return Some(letter.into());
+    }
     let Some(quoted) = value.strip_prefix('"') else {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        return (!value.is_empty() && value.bytes().all(is_plain)).then(|| value.to_owned());
+        return (!value.is_empty() && value.bytes().all(is_plain)).then(|| value.to_owned().into());
     };
     let mut text = String::new();
     let mut characters = quoted.chars();
     loop {
         match characters.next()? {
-            '"' => return characters.next().is_none().then_some(text),
+            '"' => return characters.next().is_none().then_some(text.into()),
             '\\' => text.push(characters.next()?),
             other => text.push(other),
         }
@@ -192,6 +202,9 @@ fn is_name(name: &str) -> bool {
 }
 
 const PREFIX: &str = "CONFIG_";
+
+/// Bytes of a line, about. Comments between options are few.
+const MEAN_LINE: usize = 24;
 
 #[cfg(test)]
 mod tests {

@@ -120,7 +120,8 @@ pub enum NewcError {
     },
     /// A name that the kernel would take otherwise, or that is too long for it.
     #[error(
-        "initramfs: {path:?} is no name for a member: use a path of at most {MAX_PATH} bytes without `.`, `..` or empty parts"
+        "initramfs: {path:?} is no name for a member: use a path of at most {MAX_PATH} bytes, with parts of at most {MAX_NAME}, none \
+         of them `.`, `..` or empty"
     )]
     Path {
         /// The name.
@@ -151,7 +152,8 @@ pub enum NewcError {
 /// The path without slashes in front, as members are named; the kernel unpacks into the root either way.
 fn name_of(path: &str) -> Result<&str, NewcError> {
     let name = path.trim_start_matches('/');
-    let parts_are_names = name.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    let parts_are_names =
+        name.split('/').all(|part| !matches!(part, "" | "." | "..") && part.len() <= MAX_NAME);
     if parts_are_names && name != TRAILER && name.len() <= MAX_PATH && !name.contains('\0') {
         Ok(name)
     } else {
@@ -186,6 +188,8 @@ fn pad(bytes: &mut Vec<u8>, alignment: usize) {
 const MAGIC: &[u8] = b"070701";
 /// The name with which an archive ends.
 const TRAILER: &str = "TRAILER!!!";
+/// `NAME_MAX` of Linux: the file system into which the kernel unpacks refuses longer ones, and the kernel goes on without them.
+const MAX_NAME: usize = 255;
 /// `PATH_MAX` of Linux, without the NUL: the kernel skips members with longer names.
 const MAX_PATH: usize = 4095;
 
@@ -226,7 +230,21 @@ mod tests {
     #[test]
     fn what_the_kernel_would_not_unpack_as_meant_is_refused() {
         let mut archive = Archive::new(0);
-        for path in ["", "/", "a//b", "a/../b", "./a", "a/", "TRAILER!!!", "a\0b", &"x".repeat(4096)] {
+        let (too_long, longest) = ("x".repeat(256), vec!["x".repeat(255); 16].join("/"));
+        let longer = format!("x/{longest}");
+        for path in [
+            "",
+            "/",
+            "a//b",
+            "a/../b",
+            "./a",
+            "a/",
+            "TRAILER!!!",
+            "a\0b",
+            &too_long,
+            &format!("{too_long}/a"),
+            &longer,
+        ] {
             let result = archive.file(path, 0o644, Vec::new());
             assert!(matches!(result, Err(NewcError::Path { .. })), "{path}: {result:?}");
         }
@@ -234,7 +252,8 @@ mod tests {
         assert!(matches!(archive.file("/a", 0o644, Vec::new()), Err(NewcError::Repeated { .. })));
         assert!(matches!(archive.file("a/b", 0o644, Vec::new()), Err(NewcError::NoDirectory { .. })));
         assert!(matches!(archive.link("l", ""), Err(NewcError::Target { .. })));
-        assert!(archive.file(&"x".repeat(4095), 0o644, Vec::new()).is_ok());
+        assert_eq!(longest.len(), MAX_PATH);
+        assert!(archive.file(&longest, 0o644, Vec::new()).is_ok());
     }
 
     #[test]

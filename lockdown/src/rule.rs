@@ -6,11 +6,14 @@ mod range;
 mod sample;
 mod test;
 
-use hardpan_report::{Pillar, RuleMeta, Severity};
+use std::sync::Arc;
+
+use hardpan_report::{Page, Pillar, RuleMeta, Severity};
 use serde::Deserialize;
 
 use crate::Arch;
 pub use catalogue::{rules, rules_of};
+use describe::Prose;
 pub use range::{KernelRange, KernelVersion};
 pub use sample::{Sample, Samples};
 pub use test::{IfAbsent, Test};
@@ -27,11 +30,9 @@ pub struct KernelRule {
     /// The versions of the kernel that it is about.
     pub kernel: KernelRange,
     /// Where it applies: all of these hold.
-    pub when: Vec<Test>,
+    pub when: Arc<[Test]>,
     /// What is wanted: one of these must hold.
-    pub any: Vec<Test>,
-    /// What it costs, in speed or memory.
-    pub cost: Option<String>,
+    pub any: Arc<[Test]>,
     /// Facts on which it is known what it says. Rules that are built in come without, since only tests ask for them.
     pub samples: Samples,
 }
@@ -45,7 +46,7 @@ impl KernelRule {
     /// Every test of it, at whatever depth.
     pub fn tests(&self) -> Vec<&Test> {
         let mut all = Vec::new();
-        for test in self.when.iter().chain(&self.any) {
+        for test in self.when.iter().chain(&*self.any) {
             test.walk(&mut |test| all.push(test));
         }
         all
@@ -117,7 +118,23 @@ fn base() -> Vec<Profile> {
 
 impl From<RawRule> for KernelRule {
     fn from(raw: RawRule) -> Self {
-        let page = describe::page(&raw);
+        let (when, any): (Arc<[Test]>, Arc<[Test]>) = (raw.when.into(), raw.any.into());
+        // Without a profile it would be in none, which a test of the catalogue refuses.
+        let profile = raw.profiles.iter().copied().min().unwrap_or_default();
+        let prose = Prose {
+            title: raw.title.clone(),
+            profiles: raw.profiles,
+            arch: raw.arch.clone(),
+            kernel: raw.kernel.clone(),
+            when: Arc::clone(&when),
+            any: Arc::clone(&any),
+            why: raw.why,
+            judged: raw.judged,
+            fix: raw.fix,
+            breaks: raw.breaks,
+            cost: raw.cost,
+            sources: raw.sources,
+        };
         Self {
             meta: RuleMeta {
                 id: raw.id.into(),
@@ -125,16 +142,14 @@ impl From<RawRule> for KernelRule {
                 title: raw.title.into(),
                 pillar: Some(Pillar::KernelLockdown),
                 severity: raw.severity,
-                page: page.into(),
+                page: Page::Made(Arc::new(prose)),
                 fixes: &[],
             },
-            // Without a profile it would be in none, which a test of the catalogue refuses.
-            profile: raw.profiles.iter().copied().min().unwrap_or_default(),
+            profile,
             arch: raw.arch,
             kernel: raw.kernel,
-            when: raw.when,
-            any: raw.any,
-            cost: raw.cost,
+            when,
+            any,
             samples: Samples { pass: raw.pass, fail: raw.fail, not_applicable: raw.not_applicable },
         }
     }

@@ -21,7 +21,7 @@ fn host(dir: &Path, good: bool) -> Host {
         std::fs::write(path, text).unwrap();
     };
     for rule in rules() {
-        for test in &rule.any {
+        for test in &*rule.any {
             match test {
                 Test::Sysctl { key, min, one_of, not, .. } => {
                     let key = key.replace('*', "eth0");

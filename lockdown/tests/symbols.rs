@@ -66,7 +66,7 @@ fn options(tests: &[Test]) -> BTreeSet<&str> {
 /// Whether nothing but the build is tested.
 fn is_of_the_build(rule: &KernelRule) -> bool {
     let mut only = true;
-    for test in &rule.any {
+    for test in &*rule.any {
         test.walk(&mut |test| {
             only &= matches!(test, Test::Kconfig { .. } | Test::All(_) | Test::AnyOf(_) | Test::Not(_));
         });
@@ -118,7 +118,7 @@ fn what_a_rule_of_the_build_wants_exists_wherever_it_applies() {
 fn conditions_can_hold_on_each_architecture_of_their_rule() {
     let symbols = Symbols::read();
     for rule in rules() {
-        for test in &rule.when {
+        for test in &*rule.when {
             let options = options(std::slice::from_ref(test));
             for arch in arches(rule) {
                 let can = symbols

@@ -47,6 +47,12 @@ impl Serialize for BytePath {
 /// Bytes as printable text: UTF-8 stays, a backslash doubles, and control characters, invisible or reordering
 /// characters and bytes that are not UTF-8 become `\xNN`, byte by byte. The original can be read back from it.
 pub fn escape(bytes: &[u8]) -> String {
+    // Most of what is shown is plain, and a character at a time is slow.
+    if let Ok(text) = str::from_utf8(bytes)
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'[' | b']'..=b'~'))
+    {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {

@@ -29,5 +29,5 @@ pub use outcome::{Cause, Confidence, Outcome, Severity};
 pub use pillar::Pillar;
 pub use processes::{ProcessRow, ProcessTable};
 pub use roots::Roots;
-pub use rule::{Fix, PAGE_SECTIONS, RuleMeta, Toolchain};
+pub use rule::{Fix, MadePage, PAGE_SECTIONS, Page, RuleMeta, Toolchain};
 pub use run_rules::{EVERYTHING_READ, RUN_RULES, SECTION_UNUSED, WAIVER_EXPIRED, WAIVER_UNUSED};

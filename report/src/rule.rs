@@ -1,6 +1,8 @@
 //! A rule's metadata and its page.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -77,8 +79,8 @@ pub struct RuleMeta {
     pub pillar: Option<Pillar>,
     /// How much a failure matters unless the policy says otherwise.
     pub severity: Severity,
-    /// Markdown with the headings of [`PAGE_SECTIONS`], and optionally `References`.
-    pub page: Cow<'static, str>,
+    /// It has the headings of [`PAGE_SECTIONS`], and optionally `References`.
+    pub page: Page,
     /// What to add to a build, for rules about what compilers make.
     pub fixes: &'static [Fix],
 }
@@ -99,7 +101,7 @@ impl RuleMeta {
             title: Cow::Borrowed(title),
             pillar: Some(pillar),
             severity,
-            page: Cow::Borrowed(page),
+            page: Page::Written(page),
             fixes: &[],
         }
     }
@@ -134,22 +136,75 @@ impl RuleMeta {
     }
 
     /// The text below a `## heading`, up to the next one; empty if the page lacks it.
-    pub fn section(&self, heading: &str) -> &str {
-        let page: &str = &self.page;
-        let Some(start) = find_heading(page, heading) else { return "" };
-        let body = &page[start..];
-        body.find("\n## ").map_or(body, |end| &body[..end]).trim()
+    pub fn section(&self, heading: &str) -> Cow<'_, str> {
+        match &self.page {
+            Page::Written(text) => section(text, heading).into(),
+            Page::Made(page) => section(&page.text(), heading).to_owned().into(),
+        }
     }
 
     /// Why a failure matters.
-    pub fn rationale(&self) -> &str {
-        self.section("Why it matters")
+    pub fn rationale(&self) -> Cow<'_, str> {
+        match &self.page {
+            Page::Written(text) => section(text, RATIONALE).into(),
+            Page::Made(page) => page.rationale().into(),
+        }
     }
 
     /// What to do about one.
-    pub fn remedy(&self) -> &str {
-        self.section("How to fix it")
+    pub fn remedy(&self) -> Cow<'_, str> {
+        match &self.page {
+            Page::Written(text) => section(text, REMEDY).into(),
+            Page::Made(page) => page.remedy(),
+        }
     }
+}
+
+/// A rule's page, in Markdown.
+#[derive(Clone, Debug)]
+pub enum Page {
+    /// As it is written.
+    Written(&'static str),
+    /// Made of a rule's data when somebody reads it. Reports quote two sections of it, and to make every page for them, and find
+    /// them in it, was a fifth of the work of judging a kernel.
+    Made(Arc<dyn MadePage>),
+}
+
+impl Page {
+    /// All of it.
+    pub fn text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Written(text) => (*text).into(),
+            Self::Made(page) => page.text().into(),
+        }
+    }
+}
+
+impl fmt::Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+/// What a page is made of.
+pub trait MadePage: fmt::Debug + Send + Sync {
+    /// The text of its section `Why it matters`.
+    fn rationale(&self) -> &str;
+
+    /// The text of its section `How to fix it`.
+    fn remedy(&self) -> Cow<'_, str>;
+
+    /// The whole page.
+    fn text(&self) -> String;
+}
+
+const RATIONALE: &str = PAGE_SECTIONS[1];
+const REMEDY: &str = PAGE_SECTIONS[3];
+
+fn section<'p>(page: &'p str, heading: &str) -> &'p str {
+    let Some(start) = find_heading(page, heading) else { return "" };
+    let body = &page[start..];
+    body.find("\n## ").map_or(body, |end| &body[..end]).trim()
 }
 
 /// The offset just past the heading's line.

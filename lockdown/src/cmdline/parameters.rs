@@ -152,6 +152,7 @@ const PARAMETERS: &[Parameter] = &[
     all("earlycon", Stage::Early),
     early("earlyprintk", Text),
     all("efi", Stage::Early),
+    late("efivar_ssdt", Text),
     late("enforcing", Text),
     late("evm", Text),
     late("fail_futex", Text),

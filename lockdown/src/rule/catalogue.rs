@@ -15,18 +15,16 @@ pub fn rules_of(profile: Profile) -> impl Iterator<Item = &'static KernelRule> {
 }
 
 static RULES: LazyLock<Vec<KernelRule>> = LazyLock::new(|| {
-    let raw: Vec<RawRule> = match serde_json::from_slice(CATALOGUE) {
+    let raw: Vec<RawRule> = match serde_json::from_str(CATALOGUE) {
         Ok(rules) => rules,
         // The text is part of the binary, and a test reads it, so that this cannot happen to a user.
         Err(error) => unreachable!("the built-in kernel rules: {error}"),
     };
-    let mut rules: Vec<KernelRule> = raw.into_iter().map(KernelRule::from).collect();
-    rules.sort_by(|a, b| a.meta.id.cmp(&b.meta.id));
-    rules
+    raw.into_iter().map(KernelRule::from).collect()
 });
 
-/// Every file of `rules/`, as build.rs puts them together.
-const CATALOGUE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rules.json"));
+/// Every file of `rules/`, as build.rs puts them together, by id.
+const CATALOGUE: &str = include_str!(concat!(env!("OUT_DIR"), "/rules.json"));
 
 #[cfg(test)]
 mod tests {
@@ -67,6 +65,14 @@ mod tests {
         for (written, built) in written.into_iter().zip(rules()) {
             let without = KernelRule { samples: crate::Samples::default(), ..written };
             assert_eq!(format!("{without:?}"), format!("{built:?}"));
+        }
+    }
+
+    #[test]
+    fn reports_quote_what_stands_on_the_page() {
+        for KernelRule { meta, .. } in rules() {
+            assert_eq!(meta.rationale(), meta.section("Why it matters"), "{}", meta.id);
+            assert_eq!(meta.remedy(), meta.section("How to fix it"), "{}", meta.id);
         }
     }
 

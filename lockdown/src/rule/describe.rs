@@ -1,54 +1,86 @@
 //! Tests and pages in words.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
-use super::{RawRule, Test};
+use hardpan_report::MadePage;
 
-/// The page of a rule, from its fields.
-pub(super) fn page(raw: &RawRule) -> String {
-    let mut page = format!("# {}\n\n## What it checks\n\n", raw.title);
-    let lead = if raw.any.len() == 1 { "Wanted:" } else { "One of these is wanted:" };
-    // Writing to a String cannot fail.
-    let _ = writeln!(page, "{lead}\n");
-    for test in &raw.any {
-        let _ = writeln!(page, "- {}", test.describe());
-    }
-    applies(raw, &mut page);
-    let _ = writeln!(page, "\n## Why it matters\n\n{}", raw.why.trim());
-    let _ = writeln!(page, "\n## How it is judged\n\n{}", raw.judged.as_deref().unwrap_or(JUDGED).trim());
-    let _ = writeln!(page, "\n## How to fix it\n\n{}", raw.fix.trim());
-    if let Some(breaks) = &raw.breaks {
-        let _ = writeln!(page, "\nWhat may break: {}", breaks.trim());
-    }
-    if let Some(cost) = &raw.cost {
-        let _ = writeln!(page, "\nWhat it costs: {}", cost.trim());
-    }
-    let _ = writeln!(page, "\n## References\n");
-    for source in &raw.sources {
-        let _ = writeln!(page, "- {source}");
-    }
-    page
+use super::{KernelRange, Profile, Test};
+use crate::Arch;
+
+/// What the page of a rule is made of.
+#[derive(Debug)]
+pub(super) struct Prose {
+    pub(super) title: String,
+    pub(super) profiles: Vec<Profile>,
+    pub(super) arch: Vec<Arch>,
+    pub(super) kernel: KernelRange,
+    pub(super) when: Arc<[Test]>,
+    pub(super) any: Arc<[Test]>,
+    pub(super) why: String,
+    pub(super) judged: Option<String>,
+    pub(super) fix: String,
+    pub(super) breaks: Option<String>,
+    pub(super) cost: Option<String>,
+    pub(super) sources: Vec<String>,
 }
 
-/// Where the rule applies, if not everywhere.
-fn applies(raw: &RawRule, page: &mut String) {
-    let mut lines = Vec::new();
-    if !raw.arch.is_empty() {
-        let names: Vec<&str> = raw.arch.iter().map(|arch| arch.as_str()).collect();
-        lines.push(format!("the architecture is {}", names.join(" or ")));
+impl MadePage for Prose {
+    fn rationale(&self) -> &str {
+        self.why.trim()
     }
-    if !raw.kernel.is_any() {
-        lines.push(format!("the kernel's version is one {}", raw.kernel));
+
+    fn remedy(&self) -> Cow<'_, str> {
+        let fix = self.fix.trim();
+        let more = [("What may break", &self.breaks), ("What it costs", &self.cost)];
+        more.into_iter().fold(fix.into(), |before, (what, text)| match text {
+            Some(text) => [&*before, "\n\n", what, ": ", text.trim()].concat().into(),
+            None => before,
+        })
     }
-    lines.extend(raw.when.iter().map(Test::describe));
-    if !lines.is_empty() {
-        let _ = writeln!(page, "\nIt applies where all of this holds:\n");
-        for line in lines {
-            let _ = writeln!(page, "- {line}");
+
+    fn text(&self) -> String {
+        let mut page = format!("# {}\n\n## What it checks\n\n", self.title);
+        let lead = if self.any.len() == 1 { "Wanted:" } else { "One of these is wanted:" };
+        // Writing to a String cannot fail.
+        let _ = writeln!(page, "{lead}\n");
+        for test in &*self.any {
+            let _ = writeln!(page, "- {}", test.describe());
         }
+        self.applies(&mut page);
+        let _ = writeln!(page, "\n## Why it matters\n\n{}", self.rationale());
+        let _ =
+            writeln!(page, "\n## How it is judged\n\n{}", self.judged.as_deref().unwrap_or(JUDGED).trim());
+        let _ = writeln!(page, "\n## How to fix it\n\n{}\n\n## References\n", self.remedy());
+        for source in &self.sources {
+            let _ = writeln!(page, "- {source}");
+        }
+        page
     }
-    let names: Vec<&str> = raw.profiles.iter().map(|profile| profile.as_str()).collect();
-    let _ = writeln!(page, "\nProfile: {}", names.join(", "));
+}
+
+impl Prose {
+    /// Where the rule applies, if not everywhere.
+    fn applies(&self, page: &mut String) {
+        let mut lines = Vec::new();
+        if !self.arch.is_empty() {
+            let names: Vec<&str> = self.arch.iter().map(|arch| arch.as_str()).collect();
+            lines.push(format!("the architecture is {}", names.join(" or ")));
+        }
+        if !self.kernel.is_any() {
+            lines.push(format!("the kernel's version is one {}", self.kernel));
+        }
+        lines.extend(self.when.iter().map(Test::describe));
+        if !lines.is_empty() {
+            let _ = writeln!(page, "\nIt applies where all of this holds:\n");
+            for line in lines {
+                let _ = writeln!(page, "- {line}");
+            }
+        }
+        let names: Vec<&str> = self.profiles.iter().map(|profile| profile.as_str()).collect();
+        let _ = writeln!(page, "\nProfile: {}", names.join(", "));
+    }
 }
 
 const JUDGED: &str = "\

@@ -120,13 +120,14 @@ pub(super) fn read(args: &FileArgs) -> anyhow::Result<(KernelFacts<'static>, Sub
 }
 
 fn kconfig(path: &Path) -> anyhow::Result<Kconfig> {
-    let bytes = unpacked(path, MAX_TEXT)?;
-    configuration(&bytes, path)
+    configuration(unpacked(path, MAX_TEXT)?, path)
 }
 
-fn configuration(bytes: &[u8], path: &Path) -> anyhow::Result<Kconfig> {
-    let config = Kconfig::parse_strict(&String::from_utf8_lossy(bytes), place(path))
-        .map_err(|error| anyhow!("{}, {error}", path.display()))?;
+fn configuration(bytes: Vec<u8>, path: &Path) -> anyhow::Result<Kconfig> {
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    let config =
+        Kconfig::parse_strict(&text, place(path)).map_err(|error| anyhow!("{}, {error}", path.display()))?;
     if !config.is_plausible() {
         bail!(
             "{} has {} options, which is not enough for a kernel's build configuration: is it whole?",
@@ -140,7 +141,7 @@ fn configuration(bytes: &[u8], path: &Path) -> anyhow::Result<Kconfig> {
 fn kernel(path: &Path, args: &FileArgs, facts: &mut KernelFacts<'_>) -> anyhow::Result<()> {
     let file = Opened::open(path)?;
     let bytes = kernel_image::kernel_config(&file).map_err(|error| anyhow!("{}: {error}", path.display()))?;
-    facts.kconfigs.push(configuration(&bytes, path)?);
+    facts.kconfigs.push(configuration(bytes, path)?);
     if args.cmdline.is_none() && args.cmdline_text.is_none() {
         let lines = kernel_image::command_lines(&file).with_context(|| unread(path))?;
         facts.command_lines.extend(lines.into_iter().map(|line| CommandLine::new(line, place(path), false)));

@@ -10,7 +10,8 @@ pub(super) struct Peer(String);
 
 impl Peer {
     /// What `HARDPAN_KERNEL_HARDENING_CHECKER` names, the program on `PATH`, or one that is installed into a virtual
-    /// environment of its own.
+    /// environment of its own. A wrapper that looks for an interpreter first, as pyenv puts before `python3`, takes longer than
+    /// the program: the environment names the interpreter itself.
     pub(super) fn find() -> Result<Self, String> {
         if let Ok(named) = std::env::var("HARDPAN_KERNEL_HARDENING_CHECKER") {
             return Ok(Self(named));
@@ -24,8 +25,11 @@ impl Peer {
             say("installing kernel-hardening-checker");
             check(Command::new("python3").args(["-m", "venv"]).arg(&place))?;
             let pip = place.join("bin/pip");
-            check(Command::new(pip).args(["install", "--quiet", NAME])).map_err(|error| {
-                format!("{error}; say where the program is in HARDPAN_KERNEL_HARDENING_CHECKER")
+            check(Command::new(pip).args(["install", "--quiet", SOURCE])).map_err(|error| {
+                format!(
+                    "{error}; PyPI has no {NAME}: unpack {SOURCE} elsewhere, `pip install` that directory into a virtual \
+                     environment, and say where its bin/{NAME} is in HARDPAN_KERNEL_HARDENING_CHECKER"
+                )
             })?;
         }
         Ok(Self(program.display().to_string()))
@@ -41,6 +45,10 @@ impl Peer {
 }
 
 const NAME: &str = "kernel-hardening-checker";
+
+/// The state of it that the reasons are about. It is not on PyPI, neither by this name nor by its earlier one.
+const SOURCE: &str =
+    "git+https://github.com/a13xp0p0v/kernel-hardening-checker@0b9aebf818145f772407135b79418958c1ec5ed1";
 
 /// Each option with `OK` or `FAIL`. Of an option that is judged twice the worse counts. The output is one list of flat
 /// objects, of which two fields are wanted.

@@ -36,6 +36,12 @@ impl Reasons {
         let key = (option.to_owned(), theirs.to_owned(), ours.to_owned());
         self.0.get(&key).cloned().ok_or_else(|| format!("{option} {theirs} {ours}"))
     }
+
+    /// Those that no difference of these has: what a rule no longer says needs no reason, and would hide that it says it again.
+    pub(super) fn unused(&self, found: &[(String, String, String)]) -> Vec<String> {
+        let unused = self.0.keys().filter(|key| !found.contains(key));
+        unused.map(|(option, theirs, ours)| format!("{option} {theirs} {ours}")).collect()
+    }
 }
 
 const TEXT: &str = include_str!("reasons.txt");
