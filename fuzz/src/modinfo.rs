@@ -29,6 +29,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         file
     };
     let (little, big) = (module(elf::Order::Little, 16), module(elf::Order::Big, 17));
-    let behind = [&[7; 40][..], &[0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 40], b"~Module signature appended~\n"].concat();
+    let behind =
+        [&[7; 40][..], &[0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 40], b"~Module signature appended~\n"].concat();
     vec![[&little[..], &behind].concat(), little, big]
 }

@@ -36,6 +36,11 @@ pub fn check(bytes: &[u8]) {
 /// Files, a link, and directories.
 pub fn seeds() -> Vec<Vec<u8>> {
     let member = |kind: u8, name: &str, content: &str| [&[kind][..], &text(name), &text(content)].concat();
-    let members = [member(2, "init", "x"), member(2, "modules/a.ko", "12345"), member(0, "proc", ""), member(1, "bin", "usr")];
+    let members = [
+        member(2, "init", "x"),
+        member(2, "modules/a.ko", "12345"),
+        member(0, "proc", ""),
+        member(1, "bin", "usr"),
+    ];
     vec![[&[0, 0][..], &members.concat()].concat(), [&[1, 2][..], &members[0], &members[0]].concat()]
 }

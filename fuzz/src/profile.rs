@@ -16,7 +16,8 @@ pub fn check(bytes: &[u8]) {
         }
     };
     let images = profile.slots().map(|_| image()).collect();
-    let inputs = Inputs { images, modules: Vec::new(), init: Vec::new(), arch: None, fingerprint: None, mtime: 0 };
+    let inputs =
+        Inputs { images, modules: Vec::new(), init: Vec::new(), arch: None, fingerprint: None, mtime: 0 };
     let Ok(generated) = generate(&profile, &inputs) else { return };
     assert_eq!(Config::parse(&generated.files["boot.conf"]), Ok(generated.config));
     let line = &generated.files["cmdline"];
@@ -35,7 +36,10 @@ fn image() -> Image {
 
 /// The example of the documentation, and one that says everything.
 pub fn seeds() -> Vec<Vec<u8>> {
-    let texts = [include_str!("../../docs/examples/profile.toml"), include_str!("../../lockdown/src/profile/example.toml")];
+    let texts = [
+        include_str!("../../docs/examples/profile.toml"),
+        include_str!("../../lockdown/src/profile/example.toml"),
+    ];
     let mut seeds: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     seeds.push(b"profile = 1\n[[slot]]\nname = \"a\"\n[root]\ntype = \"erofs\"\n[kernel]\ncommand-line = \"a -- b\"\n".to_vec());
     seeds

@@ -26,10 +26,15 @@ pub fn seeds() -> Vec<Vec<u8>> {
         kernel: vec!["device-mapper: x".into()],
         time: std::time::Duration::from_micros(1234),
     };
-    let steps = vec![record("verity-open", Outcome::Proved), record("root-mount", Outcome::Done), record("sysctl", Outcome::Absent)];
+    let steps = vec![
+        record("verity-open", Outcome::Proved),
+        record("root-mount", Outcome::Done),
+        record("sysctl", Outcome::Absent),
+    ];
     let good = Written { kernel: "6.1".into(), slot: Some("a".into()), steps, ..Written::default() };
     let refused = vec![Refused { slot: "b".into(), reason: Reason::RootHash, text: "t".into() }];
-    let failed = Written { reason: Some(Reason::NoSlot), slot: None, refused: refused.clone(), ..good.clone() };
+    let failed =
+        Written { reason: Some(Reason::NoSlot), slot: None, refused: refused.clone(), ..good.clone() };
     let fallback = Written { refused, ..good.clone() };
     [good, failed, fallback].iter().map(|receipt| receipt.to_json().into_bytes()).collect()
 }
