@@ -104,3 +104,17 @@ fn what_is_no_receipt_has_its_place() {
     assert!(said.contains("boot.json: boot receipt, line 9, column 12: unknown field `refusals`"), "{said}");
     assert!(dir.fails(2, &["lockdown", "receipt", "gone.json"]).contains("gone.json"));
 }
+
+/// A real one, of the lab's boot of generated files.
+#[test]
+fn the_receipt_of_the_documentation_is_read() {
+    let dir = Dir::new();
+    dir.write("boot.json", include_str!("../../docs/examples/boot-receipt.json"));
+    let output = dir.run(&["lockdown", "receipt", "boot.json"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    // Linux 6.1 cannot restart on a read that fails, and lacks two sysctls.
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("booted slot a") && text.contains("verdict: weaker"), "{text}");
+    let told = |kind: &str| text.lines().filter(|line| line.starts_with(&format!("  {kind}: "))).count();
+    assert_eq!((told("weaker"), told("absent"), told("failed")), (1, 2, 0), "{text}");
+}
