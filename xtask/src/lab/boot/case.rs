@@ -84,6 +84,29 @@ impl Lab {
     }
 }
 
+/// Whether a console says all of one and nothing of the other, which is printed.
+pub(super) fn says(name: &str, console: &str, must: &[&str], never: &[&str], log: &Path) -> bool {
+    let missing = must.iter().filter(|text| !console.contains(**text));
+    let mut wrong: Vec<String> = missing.map(|text| format!("`{text}` is not said")).collect();
+    wrong
+        .extend(never.iter().filter(|text| console.contains(**text)).map(|text| format!("`{text}` is said")));
+    if wrong.is_empty() {
+        print(&format!("PASS {name}"));
+    } else {
+        print(&format!("FAIL {name}: {}; see {}", wrong.join("; "), log.display()));
+    }
+    wrong.is_empty()
+}
+
+/// Ends a machine that has said all: some have nobody who could end them.
+pub(super) struct Ends;
+
+impl Watch for Ends {
+    fn see(&mut self, console: &str, _: &Monitor<'_>) -> Result<Then, String> {
+        Ok(if console.contains("LAB END") { Then::Dies } else { Then::Goes })
+    }
+}
+
 /// Plugs a disk in when the machine waits, and ends machines that halt.
 struct Late<'a> {
     plugged: bool,

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::super::artefacts::read;
-use super::super::machine::{Machine, Monitor, Then, Watch};
+use super::super::machine::Machine;
+use super::case::{Ends, says};
 use super::disk::{self, A_DATA, A_HASH, B_DATA, B_HASH};
 use super::setup::Setup;
 use super::{Lab, build_boot};
-use crate::shell::{check, print};
+use crate::shell::check;
 
 /// The name of these cases.
 pub(super) const NAME: &str = "generated";
@@ -20,7 +21,10 @@ pub(super) fn run(lab: &Lab) -> Result<usize, String> {
     disk::fresh(&place)?;
     let generated = generate(lab, &place)?;
     let whole = boot(lab, &place.join("booted"), Some(&generated), |_| {})?;
-    let whole = judge("booted", &whole, GOOD, &["refused: ", "LAB writing_the_root is possible"]);
+    let name = |case: &str| format!("{NAME} {case}");
+    let log = |case: &str| place.join(case).join(LOG);
+    let never = ["refused: ", "LAB writing_the_root is possible"];
+    let whole = says(&name("booted"), &whole, GOOD, &never, &log("booted"));
     let applied = boot(lab, &place.join("applied"), None, |setup| {
         // A context needs a policy.
         setup.edit("etc", " context=system_u:object_r:settings.config:s0", "");
@@ -29,7 +33,7 @@ pub(super) fn run(lab: &Lab) -> Result<usize, String> {
         }
         setup.boot_with("hardpan.slot=b lab=apply");
     })?;
-    let applied = judge("applied", &applied, APPLIED, &["LAB no program"]);
+    let applied = says(&name("applied"), &applied, APPLIED, &["LAB no program"], &log("applied"));
     Ok([whole, applied].iter().filter(|passed| !**passed).count())
 }
 
@@ -119,33 +123,13 @@ fn boot(
         parameters: &parameters,
         disks: &setup.disks,
         firmware: None,
-        log: &place.join("console.log"),
+        log: &place.join(LOG),
     };
     machine.run_watched(&mut Ends)
 }
 
-fn judge(name: &str, console: &str, must: &[&str], never: &[&str]) -> bool {
-    let missing = must.iter().filter(|text| !console.contains(**text));
-    let mut wrong: Vec<String> = missing.map(|text| format!("`{text}` is not said")).collect();
-    wrong
-        .extend(never.iter().filter(|text| console.contains(**text)).map(|text| format!("`{text}` is said")));
-    if wrong.is_empty() {
-        print(&format!("PASS {NAME} {name}"));
-    } else {
-        print(&format!("FAIL {NAME} {name}: {}", wrong.join("; ")));
-    }
-    wrong.is_empty()
-}
-
-/// Ends a machine that has said all.
-struct Ends;
-
-impl Watch for Ends {
-    fn see(&mut self, console: &str, _: &Monitor<'_>) -> Result<Then, String> {
-        Ok(if console.contains("LAB END") { Then::Dies } else { Then::Goes })
-    }
-}
-
+/// Where the console is kept, in the directory of a case.
+const LOG: &str = "console.log";
 const PROFILE: &str = "\
 [boot]
 init = [\"/sbin/init\", \"/usr/libexec/lab\"]

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::super::artefacts::{depends, directory, read, recreate, unpacked};
-use super::super::machine::{Machine, Monitor, Then, Watch};
+use super::super::machine::Machine;
+use super::case::{Ends, says};
 use super::disk::{self, A_DATA, A_HASH};
 use super::root::{BLOCK, SIZE};
 use super::setup::Setup;
 use super::{Lab, base, build_boot};
 use crate::peers;
-use crate::shell::{Outcome, check, print, say};
+use crate::shell::{Outcome, check, say};
 
 /// The name of these cases.
 pub(super) const NAME: &str = "own-kernel";
@@ -119,28 +120,7 @@ fn judge(
         log: &log,
     };
     let console = machine.run_watched(&mut Ends)?;
-    let mut wrong: Vec<String> = must
-        .iter()
-        .filter(|text| !console.contains(**text))
-        .map(|text| format!("`{text}` is not said"))
-        .collect();
-    wrong
-        .extend(never.iter().filter(|text| console.contains(**text)).map(|text| format!("`{text}` is said")));
-    if wrong.is_empty() {
-        print(&format!("PASS {NAME} {name}"));
-    } else {
-        print(&format!("FAIL {NAME} {name}: {}; see {}", wrong.join("; "), log.display()));
-    }
-    Ok(wrong.is_empty())
-}
-
-/// Ends a machine that has said all: without an initramfs nobody mounted what the init ends it by.
-struct Ends;
-
-impl Watch for Ends {
-    fn see(&mut self, console: &str, _: &Monitor<'_>) -> Result<Then, String> {
-        Ok(if console.contains("LAB END") { Then::Dies } else { Then::Goes })
-    }
+    Ok(says(&format!("{NAME} {name}"), &console, must, never, &log))
 }
 
 /// The kernel, built from Debian's source the first time: some minutes.

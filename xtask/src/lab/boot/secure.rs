@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::super::artefacts::{directory, output, read, unpacked};
 use super::super::machine::{Disk, Firmware, Machine, Monitor, Then, Watch};
+use super::case::says;
 use super::setup::Setup;
 use super::{Lab, disk};
 use crate::peers;
@@ -121,22 +122,11 @@ fn run_boot(lab: &Lab, place: &Path, variables: &Path, boot: &Boot) -> Result<bo
         log: &log,
     };
     let console = machine.run_watched(&mut Refused)?;
-    let mut wrong: Vec<String> = must
-        .iter()
-        .filter(|text| !console.contains(**text))
-        .map(|text| format!("`{text}` is not said"))
-        .collect();
-    wrong
-        .extend(never.iter().filter(|text| console.contains(**text)).map(|text| format!("`{text}` is said")));
     if must.is_empty() && !REFUSALS.iter().any(|text| console.contains(text)) {
-        wrong.push("nobody refused the image".into());
+        print(&format!("FAIL {NAME} {name}: nobody refused the image; see {}", log.display()));
+        return Ok(false);
     }
-    if wrong.is_empty() {
-        print(&format!("PASS {NAME} {name}"));
-    } else {
-        print(&format!("FAIL {NAME} {name}: {}; see {}", wrong.join("; "), log.display()));
-    }
-    Ok(wrong.is_empty())
+    Ok(says(&format!("{NAME} {name}"), &console, must, never, &log))
 }
 
 /// Ends the machine when the firmware or shim has refused what it was to start: they would wait for a person.
