@@ -33,6 +33,7 @@ use root::{Ingredients, Root};
 const PROGRAMS: &[(&str, &str, &str)] = &[
     (QEMU, "qemu-system-x86", "the boot lab's machine"),
     ("mkfs.erofs", "erofs-utils", "root file systems"),
+    ("mke2fs", "e2fsprogs", "root file systems"),
     ("sfdisk", "fdisk", "partition tables of others"),
     ("openssl", "openssl", "signatures of root hashes"),
 ];

@@ -268,6 +268,7 @@ pub(super) const ALL: &[Case] = &[
         },
         boots("a"),
     ),
+    case("ext4", ext4, boots("a")),
     case(
         "read-error-once",
         |setup| {
@@ -626,6 +627,27 @@ pub(super) const ALL: &[Case] = &[
         fails("device-"),
     ),
 ];
+
+/// The first slot as ext4. Its files have no labels, so that there is no policy.
+fn ext4(setup: &mut Setup<'_>) -> Outcome {
+    let lab = setup.lab;
+    let (data, hash, digest) = super::root::ext4(&lab.program, &lab.place.join("a/tree"), &setup.place)?;
+    (setup.layout.0[DATA_A].content, setup.layout.0[HASH_A].content) = (data, hash);
+    setup.edit("slot a", &lab.a.digest, &digest);
+    setup.edit("etc", " context=system_u:object_r:settings.config:s0", "");
+    setup.drop("selinux");
+    setup.drop("enforcing");
+    setup.replace("root", "root ext4");
+    for (name, module) in lab.kernel.modules(&["ext4", "crc32c_generic"])? {
+        let file = format!("modules/{name}.ko");
+        let last = setup.config.iter().rposition(|line| line.starts_with("module ")).unwrap_or_default();
+        if !setup.config.iter().any(|line| line.contains(&format!("/{file} "))) {
+            setup.config.insert(last + 1, format!("module /{file} required"));
+            setup.files.push((file, module));
+        }
+    }
+    Ok(())
+}
 
 /// The slots' flags in the partition table.
 fn tries(setup: &mut Setup<'_>, a: &[u32], b: &[u32]) {

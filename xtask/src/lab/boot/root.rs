@@ -112,12 +112,8 @@ impl Ingredients {
         check(make.arg(&data).arg(&tree).stdout(Stdio::null()))?;
         let file = fs::OpenOptions::new().write(true).open(&data).and_then(|file| file.set_len(SIZE));
         file.map_err(|error| format!("{}: {error}", data.display()))?;
-        let mut format = Command::new(&self.program);
-        format.args(["verity", "format", "--quiet", "--salt", SALT, "--uuid", UUID, "--root-hash-file"]);
         let root_file = place.join("root");
-        check(format.arg(&root_file).arg(&data).arg(&hash).stdout(Stdio::null()))?;
-        let digest = String::from_utf8_lossy(&read(&root_file)?).trim().to_owned();
-        fs::write(&root_file, &digest).map_err(|error| format!("{}: {error}", root_file.display()))?;
+        let digest = format(&self.program, &data, &hash, &root_file)?;
         let other = place.join("other");
         fs::write(&other, "ab".repeat(32)).map_err(|error| format!("{}: {error}", other.display()))?;
         let signature = self.sign(&root_file)?;
@@ -179,6 +175,24 @@ impl Ingredients {
         put(tree, "usr/share/selinux/changed/policy.33", 0o644, &changed)?;
         put(tree, "usr/share/selinux/cut/policy.33", 0o644, &policy[..policy.len() / 2])
     }
+}
+
+/// Makes the tree of an image, and returns the root hash, which is also written to a file, without a newline.
+fn format(program: &Path, data: &Path, hash: &Path, root_file: &Path) -> Result<String, String> {
+    let mut format = Command::new(program);
+    format.args(["verity", "format", "--quiet", "--salt", SALT, "--uuid", UUID, "--root-hash-file"]);
+    check(format.arg(root_file).arg(data).arg(hash).stdout(Stdio::null()))?;
+    Ok(String::from_utf8_lossy(&read(root_file)?).trim().to_owned())
+}
+
+/// The tree of files of a root as ext4, which has no labels then: data, hash tree and root hash.
+pub(super) fn ext4(program: &Path, tree: &Path, place: &Path) -> Result<(PathBuf, PathBuf, String), String> {
+    let (data, hash) = (place.join("data.ext4"), place.join("hash.ext4"));
+    let mut make = Command::new("mke2fs");
+    make.args(["-q", "-t", "ext4", "-O", "^has_journal", "-b", "4096", "-d"]).arg(tree);
+    check(make.arg(&data).arg(format!("{}M", SIZE >> 20)))?;
+    let digest = format(program, &data, &hash, &place.join("root.ext4"))?;
+    Ok((data, hash, digest))
 }
 
 /// A file of a mebibyte that is nowhere twice the same (`xorshift64`).
