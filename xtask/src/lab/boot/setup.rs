@@ -99,6 +99,11 @@ impl<'a> Setup<'a> {
     }
 }
 
+/// A kernel that trips ends the machine, and says all that it has to say. One processor: emulated ones hang now and then while the
+/// kernel patches its code for the others.
+const PARAMETERS: &str =
+    "security=selinux selinux=1 oops=panic maxcpus=1 loglevel=6 sysctl.kernel.printk_ratelimit=0";
+
 /// The part of the configuration that is the same everywhere.
 const REST: &str = "\
 tries none
