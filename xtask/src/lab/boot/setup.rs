@@ -33,8 +33,7 @@ impl<'a> Setup<'a> {
             lab,
             config: Vec::new(),
             files: Vec::new(),
-            parameters: "security=selinux selinux=1 oops=panic loglevel=6 sysctl.kernel.printk_ratelimit=0"
-                .into(),
+            parameters: PARAMETERS.into(),
             layout: Layout::of(&lab.a, &lab.b),
             disks: vec![disk],
             place,
